@@ -1,0 +1,5 @@
+/** An NVMe controller in software. */
+module io.aisio.emu {
+    requires static org.jspecify;
+    requires transitive io.aisio.xnvme;
+}

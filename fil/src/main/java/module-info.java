@@ -1,0 +1,6 @@
+/** Whole files and datasets, read through any path. */
+module io.aisio.fil {
+    requires static org.jspecify;
+    requires transitive io.aisio.xnvme;
+    requires transitive io.aisio.xal;
+}

@@ -1,0 +1,102 @@
+package io.aisio.linux;
+
+/**
+ * Names for the error numbers of {@code asm-generic/errno-base.h} and {@code asm-generic/errno.h}, which x86-64 and
+ * aarch64 share.
+ */
+public final class Errno {
+    /** Operation not permitted. */
+    public static final int EPERM = 1;
+    /** No such file or directory. */
+    public static final int ENOENT = 2;
+    /** Interrupted by a signal before anything was done. */
+    public static final int EINTR = 4;
+    /** Input/output error. */
+    public static final int EIO = 5;
+    /** Bad file descriptor. */
+    public static final int EBADF = 9;
+    /** Out of memory. */
+    public static final int ENOMEM = 12;
+    /** Permission denied. */
+    public static final int EACCES = 13;
+    /** Invalid argument. */
+    public static final int EINVAL = 22;
+    /** File too large. */
+    public static final int EFBIG = 27;
+    /** No space left on the device. */
+    public static final int ENOSPC = 28;
+    /** Read-only file system. */
+    public static final int EROFS = 30;
+    /** Disk quota exceeded. */
+    public static final int EDQUOT = 122;
+
+    private static final String[] NAMES = {
+        "0",
+        "EPERM",
+        "ENOENT",
+        "ESRCH",
+        "EINTR",
+        "EIO",
+        "ENXIO",
+        "E2BIG",
+        "ENOEXEC",
+        "EBADF",
+        "ECHILD",
+        "EAGAIN",
+        "ENOMEM",
+        "EACCES",
+        "EFAULT",
+        "ENOTBLK",
+        "EBUSY",
+        "EEXIST",
+        "EXDEV",
+        "ENODEV",
+        "ENOTDIR",
+        "EISDIR",
+        "EINVAL",
+        "ENFILE",
+        "EMFILE",
+        "ENOTTY",
+        "ETXTBSY",
+        "EFBIG",
+        "ENOSPC",
+        "ESPIPE",
+        "EROFS",
+        "EMLINK",
+        "EPIPE",
+        "EDOM",
+        "ERANGE",
+        "EDEADLK",
+        "ENAMETOOLONG",
+        "ENOLCK",
+        "ENOSYS",
+        "ENOTEMPTY",
+        "ELOOP",
+    };
+
+    private Errno() {}
+
+    /** The symbolic name, such as {@code ENOSPC}; {@code errno 123} for one that is not listed here. */
+    public static String name(int errno) {
+        if (errno == EDQUOT) {
+            return "EDQUOT";
+        }
+        return errno >= 0 && errno < NAMES.length ? NAMES[errno] : "errno " + errno;
+    }
+
+    /** What the error means to a person, for the few that a user can do something about; otherwise the name. */
+    static String explain(int errno) {
+        return switch (errno) {
+            case EPERM, EACCES -> "permission denied";
+            case ENOENT -> "no such file";
+            case EIO -> "input/output error";
+            case ENOMEM -> "out of memory";
+            case EINVAL -> "invalid argument";
+            case EFBIG -> "file too large";
+            case ENOSPC -> "no space left on the device";
+            case EROFS -> "read-only file system";
+            case EDQUOT -> "disk quota exceeded";
+            default -> name(errno);
+        };
+    }
+}

@@ -1,0 +1,181 @@
+package io.aisio.linux;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The C library's symbols that AiSIO calls, each bound once. Every method returns what the C function returns; the
+ * errno of a failed call is read with {@link #errno()} on the same thread, before the next call.
+ *
+ * <p>Values of flags are those of x86-64 and aarch64 Linux ({@code asm-generic/fcntl.h}, {@code asm-generic/mman.h});
+ * the one that differs, {@code O_DIRECT}, is chosen by architecture.
+ */
+final class Libc {
+    static final int O_RDONLY = 0;
+    static final int O_RDWR = 2;
+    static final int O_CREAT = 0x40;
+    static final int O_EXCL = 0x80;
+    static final int O_CLOEXEC = 0x80000;
+    /** {@code asm/fcntl.h}: 040000 octal, but 0200000 on aarch64. */
+    static final int O_DIRECT = "aarch64".equals(System.getProperty("os.arch")) ? 0x10000 : 0x4000;
+
+    static final int SEEK_END = 2;
+
+    static final int PROT_READ = 1;
+    static final int PROT_WRITE = 2;
+    static final int MAP_PRIVATE = 2;
+    static final int MAP_ANONYMOUS = 0x20;
+    static final long MAP_FAILED = -1;
+
+    private static final Linker LINKER = Linker.nativeLinker();
+    private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
+    private static final VarHandle ERRNO =
+            CAPTURE.varHandle(java.lang.foreign.MemoryLayout.PathElement.groupElement("errno"));
+
+    /** Where a failed call leaves its errno. One per thread, so that no call allocates. */
+    private static final ThreadLocal<MemorySegment> STATE =
+            ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(CAPTURE));
+
+    private static final MethodHandle OPEN = bind(
+            "open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle CLOSE = bind("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle PREAD =
+            bind("pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle PWRITE =
+            bind("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle FDATASYNC = bind("fdatasync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle LSEEK =
+            bind("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle MMAP =
+            bind("mmap", FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle MUNMAP = bind("munmap", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle SCHED_SETAFFINITY =
+            bind("sched_setaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
+    private static final MethodHandle SCHED_GETAFFINITY =
+            bind("sched_getaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
+    private static final MethodHandle ISATTY = bind("isatty", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+
+    private Libc() {}
+
+    private static MethodHandle bind(String symbol, FunctionDescriptor descriptor, Linker.Option... options) {
+        Linker.Option[] all = new Linker.Option[options.length + 1];
+        System.arraycopy(options, 0, all, 0, options.length);
+        all[options.length] = Linker.Option.captureCallState("errno");
+        return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(symbol), descriptor, all);
+    }
+
+    /** The errno of this thread's last failed call through this class. */
+    static int errno() {
+        return (int) ERRNO.get(STATE.get(), 0L);
+    }
+
+    static int open(MemorySegment path, int flags, int mode) {
+        try {
+            return (int) OPEN.invokeExact(STATE.get(), path, flags, mode);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int close(int fd) {
+        try {
+            return (int) CLOSE.invokeExact(STATE.get(), fd);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long pread(int fd, MemorySegment target, long length, long position) {
+        try {
+            return (long) PREAD.invokeExact(STATE.get(), fd, target, length, position);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long pwrite(int fd, MemorySegment source, long length, long position) {
+        try {
+            return (long) PWRITE.invokeExact(STATE.get(), fd, source, length, position);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int fdatasync(int fd) {
+        try {
+            return (int) FDATASYNC.invokeExact(STATE.get(), fd);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long lseek(int fd, long offset, int whence) {
+        try {
+            return (long) LSEEK.invokeExact(STATE.get(), fd, offset, whence);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** The address of the mapping, or {@link #MAP_FAILED}. */
+    static long mmap(long length, int protection, int flags, int fd, long offset) {
+        try {
+            return (long) MMAP.invokeExact(STATE.get(), MemorySegment.NULL, length, protection, flags, fd, offset);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int munmap(MemorySegment mapping, long length) {
+        try {
+            return (int) MUNMAP.invokeExact(STATE.get(), mapping, length);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int schedSetAffinity(MemorySegment mask) {
+        try {
+            return (int) SCHED_SETAFFINITY.invokeExact(STATE.get(), 0, mask.byteSize(), mask);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int schedGetAffinity(MemorySegment mask) {
+        try {
+            return (int) SCHED_GETAFFINITY.invokeExact(STATE.get(), 0, mask.byteSize(), mask);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static boolean isatty(int fd) {
+        try {
+            return (int) ISATTY.invokeExact(STATE.get(), fd) == 1;
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** A downcall itself throws only what Java throws: a closed segment, a wrong thread, no native access. */
+    private static RuntimeException unexpected(@Nullable Throwable t) {
+        if (t instanceof RuntimeException e) {
+            throw e;
+        }
+        if (t instanceof Error e) {
+            throw e;
+        }
+        throw new AssertionError(t);
+    }
+}

@@ -1,0 +1,58 @@
+package io.aisio.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Zeroed, page-aligned memory from the kernel. Pages cost nothing until they are first touched.
+ *
+ * <p>The segment may be used by any thread. After {@link #close()} every access to it throws
+ * {@link IllegalStateException}; the pages are given back only when no access is under way.
+ */
+public final class Mapping implements AutoCloseable {
+    /** The page size of every machine that AiSIO supports, in bytes. */
+    public static final int PAGE_SIZE = 4096;
+
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment segment;
+
+    private Mapping(long size) throws LinuxException {
+        long address = Libc.mmap(size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS, -1, 0);
+        if (address == Libc.MAP_FAILED) {
+            throw new LinuxException("mmap", size + " bytes of memory", Libc.errno());
+        }
+        segment = MemorySegment.ofAddress(address).reinterpret(size, arena, Mapping::unmap);
+    }
+
+    /**
+     * Maps private memory.
+     *
+     * @param bytes how much, at least 1; rounded up to whole pages
+     * @throws LinuxException if the kernel has not that much ({@code ENOMEM})
+     */
+    public static Mapping anonymous(long bytes) throws LinuxException {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("a mapping of " + bytes + " bytes");
+        }
+        return new Mapping(Math.addExact(bytes, PAGE_SIZE - 1) & -PAGE_SIZE);
+    }
+
+    /** All of the memory. Its size is a multiple of {@link #PAGE_SIZE}. */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /** Gives the pages back. Closing again does nothing. */
+    @Override
+    public void close() {
+        if (segment.scope().isAlive()) {
+            arena.close();
+        }
+    }
+
+    private static void unmap(MemorySegment mapping) {
+        if (Libc.munmap(mapping, mapping.byteSize()) != 0) {
+            throw new AssertionError("munmap of " + mapping + ": " + Errno.name(Libc.errno()));
+        }
+    }
+}

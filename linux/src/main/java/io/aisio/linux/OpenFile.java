@@ -1,0 +1,171 @@
+package io.aisio.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * A file or block device, open by descriptor, read and written at positions straight from and to native memory.
+ *
+ * <p>Any thread may call it; {@link #close()} waits for calls under way, and a call after it throws
+ * {@link IllegalStateException}: a descriptor number that the kernel has given to somebody else is never used.
+ */
+public final class OpenFile implements AutoCloseable {
+    /** How a file is opened. */
+    public enum Access {
+        /** Reads only; the file is left as it is. */
+        READ_ONLY(Libc.O_RDONLY),
+        /** Reads and writes an existing file. */
+        READ_WRITE(Libc.O_RDWR);
+
+        private final int flags;
+
+        Access(int flags) {
+            this.flags = flags;
+        }
+    }
+
+    private final Path path;
+    private final int fd;
+    private final ReentrantReadWriteLock inUse = new ReentrantReadWriteLock();
+    private boolean closed;
+
+    private OpenFile(Path path, int fd) {
+        this.path = path;
+        this.fd = fd;
+    }
+
+    /**
+     * Opens an existing file.
+     *
+     * @throws LinuxException if the kernel refuses ({@code ENOENT}, {@code EACCES}, {@code EROFS}, …)
+     */
+    public static OpenFile open(Path path, Access access) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            int fd = Libc.open(arena.allocateFrom(path.toString()), access.flags | Libc.O_CLOEXEC, 0);
+            if (fd < 0) {
+                throw failed("open", path);
+            }
+            return new OpenFile(path, fd);
+        }
+    }
+
+    /** The path that it was opened by. */
+    public Path path() {
+        return path;
+    }
+
+    /**
+     * The size in bytes, of a block device too.
+     *
+     * @throws LinuxException if it has none (a pipe, a character device)
+     */
+    public long size() throws LinuxException {
+        enter();
+        try {
+            long end = Libc.lseek(fd, 0, Libc.SEEK_END);
+            if (end < 0) {
+                throw failed("lseek", path);
+            }
+            return end;
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Reads until {@code target} is full or the file ends.
+     *
+     * @return the bytes read; less than the target's size only at the end of the file
+     * @throws LinuxException if the kernel reports an error before anything more could be read
+     */
+    public long read(MemorySegment target, long position) throws LinuxException {
+        enter();
+        try {
+            long done = 0;
+            while (done < target.byteSize()) {
+                long n = Libc.pread(fd, target.asSlice(done), target.byteSize() - done, position + done);
+                if (n == 0) {
+                    break;
+                }
+                if (n > 0) {
+                    done += n;
+                } else if (Libc.errno() != Errno.EINTR) {
+                    throw failed("pread", path);
+                }
+            }
+            return done;
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Writes all of {@code source}.
+     *
+     * @throws LinuxException if the kernel reports an error; a part may then be written
+     */
+    public void write(MemorySegment source, long position) throws LinuxException {
+        enter();
+        try {
+            long done = 0;
+            while (done < source.byteSize()) {
+                long n = Libc.pwrite(fd, source.asSlice(done), source.byteSize() - done, position + done);
+                if (n > 0) {
+                    done += n;
+                } else if (n == 0) {
+                    throw new LinuxException("pwrite", path.toString(), Errno.EIO);
+                } else if (Libc.errno() != Errno.EINTR) {
+                    throw failed("pwrite", path);
+                }
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /** Waits until what was written is on stable storage. */
+    public void flush() throws LinuxException {
+        enter();
+        try {
+            if (Libc.fdatasync(fd) != 0) {
+                throw failed("fdatasync", path);
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /** Closes the descriptor, once calls under way have returned. Closing again does nothing. */
+    @Override
+    public void close() {
+        inUse.writeLock().lock();
+        try {
+            if (!closed) {
+                closed = true;
+                // Linux frees the descriptor even when close reports an error, and data errors were fdatasync's to
+                // tell.
+                int ignored = Libc.close(fd);
+            }
+        } finally {
+            inUse.writeLock().unlock();
+        }
+    }
+
+    private void enter() {
+        inUse.readLock().lock();
+        if (closed) {
+            inUse.readLock().unlock();
+            throw new IllegalStateException(path + " is closed");
+        }
+    }
+
+    private void leave() {
+        inUse.readLock().unlock();
+    }
+
+    private static LinuxException failed(String call, Path path) {
+        return new LinuxException(call, path.toString(), Libc.errno());
+    }
+}

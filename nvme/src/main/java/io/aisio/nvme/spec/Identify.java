@@ -1,0 +1,31 @@
+package io.aisio.nvme.spec;
+
+/** The Identify command's Controller or Namespace Structure values, CNS (section 5.15.1, figure 244). */
+public final class Identify {
+    /** Size of every structure that Identify returns, in bytes. */
+    public static final int BYTES = 4096;
+
+    /** CNS: the namespace's own structure, {@link IdentifyNamespace}. */
+    public static final int CNS_NAMESPACE = 0x00;
+    /** CNS: the controller's structure, {@link IdentifyController}. */
+    public static final int CNS_CONTROLLER = 0x01;
+    /** CNS: up to 1024 active NSIDs greater than the one given, ascending, ended by 0. */
+    public static final int CNS_ACTIVE_NAMESPACES = 0x02;
+    /** CNS: the namespace's identification descriptors: EUI64, NGUID, UUID. */
+    public static final int CNS_DESCRIPTORS = 0x03;
+
+    /** NSIDs in one list of active namespaces. */
+    public static final int LIST_ENTRIES = BYTES / 4;
+
+    /** The NSID that stands for every namespace. */
+    public static final int ALL_NAMESPACES = 0xFFFF_FFFF;
+
+    /** Identification descriptor type: IEEE Extended Unique Identifier, 8 bytes. */
+    public static final int NIDT_EUI64 = 1;
+    /** Identification descriptor type: Namespace Globally Unique Identifier, 16 bytes. */
+    public static final int NIDT_NGUID = 2;
+    /** Identification descriptor type: Namespace UUID, 16 bytes. */
+    public static final int NIDT_UUID = 3;
+
+    private Identify() {}
+}

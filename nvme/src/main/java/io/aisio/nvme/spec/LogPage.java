@@ -1,0 +1,71 @@
+package io.aisio.nvme.spec;
+
+/** Log page identifiers and the offsets of their fields (section 5.14.1). */
+public final class LogPage {
+    /** Error Information, entries of {@value #ERROR_ENTRY_BYTES} bytes. */
+    public static final int ERROR_INFORMATION = 0x01;
+    /** SMART / Health Information, {@value #SMART_BYTES} bytes. */
+    public static final int SMART = 0x02;
+    /** Firmware Slot Information, {@value #FIRMWARE_BYTES} bytes. */
+    public static final int FIRMWARE_SLOT = 0x03;
+    /** Changed Namespace List, {@value Identify#BYTES} bytes. */
+    public static final int CHANGED_NAMESPACES = 0x04;
+
+    /** Size of one error entry. */
+    public static final int ERROR_ENTRY_BYTES = 64;
+    /** Size of the SMART log. */
+    public static final int SMART_BYTES = 512;
+    /** Size of the firmware slot log. */
+    public static final int FIRMWARE_BYTES = 512;
+
+    /** Error entry: error count, 64 bits; 0 marks an empty entry. */
+    public static final long ERROR_COUNT = 0;
+    /** Error entry: submission queue identifier, 16 bits. */
+    public static final long ERROR_SQID = 8;
+    /** Error entry: command identifier, 16 bits. */
+    public static final long ERROR_CID = 10;
+    /** Error entry: status field with the phase tag, 16 bits. */
+    public static final long ERROR_STATUS = 12;
+    /** Error entry: byte and bit of the parameter in error, 16 bits; all ones where it is not told. */
+    public static final long ERROR_PARAMETER = 14;
+    /** Error entry: first LBA in error, 64 bits. */
+    public static final long ERROR_LBA = 16;
+    /** Error entry: namespace, 32 bits. */
+    public static final long ERROR_NSID = 24;
+
+    /** SMART: critical warning bits. */
+    public static final long SMART_CRITICAL_WARNING = 0;
+    /** SMART: composite temperature in kelvin, 16 bits. */
+    public static final long SMART_TEMPERATURE = 1;
+    /** SMART: available spare, percent. */
+    public static final long SMART_AVAILABLE_SPARE = 3;
+    /** SMART: available spare threshold, percent. */
+    public static final long SMART_SPARE_THRESHOLD = 4;
+    /** SMART: percentage used. */
+    public static final long SMART_PERCENTAGE_USED = 5;
+    /** SMART: data units read, in thousands of 512 bytes, 128 bits. */
+    public static final long SMART_DATA_UNITS_READ = 32;
+    /** SMART: data units written, in thousands of 512 bytes, 128 bits. */
+    public static final long SMART_DATA_UNITS_WRITTEN = 48;
+    /** SMART: host read commands, 128 bits. */
+    public static final long SMART_HOST_READS = 64;
+    /** SMART: host write commands, 128 bits. */
+    public static final long SMART_HOST_WRITES = 80;
+    /** SMART: power cycles, 128 bits. */
+    public static final long SMART_POWER_CYCLES = 112;
+    /** SMART: power on hours, 128 bits. */
+    public static final long SMART_POWER_ON_HOURS = 128;
+    /** SMART: unsafe shutdowns, 128 bits. */
+    public static final long SMART_UNSAFE_SHUTDOWNS = 144;
+    /** SMART: media and data integrity errors, 128 bits. */
+    public static final long SMART_MEDIA_ERRORS = 160;
+    /** SMART: number of error log entries over the controller's life, 128 bits. */
+    public static final long SMART_ERROR_ENTRIES = 176;
+
+    /** Firmware slot: active firmware information. */
+    public static final long FIRMWARE_AFI = 0;
+    /** Firmware slot: revision in slot 1, 8 bytes of ASCII. */
+    public static final long FIRMWARE_FRS1 = 8;
+
+    private LogPage() {}
+}

@@ -1,0 +1,8 @@
+/** The NVMe specification as Java, and the driver. */
+module io.aisio.nvme {
+    requires static org.jspecify;
+    requires transitive io.aisio.upcie;
+
+    exports io.aisio.nvme;
+    exports io.aisio.nvme.spec;
+}

@@ -1,0 +1,97 @@
+package io.aisio.xnvme;
+
+import io.aisio.xnvme.spi.Backend;
+import java.io.IOException;
+import java.util.ServiceLoader;
+import java.util.TreeSet;
+
+/**
+ * A block device, whatever is behind it.
+ *
+ * <p>Any thread may call a device. Who opens it closes it, after its queues and buffers.
+ */
+public interface Device extends AutoCloseable {
+    /**
+     * Opens a device by name; {@link DeviceUri} has the grammar.
+     *
+     * @throws IllegalArgumentException if the name makes no sense or nothing here serves its scheme; the message is one
+     *     sentence for the person who typed it
+     * @throws IOException if the device cannot be opened
+     */
+    static Device open(String name) throws IOException {
+        DeviceUri uri = DeviceUri.parse(name);
+        TreeSet<String> schemes = new TreeSet<>();
+        for (Backend backend : ServiceLoader.load(Device.class.getModule().getLayer(), Backend.class)) {
+            if (backend.scheme().equals(uri.scheme())) {
+                return backend.open(uri);
+            }
+            schemes.add(backend.scheme());
+        }
+        throw new IllegalArgumentException(
+                "'" + name + "': nothing here opens '" + uri.scheme() + "' devices; there is " + schemes);
+    }
+
+    /** Its name as it was opened. */
+    String name();
+
+    /** Which way the data takes, for people: {@code software controller, user-space queue pairs, null media}. */
+    String path();
+
+    /** Its shape. */
+    Geometry geometry();
+
+    /**
+     * Allocates zeroed memory that the device reads and writes without a copy.
+     *
+     * @param bytes at least 1; rounded up to whole pages of 4096 bytes
+     * @throws IOException if there is not that much
+     */
+    Buffer allocate(long bytes) throws IOException;
+
+    /**
+     * Opens a queue, owned from then on by the thread that first uses it.
+     *
+     * @param depth the most commands outstanding, 1 to {@link Geometry#maxQueueDepth()}
+     * @throws IOException if the device refuses, or has no queue left
+     */
+    Queue openQueue(int depth) throws IOException;
+
+    /**
+     * Reads logical blocks and waits.
+     *
+     * @param lba the first logical block
+     * @param buffer where they go
+     * @param offset into the buffer, in bytes, a multiple of 4
+     * @param bytes how much, a multiple of the logical block size; any length, in as many commands as it needs
+     * @throws IOException if the device reports an error, or does not answer in time
+     */
+    void read(long lba, Buffer buffer, long offset, long bytes) throws IOException;
+
+    /** Fills all of the buffer with the logical blocks from {@code lba} on. */
+    default void read(long lba, Buffer buffer) throws IOException {
+        read(lba, buffer, 0, buffer.size());
+    }
+
+    /**
+     * Writes logical blocks and waits until the device has taken them; {@link #flush()} makes them durable.
+     *
+     * @param lba the first logical block
+     * @param buffer what is written
+     * @param offset into the buffer, in bytes, a multiple of 4
+     * @param bytes how much, a multiple of the logical block size; any length, in as many commands as it needs
+     * @throws IOException if the device reports an error, or does not answer in time
+     */
+    void write(long lba, Buffer buffer, long offset, long bytes) throws IOException;
+
+    /** Writes all of the buffer to the logical blocks from {@code lba} on. */
+    default void write(long lba, Buffer buffer) throws IOException {
+        write(lba, buffer, 0, buffer.size());
+    }
+
+    /** Waits until what was written before is durable. */
+    void flush() throws IOException;
+
+    /** Closes the device in order. Closing again does nothing. */
+    @Override
+    void close() throws IOException;
+}

@@ -1,0 +1,89 @@
+package io.aisio.xnvme;
+
+import java.io.IOException;
+
+/**
+ * Commands in flight, by slot. Buffers are bound to slots once; from then on only numbers move: no object, no lock and
+ * no copy per command.
+ *
+ * <pre>{@code
+ * for (int slot = 0; slot < depth; slot++) queue.bindRead(slot, buffer, slot * 4096L, 4096);
+ * queue.submit(slots, lbas, n);            // writes n commands, rings once
+ * int m = queue.poll(completed);           // slots that are done, ~slot for one that failed
+ * }</pre>
+ *
+ * <p>One thread owns a queue: the first that submits or polls. A slot is free, or in flight from {@link #submit} until
+ * {@link #poll} returns it.
+ */
+public interface Queue extends AutoCloseable {
+    /** The most commands in flight, and the number of slots. */
+    int depth();
+
+    /** How many commands are in flight. */
+    int outstanding();
+
+    /**
+     * Makes a free slot read into a buffer.
+     *
+     * @param slot 0 to {@code depth() - 1}
+     * @param buffer one of the same device
+     * @param offset into the buffer in bytes, a multiple of 4
+     * @param bytes a multiple of the logical block size, at most {@link Geometry#maxTransferBytes()}
+     * @throws IllegalStateException if the slot is in flight
+     */
+    void bindRead(int slot, Buffer buffer, long offset, int bytes);
+
+    /** Makes a free slot write from a buffer; the parameters are those of {@link #bindRead}. */
+    void bindWrite(int slot, Buffer buffer, long offset, int bytes);
+
+    /**
+     * Submits bound slots, ringing the device once.
+     *
+     * @param slots which, none of them in flight
+     * @param lbas the first logical block of each
+     * @param n how many of both, at most {@code depth() - outstanding()}
+     * @throws IllegalStateException if a slot is not bound, is in flight or does not exist, or the queue is closed;
+     *     nothing is submitted then
+     * @throws IOException if the device has failed; nothing is submitted then
+     */
+    void submit(int[] slots, long[] lbas, int n) throws IOException;
+
+    /**
+     * Takes completed commands, without waiting.
+     *
+     * @param completed receives slots, {@code ~slot} (negative) for a command that failed; its length bounds how many
+     * @return how many, 0 if none is complete
+     */
+    int poll(int[] completed);
+
+    /** Takes completed commands, waiting for the first one if there are any in flight. */
+    default int await(int[] completed) {
+        int n = poll(completed);
+        for (int spins = 0; n == 0 && outstanding() > 0; spins++) {
+            if (spins < SPINS) {
+                Thread.onSpinWait();
+            } else {
+                Thread.yield();
+            }
+            n = poll(completed);
+        }
+        return n;
+    }
+
+    /** How often {@link #await} looks before it lets other threads run: about as long as a fast device takes. */
+    int SPINS = 1000;
+
+    /**
+     * Why the slot's last command failed, naming device, queue, command and status.
+     *
+     * @throws IllegalStateException if it did not fail
+     */
+    IOException failure(int slot);
+
+    /**
+     * Closes the queue; what is in flight is given up, and its memory is no longer used by the device when this returns.
+     * Closing again does nothing.
+     */
+    @Override
+    void close() throws IOException;
+}

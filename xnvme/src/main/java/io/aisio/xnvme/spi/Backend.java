@@ -1,0 +1,20 @@
+package io.aisio.xnvme.spi;
+
+import io.aisio.xnvme.Device;
+import io.aisio.xnvme.DeviceUri;
+import java.io.IOException;
+
+/** Opens the devices of one scheme. Found by {@link java.util.ServiceLoader}. */
+public interface Backend {
+    /** The scheme that it serves, as {@link DeviceUri#scheme()} has it. */
+    String scheme();
+
+    /**
+     * Opens a device.
+     *
+     * @throws IllegalArgumentException if the target or an option makes no sense to this backend; the message is one
+     *     sentence for the person who typed it
+     * @throws IOException if the device cannot be opened
+     */
+    Device open(DeviceUri uri) throws IOException;
+}

@@ -1,0 +1,11 @@
+/** One device API over every backend. */
+module io.aisio.xnvme {
+    requires static org.jspecify;
+    requires transitive io.aisio.nvme;
+    requires transitive io.aisio.upcie;
+
+    exports io.aisio.xnvme;
+    exports io.aisio.xnvme.spi;
+
+    uses io.aisio.xnvme.spi.Backend;
+}

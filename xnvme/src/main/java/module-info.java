@@ -1,3 +1,6 @@
+import io.aisio.xnvme.FileBackend;
+import io.aisio.xnvme.spi.Backend;
+
 /** One device API over every backend. */
 module io.aisio.xnvme {
     requires static org.jspecify;
@@ -7,5 +10,8 @@ module io.aisio.xnvme {
     exports io.aisio.xnvme;
     exports io.aisio.xnvme.spi;
 
-    uses io.aisio.xnvme.spi.Backend;
+    uses Backend;
+
+    provides Backend with
+            FileBackend;
 }

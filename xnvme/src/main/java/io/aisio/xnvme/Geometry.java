@@ -14,4 +14,21 @@ public record Geometry(int lbaBytes, long lbaCount, int maxTransferBytes, int ma
     public long bytes() {
         return lbaCount * lbaBytes;
     }
+
+    /**
+     * Checks the length of one command's data.
+     *
+     * @param length in bytes
+     * @throws IllegalArgumentException if it is no multiple of the logical block size, or more than one command transfers
+     */
+    public void requireTransfer(int length) {
+        if (length <= 0 || length % lbaBytes != 0) {
+            throw new IllegalArgumentException(
+                    length + " bytes are no multiple of the logical block size, " + lbaBytes);
+        }
+        if (length > maxTransferBytes) {
+            throw new IllegalArgumentException(
+                    length + " bytes in one command; this device transfers at most " + maxTransferBytes);
+        }
+    }
 }

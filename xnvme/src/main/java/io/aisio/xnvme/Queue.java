@@ -1,6 +1,7 @@
 package io.aisio.xnvme;
 
 import java.io.IOException;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Commands in flight, by slot. Buffers are bound to slots once; from then on only numbers move: no object, no lock and
@@ -56,22 +57,24 @@ public interface Queue extends AutoCloseable {
      */
     int poll(int[] completed);
 
-    /** Takes completed commands, waiting for the first one if there are any in flight. */
+    /**
+     * Takes completed commands, waiting for the first one if there are any in flight. The wait spins for about as long as
+     * a fast device takes, then lets other threads run, then sleeps between looks.
+     */
     default int await(int[] completed) {
         int n = poll(completed);
-        for (int spins = 0; n == 0 && outstanding() > 0; spins++) {
-            if (spins < SPINS) {
+        for (int looks = 0; n == 0 && outstanding() > 0; looks++) {
+            if (looks < 1_000) {
                 Thread.onSpinWait();
-            } else {
+            } else if (looks < 20_000) {
                 Thread.yield();
+            } else {
+                LockSupport.parkNanos(50_000);
             }
             n = poll(completed);
         }
         return n;
     }
-
-    /** How often {@link #await} looks before it lets other threads run: about as long as a fast device takes. */
-    int SPINS = 1000;
 
     /**
      * Why the slot's last command failed, naming device, queue, command and status.

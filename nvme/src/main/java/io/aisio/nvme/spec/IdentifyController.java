@@ -29,6 +29,8 @@ public final class IdentifyController {
     public static final long CNTLID = 78;
     /** Version, as the VS register has it, 32 bits. */
     public static final long VER = 80;
+    /** RTD3 entry latency: what a shutdown may take, in microseconds, 32 bits; 0 where it is not told. */
+    public static final long RTD3E = 88;
     /** Optional asynchronous events supported, 32 bits. */
     public static final long OAES = 92;
     /** Controller type: 1 for an I/O controller. */

@@ -1,0 +1,511 @@
+package io.aisio.nvme;
+
+import io.aisio.nvme.spec.Feature;
+import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.IdentifyController;
+import io.aisio.nvme.spec.IdentifyNamespace;
+import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Status;
+import io.aisio.nvme.spec.Wire;
+import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.PciFunction;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An NVMe controller, brought up and owned by this driver.
+ *
+ * <p>Any thread may call it; admin commands go one at a time. Who opens it closes it, after its queue pairs, and gives the
+ * function back after that.
+ *
+ * <p>A controller that breaks the specification, reports a fatal error, does not answer in time or is gone <em>fails</em>:
+ * it is disabled, so that it leaves the host's memory alone, and from then on every call says why. Recovery by Abort and reset
+ * is not there yet.
+ */
+public final class NvmeController implements AutoCloseable {
+    /** Depth of the admin queue: one command is in flight at a time, and a page holds 64 entries. */
+    private static final int ADMIN_DEPTH = 63;
+    /** I/O queue pairs that the driver asks for; a controller grants what it has. */
+    private static final int WANTED_QUEUE_PAIRS = 1024;
+    /** The longest list of namespaces that is read: 16 pages. */
+    private static final int MAX_NAMESPACES = 16 * Identify.LIST_ENTRIES;
+    /** How long a wait for an admin command sleeps between two looks, once it takes longer than a few of them. */
+    private static final long ADMIN_POLL_NANOS = 20_000;
+    /** Looks at the admin completion queue before the wait sleeps. */
+    private static final int ADMIN_SPINS = 100;
+
+    private final PciFunction function;
+    private final Timeouts timeouts;
+    private final ControllerRegisters registers;
+    private final QueuePair admin;
+    private final Object adminLock = new Object();
+    private final DmaMemory adminData;
+    private final int[] adminDone = new int[1];
+
+    private final Map<Integer, QueuePair> queuePairs = new LinkedHashMap<>();
+    private final BitSet qids = new BitSet();
+    private ControllerIdentity identity;
+    private Map<Integer, Namespace> namespaces = Map.of();
+    private int maxQueuePairs;
+
+    private final Object failLock = new Object();
+    private volatile @Nullable NvmeException failure;
+    private volatile boolean mayStillAccessMemory;
+    private volatile boolean closed;
+
+    private NvmeController(PciFunction function, Timeouts timeouts) throws IOException {
+        this.function = function;
+        this.timeouts = timeouts;
+        registers = new ControllerRegisters(function.name(), function.bar(0));
+        int entries = ADMIN_DEPTH + 1;
+        DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
+        adminData = function.allocate(Identify.BYTES);
+        admin = new QueuePair(
+                this, 0, ADMIN_DEPTH, rings, registers, timeouts.admin().toNanos());
+        identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
+        try {
+            requireContiguous(rings, QueuePair.ringBytes(entries));
+            registers.disable();
+            registers.enable(entries, rings.iova(0), rings.iova(QueuePair.completionRing(entries)));
+            identity = identify();
+            maxQueuePairs = negotiateQueuePairs();
+            namespaces = readNamespaces();
+        } catch (IOException | RuntimeException e) {
+            fail(e instanceof NvmeException n ? n : new NvmeException(name() + ": bring-up failed: " + e.getMessage()));
+            free();
+            throw e;
+        }
+    }
+
+    /**
+     * Brings a controller up with the {@linkplain Timeouts#DEFAULT usual timeouts}.
+     *
+     * @param function which stays the caller's: it is closed after the controller
+     * @throws NvmeException if the controller does not do what the specification asks
+     * @throws IOException if memory cannot be had
+     */
+    public static NvmeController open(PciFunction function) throws IOException {
+        return open(function, Timeouts.DEFAULT);
+    }
+
+    /** Brings a controller up with timeouts of the caller's. */
+    public static NvmeController open(PciFunction function, Timeouts timeouts) throws IOException {
+        return new NvmeController(function, timeouts);
+    }
+
+    private ControllerIdentity identify() throws IOException {
+        synchronized (adminLock) {
+            identify(0, Identify.CNS_CONTROLLER);
+            MemorySegment data = adminData.segment();
+            int sqes = Wire.u8(data, IdentifyController.SQES);
+            int cqes = Wire.u8(data, IdentifyController.CQES);
+            if ((sqes & 0xF) > 6 || sqes >>> 4 < 6 || (cqes & 0xF) > 4 || cqes >>> 4 < 4) {
+                throw new NvmeException(
+                        "%s: no entries of 64 and 16 bytes (SQES 0x%02x, CQES 0x%02x)".formatted(name(), sqes, cqes));
+            }
+            return ControllerIdentity.of(data, registers.minPageSize());
+        }
+    }
+
+    private int negotiateQueuePairs() throws IOException {
+        int wanted = WANTED_QUEUE_PAIRS - 1;
+        Completion granted =
+                execute(Command.of(Opcode.SET_FEATURES, 0, Feature.NUMBER_OF_QUEUES, wanted << 16 | wanted));
+        int submission = (granted.result() & 0xFFFF) + 1;
+        int completion = (granted.result() >>> 16) + 1;
+        return (int) Math.min(registers.doorbellRoom(), Math.min(WANTED_QUEUE_PAIRS, Math.min(submission, completion)));
+    }
+
+    private Map<Integer, Namespace> readNamespaces() throws IOException {
+        Map<Integer, Namespace> found = new LinkedHashMap<>();
+        for (int nsid : activeNamespaces()) {
+            Namespace namespace = readNamespace(nsid);
+            if (namespace != null) {
+                found.put(nsid, namespace);
+            }
+        }
+        return found;
+    }
+
+    private List<Integer> activeNamespaces() throws IOException {
+        List<Integer> nsids = new ArrayList<>();
+        int last = 0;
+        while (nsids.size() < MAX_NAMESPACES) {
+            synchronized (adminLock) {
+                identify(last, Identify.CNS_ACTIVE_NAMESPACES);
+                for (int i = 0; i < Identify.LIST_ENTRIES; i++) {
+                    int nsid = Wire.i32(adminData.segment(), 4L * i);
+                    if (nsid == 0) {
+                        return nsids;
+                    }
+                    if (Integer.compareUnsigned(nsid, last) <= 0) {
+                        throw new NvmeException("%s: the list of active namespaces has %s after %s"
+                                .formatted(name(), Integer.toUnsignedString(nsid), Integer.toUnsignedString(last)));
+                    }
+                    nsids.add(nsid);
+                    last = nsid;
+                }
+            }
+        }
+        return nsids;
+    }
+
+    private @Nullable Namespace readNamespace(int nsid) throws IOException {
+        synchronized (adminLock) {
+            identify(nsid, Identify.CNS_NAMESPACE);
+            MemorySegment data = adminData.segment();
+            long blocks = Wire.i64(data, IdentifyNamespace.NSZE);
+            int flbas = Wire.u8(data, IdentifyNamespace.FLBAS);
+            int format = Wire.i32(data, IdentifyNamespace.LBAF + (long) (flbas & 0xF) * IdentifyNamespace.LBAF_BYTES);
+            int shift = IdentifyNamespace.dataShift(format);
+            // A namespace that makes no sense is left out: the others, and the controller, can still be used.
+            if (shift < 9 || shift > 16 || blocks <= 0 || blocks > Long.MAX_VALUE >>> shift) {
+                return null;
+            }
+            return new Namespace(
+                    nsid,
+                    1 << shift,
+                    blocks,
+                    IdentifyNamespace.metadataBytes(format),
+                    (flbas & 0x10) != 0,
+                    (Wire.u8(data, IdentifyNamespace.NSATTR) & IdentifyNamespace.NSATTR_WRITE_PROTECTED) != 0);
+        }
+    }
+
+    private void identify(int nsid, int cns) throws IOException {
+        adminData.segment().fill((byte) 0);
+        execute(Command.of(Opcode.IDENTIFY, nsid, cns), adminData, Identify.BYTES);
+    }
+
+    // What a caller asks.
+
+    /** The function's name. */
+    public String name() {
+        return function.name();
+    }
+
+    /** What the controller says of itself. */
+    public ControllerIdentity identity() {
+        return identity;
+    }
+
+    /** The active namespaces that can be used, by ascending NSID, as they were at bring-up. */
+    public Collection<Namespace> namespaces() {
+        return namespaces.values();
+    }
+
+    /**
+     * A namespace by its identifier.
+     *
+     * @throws NvmeException if it is not active, or was described in a way that makes no sense
+     */
+    public Namespace namespace(int nsid) throws NvmeException {
+        Namespace namespace = namespaces.get(nsid);
+        if (namespace == null) {
+            throw new NvmeException("%s: no usable namespace %s; there is %s"
+                    .formatted(name(), Integer.toUnsignedString(nsid), namespaces.keySet()));
+        }
+        return namespace;
+    }
+
+    /** The most that one command transfers, in bytes: what the controller allows (MDTS) and one PRP list names. */
+    public int maxTransferBytes() {
+        long mdts = identity.maxTransferBytes();
+        return mdts == 0 ? Prp.MAX_BYTES : (int) Math.min(mdts, Prp.MAX_BYTES);
+    }
+
+    /** The most commands that a queue pair holds in flight: one less than the entries that CAP.MQES allows. */
+    public int maxDepth() {
+        return registers.maxQueueEntries() - 1;
+    }
+
+    /** How many I/O queue pairs the controller granted. */
+    public int maxQueuePairs() {
+        return maxQueuePairs;
+    }
+
+    /**
+     * Creates an I/O completion queue and the submission queue that goes with it.
+     *
+     * @param depth the most commands in flight, 1 to {@link #maxDepth()}
+     * @throws NvmeException if the controller refuses, or all queue pairs are in use
+     * @throws IOException if memory cannot be had
+     */
+    public QueuePair createQueuePair(int depth) throws IOException {
+        if (depth < 1 || depth > maxDepth()) {
+            throw new IllegalArgumentException(
+                    "%s: a queue of depth %d; 1 to %d are possible".formatted(name(), depth, maxDepth()));
+        }
+        requireOpen();
+        int entries = depth + 1;
+        int qid = takeQid();
+        DmaMemory rings = null;
+        try {
+            rings = function.allocate(QueuePair.memoryBytes(entries));
+            requireContiguous(rings, QueuePair.ringBytes(entries));
+            createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)));
+            createSubmissionQueue(qid, entries, rings.iova(0));
+        } catch (IOException | RuntimeException e) {
+            if (rings != null && !mayStillAccessMemory) {
+                rings.close();
+            }
+            giveQidBack(qid);
+            throw e;
+        }
+        QueuePair pair =
+                new QueuePair(this, qid, depth, rings, registers, timeouts.io().toNanos());
+        synchronized (qids) {
+            queuePairs.put(qid, pair);
+        }
+        return pair;
+    }
+
+    /** Physically contiguous, interrupts off: the driver polls. */
+    private void createCompletionQueue(int qid, int entries, long iova) throws IOException {
+        execute(new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | 1L << 32, 0, 0), iova);
+    }
+
+    private void createSubmissionQueue(int qid, int entries, long iova) throws IOException {
+        long attributes = (long) qid << 16 | 1;
+        try {
+            execute(new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
+        } catch (NvmeException e) {
+            if (!hasFailed()) {
+                execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+            }
+            throw e;
+        }
+    }
+
+    /** Deletes a queue pair: the submission queue first, which ends its commands, then the completion queue. */
+    void delete(QueuePair pair) throws IOException {
+        synchronized (qids) {
+            queuePairs.remove(pair.qid());
+        }
+        if (!hasFailed()) {
+            try {
+                execute(Command.of(Opcode.DELETE_IO_SQ, 0, pair.qid()));
+                execute(Command.of(Opcode.DELETE_IO_CQ, 0, pair.qid()));
+            } catch (NvmeException e) {
+                // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
+                fail(e);
+                throw e;
+            }
+        }
+        giveQidBack(pair.qid());
+    }
+
+    private int takeQid() throws NvmeException {
+        synchronized (qids) {
+            int qid = qids.nextClearBit(1);
+            if (qid > maxQueuePairs) {
+                throw new NvmeException("%s: all %d queue pairs that the controller granted are in use"
+                        .formatted(name(), maxQueuePairs));
+            }
+            qids.set(qid);
+            return qid;
+        }
+    }
+
+    private void giveQidBack(int qid) {
+        synchronized (qids) {
+            qids.clear(qid);
+        }
+    }
+
+    /**
+     * Executes an admin command without data and waits.
+     *
+     * @throws NvmeException if the controller completes it with an error, or does not in time
+     */
+    public Completion execute(Command command) throws IOException {
+        return execute(command, null, 0);
+    }
+
+    /**
+     * Executes an admin command and waits.
+     *
+     * @param data what it transfers, from the start; null for nothing
+     * @param bytes how much
+     * @throws NvmeException if the controller completes it with an error, or does not in time
+     */
+    public Completion execute(Command command, @Nullable DmaMemory data, int bytes) throws IOException {
+        synchronized (adminLock) {
+            requireOpen();
+            if (data == null) {
+                admin.bind(0, command);
+            } else {
+                admin.bind(0, command, data, 0, bytes);
+            }
+            return complete(command);
+        }
+    }
+
+    /** Executes a queue creation, whose PRP entry 1 is the queue's address. */
+    private Completion execute(Command command, long iova) throws IOException {
+        synchronized (adminLock) {
+            requireOpen();
+            admin.bindAddress(0, command, iova);
+            return complete(command);
+        }
+    }
+
+    private Completion complete(Command command) throws NvmeException {
+        Duration limit = command.opcode() == Opcode.FORMAT_NVM ? timeouts.format() : timeouts.admin();
+        long deadline = System.nanoTime() + limit.toNanos();
+        try {
+            admin.submit(new int[] {0}, new long[] {command.cdw10()}, 1);
+            int spins = 0;
+            while (admin.poll(adminDone) == 0) {
+                look();
+                if (!hasFailed() && System.nanoTime() - deadline > 0) {
+                    fail(new NvmeException("%s: %s: no answer within %d ms"
+                            .formatted(name(), Opcode.adminName(command.opcode()), limit.toMillis())));
+                }
+                if (++spins > ADMIN_SPINS) {
+                    LockSupport.parkNanos(ADMIN_POLL_NANOS);
+                }
+            }
+        } finally {
+            admin.handOver();
+        }
+        requireWorking();
+        if (adminDone[0] < 0) {
+            throw admin.failure(0);
+        }
+        return new Completion(new Status(Status.SUCCESS), admin.result(0));
+    }
+
+    // Failure.
+
+    /** Why the controller failed, or null. */
+    public @Nullable NvmeException failure() {
+        return failure;
+    }
+
+    boolean hasFailed() {
+        return failure != null;
+    }
+
+    /** Whether the controller could not be stopped after it failed: memory that it knows must not be used again. */
+    boolean mayStillAccessMemory() {
+        return mayStillAccessMemory;
+    }
+
+    /** @throws NvmeException if the controller has failed, saying why */
+    void requireWorking() throws NvmeException {
+        NvmeException why = failure;
+        if (why != null) {
+            throw failed(why);
+        }
+    }
+
+    private static NvmeException failed(NvmeException why) {
+        var e = new NvmeException(String.valueOf(why.getMessage()));
+        e.initCause(why);
+        return e;
+    }
+
+    private void requireOpen() throws NvmeException {
+        if (closed) {
+            throw new IllegalStateException(name() + " is closed");
+        }
+        requireWorking();
+    }
+
+    /** Looks at the controller's status: a fatal error, or its absence, fails it. */
+    void look() {
+        try {
+            registers.requireAlive();
+        } catch (NvmeException e) {
+            fail(e);
+        }
+    }
+
+    /** Gives the controller up: disables it, so that it leaves memory alone, and lets every call say why. */
+    void fail(NvmeException why) {
+        synchronized (failLock) {
+            if (failure != null) {
+                return;
+            }
+            try {
+                registers.disable();
+            } catch (NvmeException stubborn) {
+                // One that is gone from the bus reaches no memory; one that is there and does not stop may.
+                mayStillAccessMemory = !registers.areGone();
+                why.addSuppressed(stubborn);
+            }
+            failure = why;
+        }
+    }
+
+    // The end.
+
+    /**
+     * Shuts the controller down in order (section 7.6.2), so that its caches are written, and disables it.
+     *
+     * @throws IllegalStateException if queue pairs are open
+     * @throws NvmeException if the controller does not finish in time
+     */
+    @Override
+    public void close() throws IOException {
+        synchronized (adminLock) {
+            if (closed) {
+                return;
+            }
+            synchronized (qids) {
+                if (!queuePairs.isEmpty()) {
+                    throw new IllegalStateException(name() + ": queue pairs " + queuePairs.keySet() + " are open");
+                }
+            }
+            closed = true;
+            try {
+                if (!hasFailed()) {
+                    Duration told = Duration.ofNanos(identity.shutdownMicros() * 1000);
+                    registers.shutDown(told.compareTo(timeouts.shutdown()) > 0 ? told : timeouts.shutdown());
+                }
+            } catch (NvmeException e) {
+                fail(e);
+                throw e;
+            } finally {
+                free();
+            }
+        }
+    }
+
+    /** Whether {@link #close()} has been carried out. */
+    public boolean isClosed() {
+        return closed;
+    }
+
+    private void free() {
+        admin.free();
+        if (!mayStillAccessMemory) {
+            adminData.close();
+        }
+    }
+
+    /** Queues are created contiguous (section 5.3, PC): the device finds each ring in one piece. */
+    private void requireContiguous(DmaMemory rings, long bytes) throws NvmeException {
+        long first = rings.iova(0);
+        for (long at = 0; at < bytes; at += Prp.PAGE) {
+            if (rings.iova(at) != first + at) {
+                throw new NvmeException(
+                        "%s: %d bytes for a queue are not contiguous for the device".formatted(name(), bytes));
+            }
+        }
+    }
+
+    PciFunction function() {
+        return function;
+    }
+}

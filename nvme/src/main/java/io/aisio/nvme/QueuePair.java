@@ -1,0 +1,587 @@
+package io.aisio.nvme;
+
+import io.aisio.linux.AddressSpace;
+import io.aisio.nvme.spec.Cqe;
+import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Sqe;
+import io.aisio.nvme.spec.Status;
+import io.aisio.upcie.Bar;
+import io.aisio.upcie.DmaMemory;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A submission queue and its completion queue, owned by one thread: the first that uses it.
+ *
+ * <p>Commands live in slots, 0 to {@code depth() - 1}. {@link #bind} works out everything about a slot's command that does
+ * not change; {@link #submit} writes submission queue entries in place, once, and rings the doorbell once a batch;
+ * {@link #poll} reaps by phase tag and rings once a reap. Neither allocates, locks or copies.
+ *
+ * <pre>
+ *   CID   0 | generation (15 - b bits) | slot (b bits)         b = bits of depth - 1
+ *   state of a slot: a counter, odd while in flight; its upper bits are the generation
+ * </pre>
+ *
+ * The generation is what tells a completion of the command in flight from a late one of the slot's command before, and a
+ * second completion from a first.
+ *
+ * <p>The rings are addressed absolutely ({@link AddressSpace}); start the JVM with {@code -Daisio.checked=true} to route
+ * every access through bounds-checked segments instead, as tests do.
+ */
+public final class QueuePair implements AutoCloseable {
+    private static final boolean CHECKED = Boolean.getBoolean("aisio.checked");
+
+    private static final VarHandle LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    private static final VarHandle INT =
+            ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+
+    /** 64-bit words of a submission queue entry. */
+    private static final int WORDS = Sqe.BYTES / Long.BYTES;
+    /** The word that {@link #submit} sets: the starting LBA. */
+    private static final int LBA_WORD = (int) (Sqe.CDW10 / Long.BYTES);
+
+    /** The SQ identifier in word 1 of a completion. */
+    private static final long SQID_FIELD = 0xFFFFL << Cqe.SQID_SHIFT;
+
+    /** State of a slot that no command is bound to: odd, so it cannot be submitted; negative, so no CID matches it. */
+    private static final int UNBOUND = -1;
+
+    /** Polls between two looks at the clock: at a few ns a poll far below the finest deadline, and next to no cost. */
+    private static final int POLLS_PER_LOOK = 256;
+    /** The longest time between two looks for commands that are overdue. */
+    private static final long MAX_LOOK_NANOS = 100_000_000;
+
+    private final NvmeController controller;
+    private final int qid;
+    private final int depth;
+    private final int entries;
+    private final long timeoutNanos;
+    private final Bar bar;
+    private final DmaMemory memory;
+
+    /** Both rings and where they begin: the checked way to them, and the absolute one. */
+    private final MemorySegment rings;
+
+    private final long ringsAddress;
+    private final long sqAddress;
+    private final long cqAddress;
+    private final long sqTailDoorbell;
+    private final long cqHeadDoorbell;
+    private final long barAddress;
+
+    private final int slotBits;
+    private final int slotMask;
+    /** What of a state a CID must match: generation, in flight, and the sign that {@link #UNBOUND} has. */
+    private final int stateMask;
+
+    private final int generationMask;
+    /** This queue's identifier as a completion has it. */
+    private final long sqidBits;
+
+    /** The entries as bound, {@value #WORDS} words a slot, without CID. */
+    private final long[] prepared;
+
+    private final int[] state;
+    /** The status of each slot's last command if it failed, else 0. */
+    private final int[] failed;
+
+    private int tail;
+    private int head;
+    private int phase = 1;
+    private int outstanding;
+    private @Nullable Thread owner;
+    private boolean closed;
+
+    private int polls;
+    private long lookedAt = System.nanoTime();
+    private final int[] seenState;
+    private final long[] seenAt;
+    /** Dword 0 of each slot's last completion; null where nobody asks for it. */
+    private final int @Nullable [] results;
+
+    /**
+     * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
+     * @param depth the most commands outstanding; the rings have one entry more
+     */
+    QueuePair(
+            NvmeController controller,
+            int qid,
+            int depth,
+            DmaMemory memory,
+            ControllerRegisters registers,
+            long timeoutNanos) {
+        this.controller = controller;
+        this.qid = qid;
+        this.depth = depth;
+        this.entries = depth + 1;
+        this.timeoutNanos = timeoutNanos;
+        this.memory = memory;
+        bar = registers.bar();
+        rings = memory.segment();
+        ringsAddress = rings.address();
+        sqAddress = ringsAddress;
+        cqAddress = ringsAddress + completionRing(entries);
+        barAddress = bar.segment().address();
+        sqTailDoorbell = barAddress + Registers.sqTailDoorbell(qid, registers.doorbellStride());
+        cqHeadDoorbell = barAddress + Registers.cqHeadDoorbell(qid, registers.doorbellStride());
+
+        slotBits = 32 - Integer.numberOfLeadingZeros(depth - 1);
+        slotMask = (1 << slotBits) - 1;
+        generationMask = slotBits >= 15 ? 0 : (1 << (15 - slotBits)) - 1;
+        stateMask = Integer.MIN_VALUE | generationMask << 1 | 1;
+        sqidBits = (long) qid << Cqe.SQID_SHIFT;
+
+        int slots = slotMask + 1;
+        prepared = new long[slots * WORDS];
+        state = new int[slots];
+        failed = new int[slots];
+        seenState = new int[slots];
+        seenAt = new long[slots];
+        results = qid == 0 ? new int[slots] : null;
+        Arrays.fill(state, UNBOUND);
+    }
+
+    /** Where the completion ring begins in the memory of both: on the page after the submission ring. */
+    static long completionRing(int entries) {
+        return (long) entries * Sqe.BYTES + Prp.PAGE - 1 & -Prp.PAGE;
+    }
+
+    /** Bytes of both rings. The device must find them in one piece. */
+    static long ringBytes(int entries) {
+        return completionRing(entries) + (long) entries * Cqe.BYTES;
+    }
+
+    /** Where the PRP lists begin, a page a slot: on the page after the completion ring. */
+    private static long lists(int entries) {
+        return ringBytes(entries) + Prp.PAGE - 1 & -Prp.PAGE;
+    }
+
+    /** Bytes of all that a queue pair needs. Pages that no command needs a list in are never touched. */
+    static long memoryBytes(int entries) {
+        return lists(entries) + (entries - 1L) * Prp.PAGE;
+    }
+
+    /** The queue identifier, the same for both queues. */
+    public int qid() {
+        return qid;
+    }
+
+    /** The most commands in flight, and the number of slots. */
+    public int depth() {
+        return depth;
+    }
+
+    /** How many commands are in flight. */
+    public int outstanding() {
+        return outstanding;
+    }
+
+    /**
+     * Binds a command without data to a free slot.
+     *
+     * @throws IllegalStateException if the slot is in flight
+     */
+    public void bind(int slot, Command command) {
+        prepare(slot, command, 0, 0, 0);
+    }
+
+    /**
+     * Binds a command and its data to a free slot.
+     *
+     * @param slot 0 to {@code depth() - 1}
+     * @param command what to do; its {@code cdw10} is replaced at each submission
+     * @param data where the data is or goes
+     * @param offset into {@code data}, in bytes, a multiple of 4
+     * @param bytes 1 to 2 MiB; the controller's own limit is not checked here
+     * @throws IllegalStateException if the slot is in flight
+     */
+    public void bind(int slot, Command command, DmaMemory data, long offset, int bytes) {
+        bind(slot, command, data, offset, bytes, 0);
+    }
+
+    /**
+     * Binds a command with data and metadata in a buffer of its own.
+     *
+     * @param metadataIova where the device finds the metadata, a multiple of 4
+     */
+    public void bind(int slot, Command command, DmaMemory data, long offset, int bytes, long metadataIova) {
+        requireFree(slot);
+        if ((offset & 3) != 0) {
+            throw new IllegalArgumentException("data at offset " + offset + ", which is no multiple of 4");
+        }
+        if (bytes < 1 || bytes > Prp.MAX_BYTES) {
+            throw new IllegalArgumentException(
+                    bytes + " bytes in one command; 1 to " + Prp.MAX_BYTES + " are possible");
+        }
+        if (offset < 0 || offset > data.size() - bytes) {
+            throw new IllegalArgumentException(
+                    bytes + " bytes at offset " + offset + " of memory of " + data.size() + " bytes");
+        }
+        long prp2;
+        if (Prp.pages(offset, bytes) <= 2) {
+            prp2 = Prp.second(data, offset, bytes);
+        } else {
+            long list = lists(entries) + (long) slot * Prp.PAGE;
+            Prp.writeList(data, offset, bytes, memory.segment().asSlice(list, Prp.PAGE));
+            prp2 = memory.iova(list);
+        }
+        prepare(slot, command, Prp.first(data, offset), prp2, metadataIova);
+    }
+
+    /** Binds a command whose PRP entry 1 is an address of its own: a queue creation. */
+    void bindAddress(int slot, Command command, long iova) {
+        prepare(slot, command, iova, 0, 0);
+    }
+
+    private void prepare(int slot, Command command, long prp1, long prp2, long metadataIova) {
+        requireFree(slot);
+        int p = slot * WORDS;
+        prepared[p] = Sqe.word0(command.opcode(), command.nsid());
+        prepared[p + 1] = 0;
+        prepared[p + 2] = metadataIova;
+        prepared[p + 3] = prp1;
+        prepared[p + 4] = prp2;
+        prepared[p + LBA_WORD] = command.cdw10();
+        prepared[p + 6] = command.cdw12();
+        prepared[p + 7] = command.cdw14();
+        if (state[slot] == UNBOUND) {
+            state[slot] = 0;
+        }
+    }
+
+    private void requireFree(int slot) {
+        if (slot < 0 || slot >= depth) {
+            throw new IllegalArgumentException("slot " + slot + " of a queue of depth " + depth);
+        }
+        if (state[slot] != UNBOUND && (state[slot] & 1) != 0) {
+            throw new IllegalStateException(name() + ": slot " + slot + " is in flight");
+        }
+    }
+
+    /**
+     * Submits bound slots, ringing the doorbell once.
+     *
+     * @param slots which, none of them in flight
+     * @param lbas command dwords 10 and 11 of each: the first logical block
+     * @param n how many of both, at most {@code depth() - outstanding()}
+     * @throws IllegalStateException if a slot is not bound, is in flight or does not exist, or the queue is closed;
+     *     nothing is submitted then
+     * @throws NvmeException if the controller has failed; nothing is submitted then
+     */
+    public void submit(int[] slots, long[] lbas, int n) throws NvmeException {
+        assert owned();
+        if (closed) {
+            throw new IllegalStateException(name() + " is closed");
+        }
+        controller.requireWorking();
+        if (n <= 0) {
+            return;
+        }
+        claim(slots, lbas, n);
+
+        // Ring state stays in locals: a heap store between the stores to an entry would keep the processor from merging
+        // them while the controller's side still holds the line.
+        int t = tail;
+        for (int i = 0; i < n; i++) {
+            int slot = slots[i] & state.length - 1;
+            int p = slot * WORDS & prepared.length - WORDS;
+            long cid = (long) ((state[slot] >>> 1 & generationMask) << slotBits | slot) << Sqe.CID_SHIFT;
+            long entry = sqAddress + (long) t * Sqe.BYTES;
+            putLong(entry, prepared[p] | cid);
+            putLong(entry + Sqe.CDW2, prepared[p + 1]);
+            putLong(entry + Sqe.MPTR, prepared[p + 2]);
+            putLong(entry + Sqe.PRP1, prepared[p + 3]);
+            putLong(entry + Sqe.PRP2, prepared[p + 4]);
+            putLong(entry + Sqe.CDW10, lbas[i]);
+            putLong(entry + Sqe.CDW12, prepared[p + 6]);
+            putLong(entry + Sqe.CDW14, prepared[p + 7]);
+            t = t + 1 == entries ? 0 : t + 1;
+        }
+        tail = t;
+        outstanding += n;
+        ring(sqTailDoorbell, t);
+    }
+
+    /** Marks all of the slots as in flight and notes their LBAs, or none of them. */
+    private void claim(int[] slots, long[] lbas, int n) {
+        if (n > depth - outstanding) {
+            throw new IllegalStateException(
+                    name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight");
+        }
+        for (int i = 0; i < n; i++) {
+            int slot = slots[i];
+            int s = slot & state.length - 1;
+            if (s != slot || (state[s] & 1) != 0) {
+                unclaim(slots, i);
+                throw refused(slot);
+            }
+            state[s]++;
+            prepared[s * WORDS + LBA_WORD & prepared.length - 1] = lbas[i];
+        }
+    }
+
+    private void unclaim(int[] slots, int n) {
+        for (int i = 0; i < n; i++) {
+            state[slots[i]]--;
+        }
+    }
+
+    private RuntimeException refused(int slot) {
+        if (slot < 0 || slot >= depth) {
+            return new IllegalStateException(name() + ": slot " + slot + " of a queue of depth " + depth);
+        }
+        return new IllegalStateException(name() + ": slot " + slot
+                + (state[slot] == UNBOUND ? " has no command bound" : " is in flight already"));
+    }
+
+    /**
+     * Takes completed commands, without waiting.
+     *
+     * <p>While commands are in flight it also watches the time, every few hundred calls: a command that is overdue, or a
+     * controller that has failed or is gone, fails the controller, and then everything in flight is returned as failed.
+     *
+     * @param completed receives slots, {@code ~slot} (negative) for a command that failed; its length bounds how many
+     * @return how many, 0 if none is complete
+     */
+    public int poll(int[] completed) {
+        assert owned();
+        if (closed) {
+            throw new IllegalStateException(name() + " is closed");
+        }
+        int n = 0;
+        int h = head;
+        int ph = phase;
+        while (n < completed.length) {
+            // The acquire comes before everything else of the completion, and before the data that it announces; its
+            // partner is the controller's last store of the entry, which carries the phase tag.
+            long word = getLongAcquire(cqAddress + (long) h * Cqe.BYTES + Cqe.WORD1);
+            if (Cqe.phase(word) != ph) {
+                break;
+            }
+            int cid = Cqe.cid(word);
+            int slot = cid & state.length - 1;
+            int s = state[slot];
+            if ((s & stateMask) != ((cid >>> slotBits) << 1 | 1)
+                    || (word & SQID_FIELD) != sqidBits
+                    || Cqe.sqHead(word) >= entries) {
+                head = h;
+                phase = ph;
+                outstanding -= n;
+                controller.fail(unexpected(word));
+                return n;
+            }
+            state[slot] = s + 1 & Integer.MAX_VALUE;
+            if (results != null) {
+                results[slot] = getInt(cqAddress + (long) h * Cqe.BYTES + Cqe.RESULT);
+            }
+            int status = Cqe.status(word);
+            if (status == 0) {
+                completed[n++] = slot;
+            } else {
+                failed[slot] = status;
+                completed[n++] = ~slot;
+            }
+            if (++h == entries) {
+                h = 0;
+                ph ^= 1;
+            }
+        }
+        if (n != 0) {
+            head = h;
+            phase = ph;
+            outstanding -= n;
+            // A release: the controller may reuse the entries only after they were read here.
+            ring(cqHeadDoorbell, h);
+        }
+        if ((++polls & POLLS_PER_LOOK - 1) == 0) {
+            look();
+        }
+        return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
+    }
+
+    /** Looks at the clock and at the controller: is a command overdue, is the controller still there? */
+    private void look() {
+        long now = System.nanoTime();
+        if (outstanding == 0 || now - lookedAt < Math.min(timeoutNanos / 4, MAX_LOOK_NANOS) || controller.hasFailed()) {
+            return;
+        }
+        lookedAt = now;
+        controller.look();
+        for (int slot = 0; slot < depth; slot++) {
+            if (state[slot] != seenState[slot]) {
+                seenState[slot] = state[slot];
+                seenAt[slot] = now;
+            } else if (state[slot] > 0 && (state[slot] & 1) != 0 && now - seenAt[slot] > timeoutNanos) {
+                controller.fail(new NvmeException(
+                        "%s: no answer within %d ms".formatted(describe(slot), timeoutNanos / 1_000_000)));
+                return;
+            }
+        }
+    }
+
+    /** Returns what is in flight as failed, once the controller has: it was disabled, so nothing more can complete. */
+    private int giveUp(int[] completed) {
+        int n = 0;
+        for (int slot = 0; slot < depth && n < completed.length; slot++) {
+            if (state[slot] > 0 && (state[slot] & 1) != 0) {
+                state[slot] = state[slot] + 1 & Integer.MAX_VALUE;
+                failed[slot] = Status.ABORTED_BY_HOST;
+                completed[n++] = ~slot;
+            }
+        }
+        outstanding -= n;
+        return n;
+    }
+
+    private NvmeException unexpected(long word) {
+        int cid = Cqe.cid(word);
+        int slot = cid & slotMask;
+        String why;
+        if (Cqe.sqid(word) != qid) {
+            why = "names submission queue " + Cqe.sqid(word);
+        } else if (Cqe.sqHead(word) >= entries) {
+            why = "has the submission queue head at " + Cqe.sqHead(word) + " of " + entries + " entries";
+        } else if (slot < depth && state[slot] != UNBOUND && (state[slot] & 1) != 0) {
+            why = "is of a command before the one in flight in slot " + slot;
+        } else {
+            why = "is of no command in flight";
+        }
+        return new NvmeException("%s: the controller completed CID 0x%04x, which %s".formatted(name(), cid, why));
+    }
+
+    /**
+     * Why the slot's last command failed: device, queue, command and status.
+     *
+     * @throws IllegalStateException if it did not fail
+     */
+    public NvmeException failure(int slot) {
+        if (slot < 0 || slot >= depth || failed[slot] == 0) {
+            throw new IllegalStateException(name() + ": slot " + slot + " has not failed");
+        }
+        NvmeException controllerFailure = controller.failure();
+        if (failed[slot] == Status.ABORTED_BY_HOST && controllerFailure != null) {
+            var e = new NvmeException(describe(slot), new Status(failed[slot]));
+            e.initCause(controllerFailure);
+            return e;
+        }
+        return new NvmeException(describe(slot), new Status(failed[slot]));
+    }
+
+    /** The status of the slot's last command. Valid from when {@link #poll} returned it until it is bound or submitted. */
+    Status status(int slot) {
+        return new Status(failed[slot]);
+    }
+
+    /** Dword 0 of the slot's last completion. Only a queue that keeps results, as the admin queue does, has it. */
+    int result(int slot) {
+        return Objects.requireNonNull(results)[slot];
+    }
+
+    /** Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example. */
+    public void handOver() {
+        assert owned();
+        owner = null;
+    }
+
+    /**
+     * Deletes both queues, so that the controller gives up what is in flight, then frees their memory. Closing again does
+     * nothing.
+     *
+     * @throws IllegalStateException if another thread owns the queue and is alive
+     * @throws NvmeException if the controller did not delete them; it is disabled then
+     */
+    @Override
+    public void close() throws IOException {
+        if (closed) {
+            return;
+        }
+        Thread user = owner;
+        if (user != null && user != Thread.currentThread() && user.isAlive()) {
+            throw new IllegalStateException(
+                    name() + " is closed by " + Thread.currentThread() + ", but belongs to " + user);
+        }
+        closed = true;
+        try {
+            controller.delete(this);
+        } finally {
+            free();
+        }
+    }
+
+    /** Frees the queue's memory, unless the controller could not be stopped and may still write to it. */
+    void free() {
+        closed = true;
+        if (controller.mayStillAccessMemory()) {
+            return;
+        }
+        memory.close();
+    }
+
+    private String name() {
+        return controller.name() + ": queue " + qid;
+    }
+
+    private String describe(int slot) {
+        long word0 = prepared[slot * WORDS];
+        int opcode = Sqe.opcode(word0);
+        if (qid == 0) {
+            return name() + ": " + Opcode.adminName(opcode);
+        }
+        String what = name() + ": " + Opcode.nvmName(opcode) + " of namespace " + Sqe.nsid(word0);
+        return opcode == Opcode.FLUSH || opcode == Opcode.DATASET_MANAGEMENT
+                ? what
+                : what + " at LBA " + Long.toUnsignedString(prepared[slot * WORDS + LBA_WORD]);
+    }
+
+    private boolean owned() {
+        Thread current = Thread.currentThread();
+        if (owner == null) {
+            owner = current;
+        }
+        if (owner != current) {
+            throw new IllegalStateException(name() + " belongs to " + owner + ", not to " + current);
+        }
+        return true;
+    }
+
+    /**
+     * Stores to a doorbell after everything stored before. On x86-64 that is a plain store. On aarch64 a store-release
+     * orders for observers in the inner-shareable domain, as the software controller's thread is one; a device on a bus
+     * is in the outer one and needs a {@code dmb osh} before, which belongs here when such a function can be opened.
+     */
+    private void ring(long doorbell, int value) {
+        if (CHECKED) {
+            bar.write32(doorbell - barAddress, value);
+        } else {
+            INT.setRelease(AddressSpace.ALL, doorbell & AddressSpace.MASK_4, value);
+        }
+    }
+
+    private void putLong(long address, long value) {
+        if (CHECKED) {
+            LONG.set(rings, address - ringsAddress, value);
+        } else {
+            LONG.set(AddressSpace.ALL, address & AddressSpace.MASK_8, value);
+        }
+    }
+
+    private long getLongAcquire(long address) {
+        return CHECKED
+                ? (long) LONG.getAcquire(rings, address - ringsAddress)
+                : (long) LONG.getAcquire(AddressSpace.ALL, address & AddressSpace.MASK_8);
+    }
+
+    private int getInt(long address) {
+        return CHECKED
+                ? (int) INT.get(rings, address - ringsAddress)
+                : (int) INT.get(AddressSpace.ALL, address & AddressSpace.MASK_4);
+    }
+}

@@ -1,0 +1,237 @@
+package io.aisio.xnvme.spi;
+
+import io.aisio.nvme.Command;
+import io.aisio.nvme.Namespace;
+import io.aisio.nvme.NvmeController;
+import io.aisio.nvme.NvmeException;
+import io.aisio.nvme.spec.Opcode;
+import io.aisio.upcie.PciFunction;
+import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Geometry;
+import io.aisio.xnvme.Queue;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** A namespace behind the user-space driver: what every backend that has a {@link PciFunction} returns. */
+public final class NvmeDevice implements Device {
+    /** Commands that a synchronous call keeps in flight when it needs more than one. */
+    private static final int SYNC_DEPTH = 8;
+
+    private final String name;
+    private final String path;
+    private final PciFunction function;
+    private final NvmeController controller;
+    private final Namespace namespace;
+    private final Geometry geometry;
+
+    private final Object syncLock = new Object();
+    private @Nullable NvmeQueue sync;
+
+    private NvmeDevice(String name, String path, PciFunction function, NvmeController controller, int nsid)
+            throws NvmeException {
+        this.name = name;
+        this.path = path;
+        this.function = function;
+        this.controller = controller;
+        namespace = controller.namespace(nsid);
+        if (namespace.metadataBytes() != 0) {
+            throw new NvmeException(
+                    "%s: namespace %d is formatted with %d bytes of metadata a block, which this API does"
+                                    .formatted(name, nsid, namespace.metadataBytes())
+                            + " not carry; format it without");
+        }
+        int lba = namespace.lbaBytes();
+        int transfer = Math.min(controller.maxTransferBytes(), 0x1_0000 * lba) / lba * lba;
+        if (transfer == 0) {
+            throw new NvmeException("%s: transfers of at most %d bytes, less than a block of %d"
+                    .formatted(name, controller.maxTransferBytes(), lba));
+        }
+        geometry = new Geometry(lba, namespace.lbaCount(), transfer, controller.maxDepth(), controller.maxQueuePairs());
+    }
+
+    /**
+     * Brings the controller behind a function up and opens a namespace.
+     *
+     * @param function becomes the device's: it is closed with it, and if opening fails
+     * @param nsid the namespace
+     * @param name the device's name as the user gave it
+     * @param path which way the data takes, for people
+     * @throws IOException if the controller does not come up, or has no such namespace
+     */
+    public static NvmeDevice open(PciFunction function, int nsid, String name, String path) throws IOException {
+        NvmeController controller = null;
+        try {
+            controller = NvmeController.open(function);
+            return new NvmeDevice(name, path, function, controller, nsid);
+        } catch (IOException | RuntimeException e) {
+            try {
+                if (controller != null) {
+                    controller.close();
+                }
+            } catch (IOException onClose) {
+                e.addSuppressed(onClose);
+            } finally {
+                function.close();
+            }
+            throw e;
+        }
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public String path() {
+        return path;
+    }
+
+    @Override
+    public Geometry geometry() {
+        return geometry;
+    }
+
+    /** The controller, for admin commands. */
+    public NvmeController controller() {
+        return controller;
+    }
+
+    @Override
+    public Buffer allocate(long bytes) throws IOException {
+        return new Buffer(function.allocate(bytes));
+    }
+
+    @Override
+    public Queue openQueue(int depth) throws IOException {
+        return openNvmeQueue(depth);
+    }
+
+    private NvmeQueue openNvmeQueue(int depth) throws IOException {
+        return new NvmeQueue(controller.createQueuePair(depth), namespace.nsid(), geometry);
+    }
+
+    @Override
+    public void read(long lba, Buffer buffer, long offset, long bytes) throws IOException {
+        transfer(Opcode.READ, lba, buffer, offset, bytes);
+    }
+
+    @Override
+    public void write(long lba, Buffer buffer, long offset, long bytes) throws IOException {
+        transfer(Opcode.WRITE, lba, buffer, offset, bytes);
+    }
+
+    @Override
+    public void flush() throws IOException {
+        synchronized (syncLock) {
+            NvmeQueue queue = sync();
+            try {
+                queue.bind(0, Command.of(Opcode.FLUSH, namespace.nsid(), 0));
+                queue.submit(new int[] {0}, new long[1], 1);
+                drain(queue, new int[1]);
+            } finally {
+                queue.handOver();
+            }
+        }
+    }
+
+    private void transfer(int opcode, long lba, Buffer buffer, long offset, long bytes) throws IOException {
+        if (bytes % geometry.lbaBytes() != 0) {
+            throw new IllegalArgumentException(
+                    bytes + " bytes are no multiple of the logical block size, " + geometry.lbaBytes());
+        }
+        if (offset < 0 || bytes < 0 || offset > buffer.size() - bytes) {
+            throw new IllegalArgumentException(
+                    bytes + " bytes at offset " + offset + " of a buffer of " + buffer.size() + " bytes");
+        }
+        synchronized (syncLock) {
+            NvmeQueue queue = sync();
+            int[] slots = new int[1];
+            long[] lbas = new long[1];
+            int[] completed = new int[1];
+            int free = 0;
+            try {
+                for (long done = 0; done < bytes; ) {
+                    int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
+                    if (free == SYNC_DEPTH || queue.outstanding() == SYNC_DEPTH) {
+                        slots[0] = take(queue, completed);
+                    } else {
+                        slots[0] = free++;
+                    }
+                    queue.bindTransfer(slots[0], opcode, buffer, offset + done, part);
+                    lbas[0] = lba + done / geometry.lbaBytes();
+                    queue.submit(slots, lbas, 1);
+                    done += part;
+                }
+            } finally {
+                // Even after an error: nothing may be in flight into the caller's buffer when this returns.
+                try {
+                    drain(queue, completed);
+                } finally {
+                    queue.handOver();
+                }
+            }
+        }
+    }
+
+    private static int take(NvmeQueue queue, int[] completed) throws IOException {
+        queue.await(completed);
+        if (completed[0] < 0) {
+            throw queue.failure(~completed[0]);
+        }
+        return completed[0];
+    }
+
+    private static void drain(NvmeQueue queue, int[] completed) throws IOException {
+        IOException first = null;
+        while (queue.outstanding() > 0) {
+            queue.await(completed);
+            if (completed[0] < 0 && first == null) {
+                first = queue.failure(~completed[0]);
+            }
+        }
+        if (first != null) {
+            throw first;
+        }
+    }
+
+    private NvmeQueue sync() throws IOException {
+        NvmeQueue queue = sync;
+        if (queue == null) {
+            queue = openNvmeQueue(Math.min(SYNC_DEPTH, geometry.maxQueueDepth()));
+            sync = queue;
+        }
+        return queue;
+    }
+
+    @Override
+    public void close() throws IOException {
+        synchronized (syncLock) {
+            try {
+                NvmeQueue queue = sync;
+                if (queue != null) {
+                    queue.close();
+                }
+            } finally {
+                closeController();
+            }
+        }
+    }
+
+    private void closeController() throws IOException {
+        try {
+            controller.close();
+        } finally {
+            // Not while queues are open: their rings are the function's memory.
+            if (controller.isClosed()) {
+                function.close();
+            }
+        }
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

@@ -68,19 +68,26 @@ final class ControllerRegisters {
         return (bar.size() - Registers.DOORBELLS) / (8L << doorbellStride()) - 1;
     }
 
-    /** Disables the controller and waits until it is: whatever it was doing, it leaves memory alone afterwards. */
+    /** Disables a controller in whatever state it was left: one that is becoming ready is waited for (section 3.1.5). */
     void disable() throws NvmeException {
+        int cc = bar.read32(Registers.CC);
+        int csts = bar.read32(Registers.CSTS);
+        if (cc == Registers.ALL_ONES) {
+            throw gone();
+        }
+        if ((cc & Registers.CC_EN) != 0 && (csts & Registers.CSTS_CFS) == 0) {
+            await(Registers.CSTS_RDY, Registers.CSTS_RDY, readyTimeout(), "become ready, to be disabled");
+        }
+        stop();
+    }
+
+    /** Clears EN and waits until the controller is disabled: whatever it was doing, it leaves memory alone afterwards. */
+    void stop() throws NvmeException {
         int cc = bar.read32(Registers.CC);
         if (cc == Registers.ALL_ONES) {
             throw gone();
         }
-        if ((cc & Registers.CC_EN) != 0) {
-            // Clearing EN before RDY has risen is undefined, unless a fatal error keeps it from rising.
-            if ((bar.read32(Registers.CSTS) & Registers.CSTS_CFS) == 0) {
-                await(Registers.CSTS_RDY, Registers.CSTS_RDY, readyTimeout(), "become ready, to be disabled");
-            }
-            bar.write32(Registers.CC, cc & ~Registers.CC_EN & ~Registers.CC_SHN_MASK);
-        }
+        bar.write32(Registers.CC, cc & ~Registers.CC_EN & ~Registers.CC_SHN_MASK);
         await(Registers.CSTS_RDY, 0, readyTimeout(), "become disabled");
     }
 
@@ -109,7 +116,7 @@ final class ControllerRegisters {
         }
         bar.write32(Registers.CC, (cc & ~Registers.CC_SHN_MASK) | Registers.CC_SHN_NORMAL);
         await(Registers.CSTS_SHST_MASK, Registers.CSTS_SHST_COMPLETE, limit, "shut down");
-        disable();
+        stop();
     }
 
     /** Throws if the controller reports a fatal error or is gone. */

@@ -438,7 +438,7 @@ public final class NvmeController implements AutoCloseable {
                 return;
             }
             try {
-                registers.disable();
+                registers.stop();
             } catch (NvmeException stubborn) {
                 // One that is gone from the bus reaches no memory; one that is there and does not stop may.
                 mayStillAccessMemory = !registers.areGone();

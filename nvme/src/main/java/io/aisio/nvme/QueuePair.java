@@ -376,7 +376,7 @@ public final class QueuePair implements AutoCloseable {
                 phase = ph;
                 outstanding -= n;
                 controller.fail(unexpected(word));
-                return n;
+                return n == 0 ? giveUp(completed) : n;
             }
             state[slot] = s + 1 & Integer.MAX_VALUE;
             if (results != null) {

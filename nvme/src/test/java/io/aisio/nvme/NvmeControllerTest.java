@@ -1,0 +1,250 @@
+package io.aisio.nvme;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.aisio.nvme.spec.IdentifyNamespace;
+import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Status;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Bring-up, admin commands and the end, with a controller that keeps the rules and with ones that do not. */
+@Timeout(60)
+class NvmeControllerTest {
+    private static final Timeouts SHORT = new Timeouts(
+            Duration.ofMillis(300), Duration.ofMillis(300), Duration.ofMillis(300), Duration.ofMillis(300));
+
+    private interface Body {
+        void run(HandDrivenFunction function, NvmeController controller) throws IOException;
+    }
+
+    private static void with(Consumer<HandDrivenFunction> fault, Body body) throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction();
+        fault.accept(function);
+        function.start();
+        try {
+            NvmeController controller = NvmeController.open(function, SHORT);
+            body.run(function, controller);
+            assertThat(function.live).as("memory that was not freed").isEmpty();
+        } finally {
+            function.close();
+        }
+    }
+
+    private static void assertRefused(Consumer<HandDrivenFunction> fault, String why) throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction();
+        fault.accept(function);
+        function.start();
+        assertThatThrownBy(() -> NvmeController.open(function, SHORT))
+                .isInstanceOf(NvmeException.class)
+                .hasMessageContaining(why);
+        assertThat(function.live).as("memory that was not freed").isEmpty();
+        function.close();
+    }
+
+    @Test
+    void bringsAControllerUpAndShutsItDown() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            assertThat(controller.identity().model()).isEqualTo("served by a test");
+            assertThat(controller.identity().serial()).isEqualTo("BY-HAND");
+            assertThat(controller.maxTransferBytes()).isEqualTo(131072);
+            assertThat(controller.maxDepth()).isEqualTo(1023);
+            assertThat(controller.maxQueuePairs()).isEqualTo(8);
+            assertThat(controller.namespaces()).containsExactly(new Namespace(1, 512, 1 << 20, 0, false, false));
+            controller.close();
+            controller.close();
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            assertThatThrownBy(() -> controller.execute(Command.of(Opcode.IDENTIFY, 0, 1)))
+                    .isInstanceOf(IllegalStateException.class);
+        });
+    }
+
+    @Test
+    void createsTheCompletionQueueFirstAndDeletesItLast() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            synchronized (function.adminOpcodes) {
+                function.adminOpcodes.clear();
+            }
+            QueuePair queue = controller.createQueuePair(31);
+            assertThat(function.queues.get(1).entries()).isEqualTo(32);
+            queue.close();
+            synchronized (function.adminOpcodes) {
+                assertThat(function.adminOpcodes)
+                        .containsExactly(
+                                Opcode.CREATE_IO_CQ, Opcode.CREATE_IO_SQ, Opcode.DELETE_IO_SQ, Opcode.DELETE_IO_CQ);
+            }
+            controller.close();
+        });
+    }
+
+    @Test
+    void takesNoMoreQueuePairsThanItWasGranted() throws IOException {
+        with(f -> f.grantedQueuePairs = 2, (function, controller) -> {
+            QueuePair one = controller.createQueuePair(1);
+            QueuePair two = controller.createQueuePair(1);
+            assertThatThrownBy(() -> controller.createQueuePair(1))
+                    .hasMessageContaining("all 2 queue pairs that the controller granted are in use");
+            one.close();
+            QueuePair again = controller.createQueuePair(1);
+            assertThat(again.qid()).isEqualTo(1);
+            assertThatThrownBy(controller::close)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("queue pairs [2, 1] are open");
+            two.close();
+            again.close();
+            controller.close();
+        });
+    }
+
+    @Test
+    void aQueueDeeperThanTheControllerAllowsIsRefused() throws IOException {
+        with(f -> f.cap = 7L | 1L << 24 | 1L << 37, (function, controller) -> {
+            assertThatThrownBy(() -> controller.createQueuePair(8)).hasMessageContaining("1 to 7 are possible");
+            controller.createQueuePair(7).close();
+            controller.close();
+        });
+    }
+
+    @Test
+    void aRefusedSubmissionQueueLeavesNoCompletionQueue() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            function.failingStatus = Status.INVALID_QUEUE_SIZE;
+            function.failingOpcode = Opcode.CREATE_IO_SQ;
+            assertThatThrownBy(() -> controller.createQueuePair(1))
+                    .hasMessageContaining("Create I/O Submission Queue: Invalid Queue Size (sct 0x1, sc 0x02)");
+            synchronized (function.adminOpcodes) {
+                assertThat(function.adminOpcodes).endsWith(Opcode.DELETE_IO_CQ);
+            }
+            function.failingOpcode = -1;
+            controller.createQueuePair(1).close();
+            controller.close();
+        });
+    }
+
+    @Test
+    void aQueueThatIsNotDeletedIsFreedOnlyOnceTheControllerIsDisabled() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            QueuePair queue = controller.createQueuePair(1);
+            function.failingStatus = Status.INTERNAL_ERROR;
+            function.failingOpcode = Opcode.DELETE_IO_SQ;
+            assertThatThrownBy(queue::close).hasMessageContaining("Internal Error");
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            controller.close();
+        });
+    }
+
+    @Test
+    void memoryIsKeptWhenTheControllerCannotBeStopped() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction().start();
+        NvmeController controller = NvmeController.open(function, SHORT);
+        QueuePair queue = controller.createQueuePair(1);
+        function.staysReady = true;
+        function.failingStatus = Status.INTERNAL_ERROR;
+        function.failingOpcode = Opcode.DELETE_IO_SQ;
+        assertThatThrownBy(queue::close).hasMessageContaining("Internal Error");
+        controller.close();
+        assertThat(function.live)
+                .as("memory that the controller may still write to")
+                .hasSize(3);
+        function.close();
+    }
+
+    @Test
+    void anAdminCommandThatIsNotAnsweredFailsTheController() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            function.stalledOpcode = Opcode.GET_FEATURES;
+            assertThatThrownBy(() -> controller.execute(Command.of(Opcode.GET_FEATURES, 0, 7)))
+                    .hasMessageContaining("Get Features: no answer within 300 ms");
+            assertThatThrownBy(() -> controller.createQueuePair(1)).hasMessageContaining("no answer within");
+            controller.close();
+        });
+    }
+
+    @Test
+    void aDeviceThatVanishesDuringAnAdminCommandIsNoticedAtOnce() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            function.vanish();
+            assertThatThrownBy(() -> controller.execute(Command.of(Opcode.GET_FEATURES, 0, 7)))
+                    .hasMessageContaining("the device is gone");
+            controller.close();
+        });
+    }
+
+    @Test
+    void refusesControllersThatItCannotWorkWith() throws IOException {
+        assertRefused(f -> f.neverReady = true, "did not become ready within 500 ms");
+        assertRefused(f -> f.fatalOnEnable = true, "fatal error (CSTS.CFS");
+        assertRefused(f -> f.cap = -1L, "the device is gone");
+        assertRefused(f -> f.cap = 1023L | 1L << 24, "no NVM command set");
+        assertRefused(f -> f.cap = 1L << 24 | 1L << 37, "CAP.MQES 0");
+        assertRefused(f -> f.cap = 1023L | 1L << 37 | 1L << 48, "memory pages of at least 8192 bytes");
+        assertRefused(f -> f.cap = 1023L | 1L << 37 | 15L << 32, "ends before the admin doorbells");
+        assertRefused(f -> f.entrySizes = 0x5566, "SQES 0x66, CQES 0x55");
+        assertRefused(f -> f.stalledOpcode = Opcode.IDENTIFY, "Identify: no answer");
+        assertRefused(
+                f -> {
+                    f.failingOpcode = Opcode.SET_FEATURES;
+                    f.failingStatus = Status.INVALID_FIELD | Status.DNR_BIT;
+                },
+                "Set Features: Invalid Field in Command");
+        assertRefused(f -> f.activeNamespaces = new int[] {3, 3}, "has 3 after 3");
+    }
+
+    @Test
+    void respectsAWiderDoorbellStride() throws IOException {
+        with(f -> f.cap = 63L | 1L << 24 | 1L << 37 | 2L << 32, (function, controller) -> {
+            QueuePair queue = controller.createQueuePair(3);
+            queue.bind(0, Command.of(Opcode.FLUSH, 1, 0));
+            queue.submit(new int[] {0}, new long[1], 1);
+            assertThat(function.bar(0).read32(0x1000 + 2 * 16)).isEqualTo(1);
+            queue.close();
+            controller.close();
+        });
+    }
+
+    @Test
+    void transfersAreBoundByMdtsAndByOneList() throws IOException {
+        with(f -> f.mdts = 0, (function, controller) -> {
+            assertThat(controller.maxTransferBytes()).isEqualTo(Prp.MAX_BYTES);
+            controller.close();
+        });
+        with(f -> f.mdts = 1, (function, controller) -> {
+            assertThat(controller.maxTransferBytes()).isEqualTo(8192);
+            controller.close();
+        });
+        with(f -> f.mdts = 255, (function, controller) -> {
+            assertThat(controller.maxTransferBytes()).isEqualTo(Prp.MAX_BYTES);
+            controller.close();
+        });
+    }
+
+    @Test
+    void aNamespaceThatMakesNoSenseIsLeftOut() throws IOException {
+        for (int shift : new int[] {0, 8, 17, 255}) {
+            with(f -> f.lbaFormat = IdentifyNamespace.lbaFormat(shift, 0), (function, controller) -> {
+                assertThat(controller.namespaces()).isEmpty();
+                assertThatThrownBy(() -> controller.namespace(1)).hasMessageContaining("no usable namespace 1");
+                controller.close();
+            });
+        }
+        for (long blocks : new long[] {0, -1, Long.MAX_VALUE / 512 + 1}) {
+            with(f -> f.blocks = blocks, (function, controller) -> {
+                assertThat(controller.namespaces()).isEmpty();
+                controller.close();
+            });
+        }
+    }
+
+    @Test
+    void aShutdownThatDoesNotEndIsGivenUpInTime() throws IOException {
+        with(f -> f.neverShutsDown = true, (function, controller) -> {
+            assertThatThrownBy(controller::close).hasMessageContaining("did not shut down within 300 ms");
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+        });
+    }
+}

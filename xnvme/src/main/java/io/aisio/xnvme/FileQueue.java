@@ -94,18 +94,25 @@ final class FileQueue implements Queue {
         }
         for (int i = 0; i < n; i++) {
             int slot = slots[i];
-            boolean known = slot >= 0 && slot < depth();
-            if (!known || data[slot] == null || inFlight[slot]) {
+            String why = refusal(slot);
+            if (why != null) {
                 for (int j = 0; j < i; j++) {
                     inFlight[slots[j]] = false;
                 }
-                throw new IllegalStateException(device.name() + ": slot " + slot
-                        + (!known
-                                ? " does not exist"
-                                : inFlight[slot] ? " is in flight already" : " has no command bound"));
+                throw new IllegalStateException(device.name() + ": slot " + slot + why);
             }
             inFlight[slot] = true;
         }
+    }
+
+    private @Nullable String refusal(int slot) {
+        if (slot < 0 || slot >= depth()) {
+            return " does not exist";
+        }
+        if (inFlight[slot]) {
+            return " is in flight already";
+        }
+        return data[slot] == null ? " has no command bound" : null;
     }
 
     @Override

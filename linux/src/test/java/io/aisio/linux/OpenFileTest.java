@@ -1,0 +1,96 @@
+package io.aisio.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class OpenFileTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void readsAndWritesAtPositionsAsJavaSeesThem() throws IOException {
+        Path path = Files.write(folder.resolve("file"), new byte[10_000]);
+        try (Arena arena = Arena.ofConfined();
+                OpenFile file = OpenFile.open(path, OpenFile.Access.READ_WRITE)) {
+            MemorySegment bytes = arena.allocateFrom("somewhere");
+            file.write(bytes, 5000);
+            file.flush();
+            assertThat(file.size()).isEqualTo(10_000);
+            assertThat(new String(Files.readAllBytes(path), 5000, 9)).isEqualTo("somewhere");
+
+            MemorySegment back = arena.allocate(100);
+            assertThat(file.read(back, 4998)).isEqualTo(100);
+            assertThat(back.getString(2)).isEqualTo("somewhere");
+            assertThat(file.read(back, 9_990)).as("only what is left").isEqualTo(10);
+            assertThat(file.read(back, 20_000)).as("beyond the end").isZero();
+        }
+    }
+
+    @Test
+    void saysWhichCallFailedOnWhatAndWhy() {
+        Path missing = folder.resolve("missing");
+        assertThatThrownBy(() -> OpenFile.open(missing, OpenFile.Access.READ_ONLY))
+                .isInstanceOfSatisfying(LinuxException.class, e -> {
+                    assertThat(e.errno()).isEqualTo(Errno.ENOENT);
+                    assertThat(e.call()).isEqualTo("open");
+                })
+                .hasMessage(missing + ": no such file (open: ENOENT)");
+    }
+
+    @Test
+    void aFileOpenedForReadingIsNotWritten() throws IOException {
+        Path path = Files.write(folder.resolve("file"), new byte[512]);
+        try (Arena arena = Arena.ofConfined();
+                OpenFile file = OpenFile.open(path, OpenFile.Access.READ_ONLY)) {
+            assertThatThrownBy(() -> file.write(arena.allocate(1), 0)).hasMessageContaining("EBADF");
+        }
+    }
+
+    @Test
+    void aFullDiskIsAnError() throws IOException {
+        Path full = Path.of("/dev/full");
+        assumeTrue(Files.exists(full), "needs /dev/full");
+        try (Arena arena = Arena.ofConfined();
+                OpenFile file = OpenFile.open(full, OpenFile.Access.READ_WRITE)) {
+            assertThatThrownBy(() -> file.write(arena.allocate(512), 0))
+                    .hasMessage("/dev/full: no space left on the device (pwrite: ENOSPC)");
+        }
+    }
+
+    @Test
+    void aClosedFileIsAJavaExceptionAndNoReusedDescriptor() throws IOException {
+        Path path = Files.write(folder.resolve("file"), new byte[512]);
+        OpenFile file = OpenFile.open(path, OpenFile.Access.READ_ONLY);
+        file.close();
+        file.close();
+        try (OpenFile another = OpenFile.open(path, OpenFile.Access.READ_ONLY);
+                Arena arena = Arena.ofConfined()) {
+            assertThat(another.size()).isEqualTo(512);
+            assertThatThrownBy(() -> file.read(arena.allocate(1), 0)).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void aMappingIsZeroedAndRefusesUseAfterClose() throws IOException {
+        Mapping mapping = Mapping.anonymous(5000);
+        MemorySegment segment = mapping.segment();
+        assertThat(segment.byteSize()).isEqualTo(8192);
+        assertThat(segment.address() % Mapping.PAGE_SIZE).isZero();
+        assertThat(segment.mismatch(MemorySegment.ofArray(new byte[8192]))).isEqualTo(-1);
+        mapping.close();
+        mapping.close();
+        assertThatThrownBy(() -> segment.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> Mapping.anonymous(0)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Mapping.anonymous(1L << 60)).hasMessageContaining("out of memory (mmap: ENOMEM)");
+    }
+}

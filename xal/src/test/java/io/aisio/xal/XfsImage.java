@@ -97,11 +97,13 @@ public final class XfsImage {
         return run(line);
     }
 
-    /** The value that xfs_db prints for a field, decimal or hexadecimal. */
-    public long dbNumber(String address, String field) throws Exception {
-        String text = db(address, "print " + field);
+    /** The value that xfs_db prints for a field, the last argument, after the commands that go to its structure. */
+    public long dbNumber(String... address) throws Exception {
+        String[] commands = address.clone();
+        commands[commands.length - 1] = "print " + commands[commands.length - 1];
+        String text = db(commands);
         String value = text.substring(text.indexOf('=') + 1).strip().split("[ \n]", -1)[0];
-        return Long.decode(value.matches("0[0-7]+") ? "0" + value : value);
+        return value.equals("null") ? -1 : Long.decode(value);
     }
 
     /** Writes seeded random bytes, so that no two files are alike. */

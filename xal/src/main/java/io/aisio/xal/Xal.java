@@ -1,0 +1,236 @@
+package io.aisio.xal;
+
+import io.aisio.xal.xfs.DirectoryEntry;
+import io.aisio.xal.xfs.XfsVolume;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The files of a file system and where their bytes lie, read from its blocks.
+ *
+ * <p>It reads XFS, version 5, as it lies on the device; the log is not looked at, so the file system must have been
+ * unmounted cleanly (a fresh {@code mkfs.xfs -p} is), and nobody may write to it meanwhile. Metadata is read in large
+ * aligned pieces of which the latest few are kept. Any thread may call it.
+ *
+ * <p>Paths begin at the root of the file system, their parts separated by {@code /}; {@code .} and {@code ..} have no
+ * meaning in them, and symbolic links are found but never followed.
+ */
+public final class Xal implements AutoCloseable {
+    /** The longest path that is walked, in characters: 16 times Linux's PATH_MAX, so that a hostile tree ends. */
+    private static final int MAX_PATH = 1 << 16;
+
+    private final XfsVolume volume;
+
+    private Xal(XfsVolume volume) {
+        this.volume = volume;
+    }
+
+    /**
+     * Opens the file system that a source holds. The source stays the caller's, to be closed after this.
+     *
+     * @throws XfsException if the source holds no XFS, or one that is damaged, that needs repair or has a feature that
+     *     is not known here
+     * @throws IOException if the source cannot be read
+     */
+    public static Xal open(BlockSource source) throws IOException {
+        return new Xal(XfsVolume.open(source));
+    }
+
+    /** Size of a file system block in bytes; extents are multiples of it. */
+    public int blockSize() {
+        return volume.blockSize();
+    }
+
+    /**
+     * The inode of a number.
+     *
+     * @throws XfsException if there is none in use of that number, or it is damaged
+     * @throws IOException if the source cannot be read
+     */
+    public Inode inode(long number) throws IOException {
+        return volume.inode(number);
+    }
+
+    /**
+     * The inode at a path. The directories on the way are read from their beginning, each time.
+     *
+     * @throws NoSuchFileException if a part of the path does not exist
+     * @throws NotDirectoryException if a part before the last is no directory
+     * @throws XfsException if a directory on the way or the inode is damaged
+     * @throws IOException if the source cannot be read
+     */
+    public Inode lookup(String path) throws IOException {
+        if (!path.startsWith("/")) {
+            throw new NoSuchFileException(path, null, "a path in a file system begins with /");
+        }
+        Inode found = volume.inode(volume.rootInode());
+        StringBuilder walked = new StringBuilder();
+        for (String name : path.split("/", -1)) {
+            if (!name.isEmpty()) {
+                if (found.type() != FileType.DIRECTORY) {
+                    throw new NotDirectoryException(walked.toString());
+                }
+                long next = volume.find(found.number(), name);
+                walked.append('/').append(name);
+                if (next == 0) {
+                    throw new NoSuchFileException(walked.toString());
+                }
+                found = volume.inode(next);
+            }
+        }
+        return found;
+    }
+
+    /**
+     * Visits a file or directory, and all that is beneath it: a directory before what it holds, names in the order of
+     * their UTF-16 units, so that every run gives the same order. All inodes are read.
+     *
+     * <p>What is damaged is told to the visitor, and the walk goes on with the rest.
+     *
+     * @param path where to begin, such as {@code /}
+     * @throws NoSuchFileException if a part of the path does not exist
+     * @throws NotDirectoryException if a part before the last is no directory
+     * @throws XfsException if what is damaged lies on the way to the path
+     * @throws IOException if the source cannot be read there, or the visitor throws it
+     */
+    public void walk(String path, Visitor visitor) throws IOException {
+        Inode start = lookup(path);
+        new Walk(visitor).run(path.replaceAll("/+", "/").replaceAll("/$", ""), start);
+    }
+
+    /**
+     * Where an inode's blocks lie, in the order of their offsets, blocks behind the end of the file too.
+     *
+     * @return empty if it has none: an empty file, a device, a symbolic link or directory that fits into its inode
+     * @throws XfsException if its block map is damaged, if it lies on a real-time device, or if the inode is not what it
+     *     was when {@code inode} was read
+     * @throws IOException if the source cannot be read
+     */
+    public List<Extent> extents(Inode inode) throws IOException {
+        return volume.extents(inode);
+    }
+
+    /**
+     * How each byte of a regular file is read, from the first to the last.
+     *
+     * @throws IllegalArgumentException if it is no regular file
+     * @throws XfsException as {@link #extents} does
+     * @throws IOException if the source cannot be read
+     */
+    public List<Piece> pieces(Inode inode) throws IOException {
+        if (inode.type() != FileType.REGULAR) {
+            throw new IllegalArgumentException(
+                    "inode " + inode.number() + " is no regular file but of type " + inode.type());
+        }
+        return Piece.of(extents(inode), inode.size());
+    }
+
+    /** Frees the memory for reading. The source stays open. Closing again does nothing. */
+    @Override
+    public void close() {
+        volume.close();
+    }
+
+    /** Is told what a walk finds. */
+    public interface Visitor {
+        /**
+         * An entry whose inode is sound.
+         *
+         * @throws IOException to end the walk
+         */
+        void visit(Entry entry, Inode inode) throws IOException;
+
+        /**
+         * Something that cannot be read: an inode, or a directory of which a part or all is missing from the walk.
+         *
+         * @param path the entry that names the inode, or the directory
+         * @param problem what is wrong with it
+         * @throws IOException to end the walk
+         */
+        void damaged(String path, IOException problem) throws IOException;
+    }
+
+    /** One walk: the directories that are open, from the start downwards, and the path to the last of them. */
+    private final class Walk {
+        private final Visitor visitor;
+        private final Deque<Open> open = new ArrayDeque<>();
+        private final StringBuilder path = new StringBuilder();
+        private final Set<Long> seen = new HashSet<>();
+
+        Walk(Visitor visitor) {
+            this.visitor = visitor;
+        }
+
+        /** A directory under way: what of it is still to visit, and how long its own path is. */
+        private record Open(Iterator<DirectoryEntry> rest, int pathLength) {}
+
+        void run(String startPath, Inode start) throws IOException {
+            path.append(startPath);
+            String name = startPath.substring(startPath.lastIndexOf('/') + 1);
+            visitor.visit(new Entry(path.isEmpty() ? "/" : startPath, name, start.type(), start.number()), start);
+            if (start.type() == FileType.DIRECTORY) {
+                enter(start);
+            }
+            while (!open.isEmpty()) {
+                Open directory = open.getLast();
+                path.setLength(directory.pathLength());
+                if (directory.rest().hasNext()) {
+                    next(directory.rest().next());
+                } else {
+                    open.removeLast();
+                }
+            }
+        }
+
+        private void next(DirectoryEntry name) throws IOException {
+            path.append('/').append(name.name());
+            Inode inode;
+            try {
+                inode = volume.inode(name);
+            } catch (IOException e) {
+                visitor.damaged(path.toString(), e);
+                return;
+            }
+            visitor.visit(new Entry(path.toString(), name.name(), inode.type(), inode.number()), inode);
+            if (inode.type() == FileType.DIRECTORY) {
+                enter(inode);
+            }
+        }
+
+        private void enter(Inode directory) throws IOException {
+            if (!seen.add(directory.number())) {
+                visitor.damaged(
+                        path.toString(), volume.damaged(directory, "a directory has one name: this is another"));
+            } else if (path.length() > MAX_PATH) {
+                visitor.damaged(
+                        path.toString(),
+                        volume.damaged(directory, "its path is longer than " + MAX_PATH + " characters"));
+            } else {
+                List<IOException> problems = new ArrayList<>();
+                List<DirectoryEntry> names = new ArrayList<>();
+                volume.list(directory.number(), names::add, problems::add);
+                names.sort(Comparator.comparing(DirectoryEntry::name));
+                for (int i = 1; i < names.size(); i++) {
+                    if (names.get(i).name().equals(names.get(i - 1).name())) {
+                        problems.add(volume.damaged(
+                                directory,
+                                "two of its entries are named " + names.get(i).name()));
+                    }
+                }
+                for (IOException problem : problems) {
+                    visitor.damaged(path.isEmpty() ? "/" : path.toString(), problem);
+                }
+                open.addLast(new Open(names.iterator(), path.length()));
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package io.aisio.xal.xfs;
+
+import io.aisio.xal.XfsException;
+import java.lang.foreign.MemorySegment;
+
+/** The head of an allocation group's free space, {@code struct xfs_agf}: the second sector of each group. */
+final class AgFreeHeader {
+    static final long MAGICNUM = 0;
+    static final long VERSIONNUM = 4;
+    static final long SEQNO = 8;
+    static final long LENGTH = 12;
+    static final long UUID = 64;
+    static final long CRC = 216;
+
+    /** Which sector of the allocation group it is. */
+    static final int SECTOR = 1;
+    /** {@code XAGF}. */
+    static final long MAGIC = 0x58414746;
+
+    static final long VERSION = 1;
+
+    private AgFreeHeader() {}
+
+    static void check(Geometry geometry, long ag, MemorySegment s, Where where) throws XfsException {
+        where.magic(OnDisk.u32(s, MAGICNUM), MAGIC);
+        where.crc(s, CRC);
+        where.uuid(s, UUID, geometry);
+        where.check(OnDisk.u32(s, VERSIONNUM) == VERSION, "versionnum", OnDisk.u32(s, VERSIONNUM), "" + VERSION);
+        where.check(OnDisk.u32(s, SEQNO) == ag, "seqno", OnDisk.u32(s, SEQNO), "" + ag);
+        long length = geometry.agLength(ag);
+        where.check(OnDisk.u32(s, LENGTH) == length, "length", OnDisk.u32(s, LENGTH), "" + length);
+    }
+}

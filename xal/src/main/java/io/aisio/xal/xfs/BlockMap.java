@@ -1,0 +1,109 @@
+package io.aisio.xal.xfs;
+
+import io.aisio.xal.Extent;
+import io.aisio.xal.XfsException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Collects the extents of one inode, in order, and checks each against the one before and against the geometry. */
+final class BlockMap {
+    private final Geometry geometry;
+    private final MetadataReader reader;
+    private final InodeCore inode;
+    private final List<Extent> extents = new ArrayList<>();
+    /** Where the extents so far end in the file, in blocks. */
+    private long end;
+
+    private BlockMap(Geometry geometry, MetadataReader reader, InodeCore inode) {
+        this.geometry = geometry;
+        this.reader = reader;
+        this.inode = inode;
+    }
+
+    /**
+     * Reads the extents of an inode.
+     *
+     * @return empty if its fork holds none but its data or a device number
+     */
+    static List<Extent> read(Geometry geometry, MetadataReader reader, InodeCore inode) throws IOException {
+        BlockMap map = new BlockMap(geometry, reader, inode);
+        switch (inode.format()) {
+            case DEVICE, LOCAL -> {}
+            case EXTENTS -> map.inline();
+            case BTREE -> map.tree(BmapBlock.root(inode.fork(), inode.where()));
+        }
+        return map.extents;
+    }
+
+    private void inline() throws XfsException {
+        long room = inode.fork().byteSize() / ExtentRecord.BYTES;
+        inode.where()
+                .check(
+                        inode.extents() >= 0 && inode.extents() <= room,
+                        "nextents",
+                        inode.extents(),
+                        "at most " + room + ", as many as fit into the inode");
+        for (int i = 0; i < inode.extents(); i++) {
+            add(inode.fork(), (long) i * ExtentRecord.BYTES, inode.where());
+        }
+    }
+
+    /** Every leaf adds extents behind those before, so that a tree that runs in circles is found at its second turn. */
+    private void tree(BmapBlock root) throws IOException {
+        descend(root);
+        inode.where().check(extents.size() == inode.extents(), "nextents", inode.extents(), "" + extents.size());
+    }
+
+    private void descend(BmapBlock node) throws IOException {
+        for (int i = 0; i < node.records(); i++) {
+            long block = node.child(i);
+            if (!geometry.holds(block, 1)) {
+                throw inode.where().badHex("block map pointer", block, "a block inside an allocation group");
+            }
+            long position = geometry.position(block);
+            Where where = new Where(
+                    geometry.source(), "block map of inode", inode.inode().number(), position);
+            BmapBlock child = BmapBlock.parse(
+                    geometry,
+                    inode.inode().number(),
+                    node.level() - 1,
+                    reader.read(position, geometry.blockSize()),
+                    where);
+            if (child.level() > 0) {
+                descend(child);
+            } else {
+                leaf(child, where);
+            }
+        }
+    }
+
+    private void leaf(BmapBlock leaf, Where where) throws XfsException {
+        for (int i = 0; i < leaf.records(); i++) {
+            add(leaf.s(), leaf.recordOffset(i), where);
+        }
+    }
+
+    private void add(MemorySegment s, long at, Where where) throws XfsException {
+        long offset = ExtentRecord.startOffset(s, at);
+        long block = ExtentRecord.startBlock(s, at);
+        long count = ExtentRecord.blockCount(s, at);
+        where.check(offset >= end, "startoff", offset, end + " or more, behind the extent before");
+        where.check(
+                offset + count <= Long.MAX_VALUE >> geometry.blockLog(),
+                "startoff",
+                offset,
+                "one that 63 bits of bytes can express");
+        if (!geometry.holds(block, count)) {
+            throw where.bad("startblock is 0x" + Long.toHexString(block) + " and blockcount " + count
+                    + ", expected blocks inside an allocation group");
+        }
+        end = offset + count;
+        extents.add(new Extent(
+                offset << geometry.blockLog(),
+                geometry.position(block),
+                count << geometry.blockLog(),
+                ExtentRecord.unwritten(s, at)));
+    }
+}

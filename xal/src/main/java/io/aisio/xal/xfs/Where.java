@@ -1,0 +1,65 @@
+package io.aisio.xal.xfs;
+
+import io.aisio.xal.XfsException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A structure being read: what it is and where it lies. It makes the exceptions, and the checks that most structures
+ * share.
+ *
+ * @param source what is read, as messages name it
+ * @param structure such as {@code inode} or {@code AGF}
+ * @param number which of them, or -1 if the place says it
+ * @param position where it begins on the device, in bytes
+ */
+record Where(String source, String structure, long number, long position) {
+
+    /** A field whose value cannot be. */
+    XfsException bad(String field, long value, String expected) {
+        return bad(field + " is " + value + ", expected " + expected);
+    }
+
+    /** A field whose value is better read in hexadecimal. */
+    XfsException badHex(String field, long value, String expected) {
+        return bad(field + " is 0x" + Long.toHexString(value) + ", expected " + expected);
+    }
+
+    /** Anything else that is wrong with the structure. */
+    XfsException bad(String problem) {
+        return new XfsException(
+                source, number < 0 ? structure : structure + " " + number, "at byte " + position, problem);
+    }
+
+    void check(boolean sound, String field, long value, String expected) throws XfsException {
+        if (!sound) {
+            throw bad(field, value, expected);
+        }
+    }
+
+    void magic(long seen, long expected) throws XfsException {
+        if (seen != expected) {
+            throw badHex("magic", seen, "0x" + Long.toHexString(expected));
+        }
+    }
+
+    void crc(MemorySegment s, long crcOffset) throws XfsException {
+        int stored = OnDisk.storedCrc(s, crcOffset);
+        int computed = OnDisk.computedCrc(s, crcOffset);
+        if (stored != computed) {
+            throw badHex("crc", stored & 0xFFFF_FFFFL, "0x" + Integer.toHexString(computed));
+        }
+    }
+
+    /** Compares a UUID with that of the file system: a stale structure of an older one has another. */
+    void uuid(MemorySegment s, long offset, Geometry geometry) throws XfsException {
+        Uuid seen = Uuid.read(s, offset);
+        if (!seen.equals(geometry.uuid())) {
+            throw bad("uuid is " + seen + ", expected " + geometry.uuid() + ", that of the file system");
+        }
+    }
+
+    /** Compares the address that a block carries of itself, in sectors of 512 bytes. */
+    void self(long blkno) throws XfsException {
+        check(blkno == position >>> Geometry.BASIC_SHIFT, "blkno", blkno, "" + (position >>> Geometry.BASIC_SHIFT));
+    }
+}

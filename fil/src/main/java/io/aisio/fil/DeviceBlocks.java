@@ -1,0 +1,65 @@
+package io.aisio.fil;
+
+import io.aisio.xal.BlockSource;
+import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Device;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A device's blocks as the extent library reads them: through a buffer that the device can reach, then copied. Any thread
+ * may call it.
+ */
+public final class DeviceBlocks implements BlockSource, AutoCloseable {
+    /** What one read moves at most: file system metadata comes in pieces far smaller. */
+    private static final int BUFFER_BYTES = 1 << 20;
+
+    private final Device device;
+    private final Buffer buffer;
+
+    private DeviceBlocks(Device device, Buffer buffer) {
+        this.device = device;
+        this.buffer = buffer;
+    }
+
+    /**
+     * Opens a device's blocks. The device stays the caller's, to be closed after this.
+     *
+     * @throws IOException if there is no memory for the buffer
+     */
+    public static DeviceBlocks open(Device device) throws IOException {
+        return new DeviceBlocks(device, device.allocate(BUFFER_BYTES));
+    }
+
+    @Override
+    public String name() {
+        return device.name();
+    }
+
+    @Override
+    public long size() {
+        return device.geometry().bytes();
+    }
+
+    @Override
+    public int alignment() {
+        return device.geometry().lbaBytes();
+    }
+
+    @Override
+    public synchronized void read(long position, MemorySegment target) throws IOException {
+        int lbaBytes = alignment();
+        for (long done = 0; done < target.byteSize(); ) {
+            long part = Math.min(target.byteSize() - done, buffer.size());
+            device.read((position + done) / lbaBytes, buffer, 0, part);
+            MemorySegment.copy(buffer.segment(), 0, target, done, part);
+            done += part;
+        }
+    }
+
+    /** Frees the buffer. Closing again does nothing. */
+    @Override
+    public synchronized void close() {
+        buffer.close();
+    }
+}

@@ -1,0 +1,233 @@
+package io.aisio.fil;
+
+import io.aisio.xal.Entry;
+import io.aisio.xal.Inode;
+import io.aisio.xal.Piece;
+import io.aisio.xal.Xal;
+import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Geometry;
+import io.aisio.xnvme.Queue;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * Reads whole files by their extents, as many at once as its buffer holds, through one queue.
+ *
+ * <p>Each file is cut into commands no larger than the device transfers, and the queue is kept full across files. What the
+ * file system says is a hole or unwritten gives zeros and costs no command. One thread uses a reader.
+ */
+public final class ExtentReader implements AutoCloseable {
+    /** A page of the devices that there are, in bytes. */
+    private static final int PAGE = 4096;
+
+    private final Device device;
+    private final Xal xal;
+    private final Queue queue;
+    private final Buffer buffer;
+
+    private final int[] freeSlots;
+    private int free;
+    private final int[] slots;
+    private final long[] lbas;
+    private final int[] completed;
+    /** What each slot in flight reads, for messages. */
+    private final String[] readBySlot;
+
+    /** Commands in {@link #slots} that the device was not told yet. */
+    private int pending;
+
+    private long commands;
+
+    /**
+     * A file to be read.
+     *
+     * @param entry its name
+     * @param inode what it was when it was found
+     */
+    public record Source(Entry entry, Inode inode) {}
+
+    /** Takes files that were read. */
+    @FunctionalInterface
+    public interface Sink {
+        /**
+         * Takes one file.
+         *
+         * @param file which
+         * @param content exactly its bytes; valid until this returns
+         * @throws IOException to end the reading
+         */
+        void accept(Source file, MemorySegment content) throws IOException;
+    }
+
+    private ExtentReader(Device device, Xal xal, Queue queue, Buffer buffer) {
+        this.device = device;
+        this.xal = xal;
+        this.queue = queue;
+        this.buffer = buffer;
+        int depth = queue.depth();
+        freeSlots = new int[depth];
+        slots = new int[depth];
+        lbas = new long[depth];
+        completed = new int[depth];
+        readBySlot = new String[depth];
+        for (int slot = 0; slot < depth; slot++) {
+            freeSlots[free++] = slot;
+        }
+    }
+
+    /**
+     * Opens a queue and a buffer on a device. The device and the file system stay the caller's, to be closed after this.
+     *
+     * @param device where the file system lies, from its first block on
+     * @param xal the file system
+     * @param depth commands in flight, at most the device's {@link Geometry#maxQueueDepth()}
+     * @param bufferBytes for file contents; no single file can be larger
+     * @throws IOException if the device refuses the queue, or there is no memory
+     */
+    public static ExtentReader open(Device device, Xal xal, int depth, long bufferBytes) throws IOException {
+        Queue queue = device.openQueue(depth);
+        try {
+            return new ExtentReader(device, xal, queue, device.allocate(bufferBytes));
+        } catch (IOException | RuntimeException e) {
+            queue.close();
+            throw e;
+        }
+    }
+
+    /** How many read commands were submitted so far. */
+    public long commands() {
+        return commands;
+    }
+
+    /**
+     * Reads files and hands each over, in the order given.
+     *
+     * @throws IllegalArgumentException if one is larger than the buffer, or no regular file
+     * @throws IOException naming file and device, if one cannot be read; those handed over before are good
+     */
+    public void read(List<Source> files, Sink sink) throws IOException {
+        for (int from = 0; from < files.size(); ) {
+            int to = from;
+            long used = 0;
+            while (to < files.size() && used + room(files.get(to)) <= buffer.size()) {
+                used += room(files.get(to++));
+            }
+            if (to == from) {
+                Source file = files.get(from);
+                throw new IllegalArgumentException("%s has %d bytes, more than the buffer of %d"
+                        .formatted(file.entry().path(), file.inode().size(), buffer.size()));
+            }
+            List<Source> batch = files.subList(from, to);
+            try {
+                submitAll(batch);
+            } finally {
+                // Even after an error: nothing may be in flight into the buffer when this returns.
+                drain();
+            }
+            handOver(batch, sink);
+            from = to;
+        }
+    }
+
+    /** What a file takes of the buffer: whole pages, so that none is shared, and whole blocks, as the device reads them. */
+    private long room(Source file) {
+        long unit = Math.max(PAGE, device.geometry().lbaBytes());
+        return (file.inode().size() + unit - 1) & -unit;
+    }
+
+    private void submitAll(List<Source> batch) throws IOException {
+        long at = 0;
+        for (Source file : batch) {
+            for (Piece piece : xal.pieces(file.inode())) {
+                if (piece.kind() == Piece.Kind.DATA) {
+                    submit(file, piece, at + piece.offset());
+                } else {
+                    buffer.segment()
+                            .asSlice(at + piece.offset(), piece.length())
+                            .fill((byte) 0);
+                }
+            }
+            at += room(file);
+        }
+    }
+
+    private void submit(Source file, Piece piece, long target) throws IOException {
+        Geometry geometry = device.geometry();
+        int lbaBytes = geometry.lbaBytes();
+        if (piece.position() % lbaBytes != 0 || piece.offset() % lbaBytes != 0) {
+            throw new IOException("%s: %s lies at byte %d, which is not on a logical block of %d bytes"
+                    .formatted(device.name(), file.entry().path(), piece.position(), lbaBytes));
+        }
+        // The last block of a file is read whole.
+        long length = (piece.length() + lbaBytes - 1) / lbaBytes * lbaBytes;
+        for (long done = 0; done < length; ) {
+            int part = (int) Math.min(length - done, geometry.maxTransferBytes());
+            while (free == 0) {
+                ring();
+                take(queue.await(completed));
+            }
+            int slot = freeSlots[--free];
+            queue.bindRead(slot, buffer, target + done, part);
+            readBySlot[slot] = file.entry().path();
+            slots[pending] = slot;
+            lbas[pending++] = (piece.position() + done) / lbaBytes;
+            done += part;
+        }
+    }
+
+    private void ring() throws IOException {
+        int n = pending;
+        pending = 0;
+        queue.submit(slots, lbas, n);
+        commands += n;
+    }
+
+    private void drain() throws IOException {
+        IOException first = null;
+        ring();
+        while (queue.outstanding() > 0) {
+            try {
+                take(queue.await(completed));
+            } catch (IOException e) {
+                first = first == null ? e : first;
+            }
+        }
+        if (first != null) {
+            throw first;
+        }
+    }
+
+    private void take(int n) throws IOException {
+        IOException failure = null;
+        for (int i = 0; i < n; i++) {
+            int slot = completed[i] < 0 ? ~completed[i] : completed[i];
+            freeSlots[free++] = slot;
+            if (completed[i] < 0 && failure == null) {
+                failure = new IOException(readBySlot[slot] + " could not be read", queue.failure(slot));
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void handOver(List<Source> batch, Sink sink) throws IOException {
+        long at = 0;
+        for (Source file : batch) {
+            sink.accept(file, buffer.segment().asSlice(at, file.inode().size()).asReadOnly());
+            at += room(file);
+        }
+    }
+
+    /** Closes the queue and frees the buffer. Closing again does nothing. */
+    @Override
+    public void close() throws IOException {
+        try {
+            queue.close();
+        } finally {
+            buffer.close();
+        }
+    }
+}

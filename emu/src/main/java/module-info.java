@@ -2,4 +2,6 @@
 module io.aisio.emu {
     requires static org.jspecify;
     requires transitive io.aisio.xnvme;
+
+    exports io.aisio.emu;
 }

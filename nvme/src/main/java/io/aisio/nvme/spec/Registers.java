@@ -106,4 +106,51 @@ public final class Registers {
     public static int adminQueueAttributes(int entries) {
         return (entries - 1) << 16 | (entries - 1);
     }
+
+    /**
+     * CAP of a controller with contiguous queues, the NVM command set, and memory pages of 4096 bytes.
+     *
+     * @param entries the most entries of an I/O queue, 2 to 65536
+     * @param timeoutMillis the longest that enabling or disabling takes, rounded up to half seconds
+     * @param stride DSTRD, 0 to 15
+     */
+    public static long capabilities(int entries, int timeoutMillis, int stride) {
+        long timeout = Math.ceilDiv(timeoutMillis, 500);
+        return (entries - 1) | 1L << 16 | timeout << 24 | (long) stride << 32 | 1L << 37;
+    }
+
+    /** CC.CSS: the command set, 0 for NVM. */
+    public static int commandSet(int cc) {
+        return cc >>> 4 & 7;
+    }
+
+    /** CC.MPS, as the memory page size in bytes. */
+    public static long pageSize(int cc) {
+        return 1L << (12 + (cc >>> 7 & 0xF));
+    }
+
+    /** CC.AMS: the arbitration, 0 for round robin. */
+    public static int arbitration(int cc) {
+        return cc >>> 11 & 7;
+    }
+
+    /** CC.IOSQES: size of an I/O submission queue entry as a power of two. */
+    public static int submissionEntryShift(int cc) {
+        return cc >>> 16 & 0xF;
+    }
+
+    /** CC.IOCQES: size of an I/O completion queue entry as a power of two. */
+    public static int completionEntryShift(int cc) {
+        return cc >>> 20 & 0xF;
+    }
+
+    /** AQA.ASQS as a count. */
+    public static int adminSubmissionEntries(int aqa) {
+        return (aqa & 0xFFF) + 1;
+    }
+
+    /** AQA.ACQS as a count. */
+    public static int adminCompletionEntries(int aqa) {
+        return (aqa >>> 16 & 0xFFF) + 1;
+    }
 }

@@ -1,0 +1,353 @@
+package io.aisio.emu;
+
+import io.aisio.nvme.spec.AsyncEvent;
+import io.aisio.nvme.spec.Cqe;
+import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.LogPage;
+import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Sqe;
+import io.aisio.nvme.spec.Status;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** The admin command set (section 5): each method checks a command in the specification's order, then does it. */
+final class AdminCommands {
+    /** What {@link #execute} returns for a command that completes later, or never. */
+    static final int NO_COMPLETION = -1;
+
+    private static final int DNR = Status.DNR_BIT;
+    /** CDW11 of the create commands: physically contiguous. */
+    private static final int CONTIGUOUS = 1;
+    /** CDW11 of Create I/O Completion Queue: interrupts enabled. */
+    private static final int INTERRUPTS_ENABLED = 1 << 1;
+    /** CDW10 of Get Log Page: retain asynchronous event. */
+    private static final int RETAIN_EVENT = 1 << 15;
+    /** Abort's result where nothing was aborted. */
+    private static final int NOT_ABORTED = 1;
+    /** SES of Format NVM: erase user data; anything beyond is a cryptographic erase, or reserved. */
+    private static final int SES_USER_DATA = 1;
+
+    private final EmuConfiguration configuration;
+    private final RegisterFile registers;
+    private final QueueTable queues;
+    private final PrpWalk prps;
+    private final Namespace[] namespaces;
+    private final Features features;
+    private final Logs logs;
+    private final AsyncEvents events;
+    private final IdentifyPages pages;
+    private final long maxTransfer;
+    private final MemorySegment page = Arena.ofAuto().allocate(Identify.BYTES, Long.BYTES);
+
+    AdminCommands(
+            EmuConfiguration configuration,
+            RegisterFile registers,
+            QueueTable queues,
+            PrpWalk prps,
+            Namespace[] namespaces,
+            Features features,
+            Logs logs,
+            AsyncEvents events,
+            long maxTransfer) {
+        this.configuration = configuration;
+        this.registers = registers;
+        this.queues = queues;
+        this.prps = prps;
+        this.namespaces = namespaces;
+        this.features = features;
+        this.logs = logs;
+        this.events = events;
+        this.maxTransfer = maxTransfer;
+        this.pages = new IdentifyPages(configuration);
+    }
+
+    /** Executes a command; the status that it completes with, or {@link #NO_COMPLETION}. */
+    int execute(Command command) {
+        int opcode = command.opcode();
+        if (command.fusedOrSgl() && isImplemented(opcode)) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        return switch (opcode) {
+            case Opcode.CREATE_IO_CQ -> createCompletionQueue(command);
+            case Opcode.CREATE_IO_SQ -> createSubmissionQueue(command);
+            case Opcode.DELETE_IO_SQ -> deleteSubmissionQueue(command);
+            case Opcode.DELETE_IO_CQ -> deleteCompletionQueue(command);
+            case Opcode.IDENTIFY -> identify(command);
+            case Opcode.SET_FEATURES -> setFeatures(command);
+            case Opcode.GET_FEATURES -> features.get(command);
+            case Opcode.GET_LOG_PAGE -> getLogPage(command);
+            case Opcode.ABORT -> abort(command);
+            case Opcode.ASYNC_EVENT_REQUEST -> events.request(command.cid());
+            case Opcode.FORMAT_NVM -> format(command);
+            default -> Status.INVALID_OPCODE | DNR;
+        };
+    }
+
+    private static boolean isImplemented(int opcode) {
+        return switch (opcode) {
+            case Opcode.CREATE_IO_CQ,
+                    Opcode.CREATE_IO_SQ,
+                    Opcode.DELETE_IO_SQ,
+                    Opcode.DELETE_IO_CQ,
+                    Opcode.IDENTIFY,
+                    Opcode.SET_FEATURES,
+                    Opcode.GET_FEATURES,
+                    Opcode.GET_LOG_PAGE,
+                    Opcode.ABORT,
+                    Opcode.ASYNC_EVENT_REQUEST,
+                    Opcode.FORMAT_NVM -> true;
+            default -> false;
+        };
+    }
+
+    /** Section 5.3. */
+    private int createCompletionQueue(Command command) {
+        int id = command.dword10() & 0xFFFF;
+        if (id == 0 || id > features.grantedCompletionQueues() || queues.completion(id) != null) {
+            return Status.INVALID_QID | DNR;
+        }
+        int entries = (command.dword10() >>> 16) + 1;
+        if (!isQueueSize(entries) || Registers.completionEntryShift(registers.configuration()) != Cqe.SHIFT) {
+            return Status.INVALID_QUEUE_SIZE | DNR;
+        }
+        int status = checkQueueMemory(command);
+        if (status != Status.SUCCESS) {
+            return status;
+        }
+        boolean interrupts = (command.dword11() & INTERRUPTS_ENABLED) != 0;
+        if (interrupts && command.dword11() >>> 16 > configuration.queuePairs()) {
+            return Status.INVALID_INTERRUPT_VECTOR | DNR;
+        }
+        return queues.createCompletion(id, command.prp1, entries) == null ? Status.INVALID_FIELD | DNR : Status.SUCCESS;
+    }
+
+    /** Section 5.4. QPRIO means nothing with round robin arbitration. */
+    private int createSubmissionQueue(Command command) {
+        int id = command.dword10() & 0xFFFF;
+        if (id == 0 || id > features.grantedQueues() || queues.submission(id) != null) {
+            return Status.INVALID_QID | DNR;
+        }
+        int completionId = command.dword11() >>> 16;
+        if (completionId == 0 || completionId > features.grantedCompletionQueues()) {
+            return Status.INVALID_QID | DNR;
+        }
+        CompletionQueue completions = queues.completion(completionId);
+        if (completions == null) {
+            return Status.CQ_INVALID | DNR;
+        }
+        int entries = (command.dword10() >>> 16) + 1;
+        if (!isQueueSize(entries) || Registers.submissionEntryShift(registers.configuration()) != Sqe.SHIFT) {
+            return Status.INVALID_QUEUE_SIZE | DNR;
+        }
+        int status = checkQueueMemory(command);
+        if (status != Status.SUCCESS) {
+            return status;
+        }
+        return queues.createSubmission(id, command.prp1, entries, completions) == null
+                ? Status.INVALID_FIELD | DNR
+                : Status.SUCCESS;
+    }
+
+    private boolean isQueueSize(int entries) {
+        return entries >= 2 && entries <= configuration.entries();
+    }
+
+    /** CAP.CQR: queues are contiguous; and they begin on a page. */
+    private static int checkQueueMemory(Command command) {
+        if ((command.dword11() & CONTIGUOUS) == 0) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        return (command.prp1 & (PrpWalk.PAGE - 1)) != 0 ? Status.INVALID_PRP_OFFSET | DNR : Status.SUCCESS;
+    }
+
+    /** Section 5.6. What still waits is completed first, as aborted. */
+    private int deleteSubmissionQueue(Command command) {
+        int id = command.dword10() & 0xFFFF;
+        SubmissionQueue queue = queues.submission(id);
+        if (id == 0 || queue == null) {
+            return Status.INVALID_QID | DNR;
+        }
+        DelayLine delayed = queue.delayed;
+        Command waiting = new Command();
+        while (delayed != null && !delayed.isEmpty() && queue.completions.hasRoom()) {
+            if (delayed.take(id, waiting)) {
+                queue.completions.post(0, queue.head, id, waiting.cid(), Status.ABORTED_SQ_DELETION);
+            }
+        }
+        queues.deleteSubmission(queue);
+        return Status.SUCCESS;
+    }
+
+    /** Section 5.5. */
+    private int deleteCompletionQueue(Command command) {
+        int id = command.dword10() & 0xFFFF;
+        CompletionQueue queue = queues.completion(id);
+        if (id == 0 || queue == null) {
+            return Status.INVALID_QID | DNR;
+        }
+        if (queue.submissionQueues > 0) {
+            return Status.INVALID_QUEUE_DELETION | DNR;
+        }
+        queues.deleteCompletion(queue);
+        return Status.SUCCESS;
+    }
+
+    /** Section 5.15. */
+    private int identify(Command command) {
+        page.fill((byte) 0);
+        switch (command.dword10() & 0xFF) {
+            case Identify.CNS_CONTROLLER -> pages.controller(page);
+            case Identify.CNS_ACTIVE_NAMESPACES -> {
+                if (Integer.compareUnsigned(command.nsid(), Identify.ALL_NAMESPACES - 1) >= 0) {
+                    return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+                }
+                pages.activeNamespaces(command.nsid(), page);
+            }
+            case Identify.CNS_NAMESPACE -> {
+                Namespace namespace = namespace(command.nsid());
+                if (namespace == null) {
+                    return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+                }
+                pages.namespace(namespace, page);
+            }
+            case Identify.CNS_DESCRIPTORS -> {
+                Namespace namespace = namespace(command.nsid());
+                if (namespace == null) {
+                    return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+                }
+                pages.descriptors(namespace, page);
+            }
+            // 04h and from 10h on: NVM sets, namespace management and virtualization, which the controller has not.
+            default -> {
+                return Status.INVALID_FIELD | DNR;
+            }
+        }
+        return deliver(command, 0, Identify.BYTES);
+    }
+
+    /** Section 5.21. */
+    private int setFeatures(Command command) {
+        int status = features.set(command, queues.ioQueuesExist());
+        if (status == Status.SUCCESS && features.tellsTemperature() && features.beyondThreshold(Logs.KELVIN)) {
+            events.raise(AsyncEvent.TYPE_SMART, AsyncEvent.SMART_TEMPERATURE_THRESHOLD, LogPage.SMART);
+        }
+        return status;
+    }
+
+    /** Section 5.14. What is beyond the end of a page reads as zeroes. */
+    private int getLogPage(Command command) {
+        int id = command.dword10() & 0xFF;
+        long dwords = (command.cdw10 >>> 16 & 0xFFFF_FFFFL) + 1;
+        long bytes = dwords * Integer.BYTES;
+        long offset = command.cdw12;
+        page.fill((byte) 0);
+        int size = logs.build(id, page);
+        if (size == 0) {
+            return Status.INVALID_LOG_PAGE | DNR;
+        }
+        boolean oneNamespace = command.nsid() != 0 && command.nsid() != Identify.ALL_NAMESPACES;
+        if ((id == LogPage.SMART && oneNamespace)
+                || (offset & 3) != 0
+                || offset < 0
+                || offset > size
+                || bytes > maxTransfer) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        int status = deliver(command, offset, bytes);
+        if (status == Status.SUCCESS && (command.dword10() & RETAIN_EVENT) == 0) {
+            events.logRead(id);
+            if (id == LogPage.CHANGED_NAMESPACES) {
+                logs.clearChanged();
+            }
+        }
+        return status;
+    }
+
+    /** Section 5.1. What can be aborted is what waits: delayed commands, and requests for events. */
+    private int abort(Command command) {
+        int queueId = command.dword10() & 0xFFFF;
+        int cid = command.dword10() >>> 16;
+        SubmissionQueue queue = queues.submission(queueId);
+        if (queue == null) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        DelayLine delayed = queue.delayed;
+        // In the admin queue, the Abort command itself needs an entry too.
+        boolean aborted = queueId == 0
+                ? queue.completions.hasRoomForTwo() && events.abort(cid)
+                : queue.completions.hasRoom() && delayed != null && delayed.abort(cid);
+        if (aborted) {
+            queue.completions.post(0, queue.head, queueId, cid, Status.ABORT_REQUESTED);
+        }
+        command.result = aborted ? 0 : NOT_ABORTED;
+        return Status.SUCCESS;
+    }
+
+    /** Section 5.23. The new format is in force, and the data gone, when the command completes. */
+    private int format(Command command) {
+        int dword10 = command.dword10();
+        int index = dword10 & 0xF;
+        if (index >= Namespace.LBA_SHIFTS.length || (dword10 >>> 5 & 7) != 0) {
+            return Status.INVALID_FORMAT | DNR;
+        }
+        if ((dword10 >>> 9 & 7) > SES_USER_DATA) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        boolean all = command.nsid() == Identify.ALL_NAMESPACES;
+        if (!all && namespace(command.nsid()) == null) {
+            return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+        }
+        int shift = Namespace.LBA_SHIFTS[index];
+        for (Namespace namespace : namespaces) {
+            if (all || namespace.id == command.nsid()) {
+                int status = format(namespace, shift);
+                if (status != Status.SUCCESS) {
+                    return status;
+                }
+            }
+        }
+        return Status.SUCCESS;
+    }
+
+    private int format(Namespace namespace, int shift) {
+        if (namespace.readOnly) {
+            return Status.NAMESPACE_WRITE_PROTECTED | DNR;
+        }
+        if (namespace.media.bytes() >>> shift == 0) {
+            return Status.INVALID_FORMAT | DNR;
+        }
+        int status = namespace.media.zero(0, namespace.media.bytes());
+        if (status != Status.SUCCESS) {
+            return status;
+        }
+        namespace.format(shift);
+        logs.changed(namespace.id);
+        if (features.tellsNamespaceChanges()) {
+            events.raise(AsyncEvent.TYPE_NOTICE, AsyncEvent.NOTICE_NAMESPACE_ATTRIBUTE, LogPage.CHANGED_NAMESPACES);
+        }
+        return Status.SUCCESS;
+    }
+
+    private @Nullable Namespace namespace(int nsid) {
+        return nsid >= 1 && nsid <= namespaces.length ? namespaces[nsid - 1] : null;
+    }
+
+    /** Transfers {@code bytes} from {@code offset} of the page on to the driver, with zeroes after its end. */
+    private int deliver(Command command, long offset, long bytes) {
+        int status = prps.map(command.prp1, command.prp2, bytes);
+        if (status != Status.SUCCESS) {
+            return status;
+        }
+        long at = offset;
+        for (int i = 0; i < prps.runs(); i++) {
+            long length = prps.length(i);
+            long there = Math.clamp(page.byteSize() - at, 0, length);
+            MemorySegment.copy(page, Math.min(at, page.byteSize()), prps.memory(i), prps.offset(i), there);
+            prps.memory(i).asSlice(prps.offset(i) + there, length - there).fill((byte) 0);
+            at += length;
+        }
+        return Status.SUCCESS;
+    }
+}

@@ -1,0 +1,92 @@
+package io.aisio.emu;
+
+import io.aisio.nvme.spec.Cqe;
+import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Wire;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/** The controller's side of a completion queue (section 4.1): it owns the tail, the driver the head. */
+final class CompletionQueue {
+    private static final VarHandle LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+
+    final int id;
+    final int entries;
+    /** The entries. Freed memory throws {@link IllegalStateException}. */
+    final MemorySegment ring;
+    /** How many submission queues complete into this one. */
+    int submissionQueues;
+
+    private final RegisterFile registers;
+    private final long doorbell;
+    private int tail;
+    private int phase = 1;
+    private int head;
+    /** The head doorbell as last looked at, to tell each wrong value once. */
+    private int seen;
+
+    CompletionQueue(int id, int entries, MemorySegment ring, RegisterFile registers) {
+        this.id = id;
+        this.entries = entries;
+        this.ring = ring;
+        this.registers = registers;
+        this.doorbell = Registers.cqHeadDoorbell(id, registers.stride());
+    }
+
+    /** Whether an entry can be posted without overwriting one that the driver has not consumed. */
+    boolean hasRoom() {
+        int next = tail + 1 == entries ? 0 : tail + 1;
+        if (next != head) {
+            return true;
+        }
+        look();
+        return next != head;
+    }
+
+    /** Whether there is room for two entries. */
+    boolean hasRoomForTwo() {
+        look();
+        int used = tail - head + (tail < head ? entries : 0);
+        return entries - 1 - used >= 2;
+    }
+
+    /**
+     * Posts a completion. There must be room.
+     *
+     * @param status as {@link io.aisio.nvme.spec.Status} has it
+     */
+    void post(int result, int sqHead, int sqid, int cid, int status) {
+        long at = (long) tail << Cqe.SHIFT;
+        Wire.i64(ring, at + Cqe.RESULT, result & 0xFFFF_FFFFL);
+        // Release, for the driver's acquire of the phase tag: data and result are there before the tag is.
+        LONG.setRelease(ring, at + Cqe.WORD1, Cqe.word1(sqHead, sqid, cid, phase, status));
+        if (++tail == entries) {
+            tail = 0;
+            phase ^= 1;
+        }
+    }
+
+    /**
+     * Takes over the head doorbell.
+     *
+     * @return false if its value is new, and one that the driver cannot mean: beyond the queue, or beyond the tail
+     */
+    boolean look() {
+        int value = registers.doorbell(doorbell);
+        if (value == seen) {
+            return true;
+        }
+        seen = value;
+        int moved = value - head + (value < head ? entries : 0);
+        int posted = tail - head + (tail < head ? entries : 0);
+        if (value < 0 || value >= entries || moved > posted) {
+            registers.invalidDoorbellValue();
+            return false;
+        }
+        head = value;
+        return true;
+    }
+}

@@ -1,0 +1,347 @@
+package io.aisio.emu;
+
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * What a software controller is to be. {@link #memory}, {@link #nothing} and {@link #image} give one with defaults; each
+ * {@code with…} method gives another with one thing changed.
+ *
+ * @param medium what its namespaces are kept on
+ * @param namespaces how many namespaces there are, 1 to {@value #MAX_NAMESPACES}, each with a medium of its own
+ * @param lbaBytes size of a logical block, 512 or 4096
+ * @param readOnly whether the namespaces are write protected
+ * @param queuePairs I/O queue pairs that it grants at most, 1 to {@value #MAX_QUEUE_PAIRS}
+ * @param entries the most entries of an I/O queue, 2 to 65536 (CAP.MQES + 1)
+ * @param mdts the longest transfer, as a power of two of 4096 bytes, 1 to {@value #MAX_MDTS}
+ * @param doorbellStride doorbells are {@code 4 << doorbellStride} bytes apart, 0 to {@value #MAX_STRIDE} (CAP.DSTRD)
+ * @param serial the serial number, at most 20 characters of ASCII
+ * @param latency the least time that an I/O command takes, zero for as fast as possible
+ * @param iops I/O commands a second at most, 0 for no limit
+ * @param bytesPerSecond bytes a second that I/O commands move at most, 0 for no limit
+ * @param faults what it does wrong
+ */
+public record EmuConfiguration(
+        Medium medium,
+        int namespaces,
+        int lbaBytes,
+        boolean readOnly,
+        int queuePairs,
+        int entries,
+        int mdts,
+        int doorbellStride,
+        String serial,
+        Duration latency,
+        long iops,
+        long bytesPerSecond,
+        FaultPlan faults) {
+    /** The most namespaces: chosen so that one list of Identify names all. */
+    public static final int MAX_NAMESPACES = 1024;
+    /** The most queue pairs: queue identifiers have 16 bits, and 0 is the admin queue's. */
+    public static final int MAX_QUEUE_PAIRS = 65_535;
+    /** The most entries of an I/O queue: CAP.MQES has 16 bits. */
+    public static final int MAX_ENTRIES = 65_536;
+    /** The largest MDTS: 2^16 pages are what one command can name with LBAs of 4096 bytes. */
+    public static final int MAX_MDTS = 16;
+    /** The largest doorbell stride: one doorbell a page, more than any controller has. */
+    public static final int MAX_STRIDE = 10;
+    /** The largest null medium. */
+    public static final long MAX_BYTES = 1L << 60;
+    /** The longest latency: one that a driver's deadlines still let pass or catch. */
+    public static final Duration MAX_LATENCY = Duration.ofMinutes(1);
+
+    private static final int SERIAL_LENGTH = 20;
+    private static final int DEFAULT_QUEUE_PAIRS = 64;
+    private static final int DEFAULT_ENTRIES = 1024;
+    /** 1 MiB: what fast drives offer, and enough for the largest transfers that benchmarks use. */
+    private static final int DEFAULT_MDTS = 8;
+
+    /** What a namespace is kept on. */
+    public sealed interface Medium {
+        /** Nothing: commands complete and no data moves. */
+        record Nothing(long bytes) implements Medium {}
+
+        /** Memory, zero at first and gone when the controller is closed. */
+        record Memory(long bytes) implements Medium {}
+
+        /** A file or block device, as large as it is. */
+        record Image(Path path) implements Medium {}
+    }
+
+    /** Checks every value. */
+    public EmuConfiguration {
+        requireRange("number of namespaces", namespaces, 1, MAX_NAMESPACES);
+        if (lbaBytes != 512 && lbaBytes != 4096) {
+            throw new IllegalArgumentException("an LBA size of " + lbaBytes + " bytes; there is 512 and 4096");
+        }
+        requireRange("number of queue pairs", queuePairs, 1, MAX_QUEUE_PAIRS);
+        requireRange("number of queue entries", entries, 2, MAX_ENTRIES);
+        requireRange("MDTS", mdts, 1, MAX_MDTS);
+        requireRange("doorbell stride", doorbellStride, 0, MAX_STRIDE);
+        if (serial.length() > SERIAL_LENGTH || !serial.chars().allMatch(c -> c >= ' ' && c < 127)) {
+            throw new IllegalArgumentException(
+                    "the serial number '" + serial + "' is not at most " + SERIAL_LENGTH + " characters of ASCII");
+        }
+        if (latency.isNegative() || latency.compareTo(MAX_LATENCY) > 0) {
+            throw new IllegalArgumentException("a latency of " + latency + "; it can be 0 to " + MAX_LATENCY);
+        }
+        requireRange("limit of commands a second", iops, 0, Integer.MAX_VALUE);
+        requireRange("limit of bytes a second", bytesPerSecond, 0, MAX_BYTES);
+        if (medium instanceof Medium.Nothing(long bytes)) {
+            requireSize(bytes, lbaBytes);
+        } else if (medium instanceof Medium.Memory(long bytes)) {
+            requireSize(bytes, lbaBytes);
+        } else if (namespaces != 1) {
+            throw new IllegalArgumentException(
+                    "an image is one namespace, not " + namespaces + ": leave out the number of namespaces");
+        }
+    }
+
+    /** A controller whose one namespace is memory, {@code bytes} large. */
+    public static EmuConfiguration memory(long bytes) {
+        return of(new Medium.Memory(bytes));
+    }
+
+    /** A controller whose one namespace is null media, {@code bytes} large. */
+    public static EmuConfiguration nothing(long bytes) {
+        return of(new Medium.Nothing(bytes));
+    }
+
+    /** A controller whose one namespace is an image. */
+    public static EmuConfiguration image(Path path) {
+        return of(new Medium.Image(path));
+    }
+
+    private static EmuConfiguration of(Medium medium) {
+        return new EmuConfiguration(
+                medium,
+                1,
+                512,
+                false,
+                DEFAULT_QUEUE_PAIRS,
+                DEFAULT_ENTRIES,
+                DEFAULT_MDTS,
+                0,
+                "AISIO0001",
+                Duration.ZERO,
+                0,
+                0,
+                FaultPlan.NONE);
+    }
+
+    /** The same with another number of namespaces. */
+    public EmuConfiguration withNamespaces(int value) {
+        return new EmuConfiguration(
+                medium,
+                value,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another LBA size. */
+    public EmuConfiguration withLbaBytes(int value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                value,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same, write protected or not. */
+    public EmuConfiguration withReadOnly(boolean value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                value,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another number of queue pairs. */
+    public EmuConfiguration withQueuePairs(int value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                value,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another largest queue. */
+    public EmuConfiguration withEntries(int value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                value,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another MDTS. */
+    public EmuConfiguration withMdts(int value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                value,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another doorbell stride. */
+    public EmuConfiguration withDoorbellStride(int value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                value,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another serial number. */
+    public EmuConfiguration withSerial(String value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                value,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with another latency. */
+    public EmuConfiguration withLatency(Duration value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                value,
+                iops,
+                bytesPerSecond,
+                faults);
+    }
+
+    /** The same with other limits, of commands and of bytes a second; 0 for none. */
+    public EmuConfiguration withRates(long commands, long bytes) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                commands,
+                bytes,
+                faults);
+    }
+
+    /** The same with other faults. */
+    public EmuConfiguration withFaults(FaultPlan value) {
+        return new EmuConfiguration(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                value);
+    }
+
+    /** Whether commands wait for a latency or a rate. */
+    boolean isPaced() {
+        return !latency.isZero() || iops != 0 || bytesPerSecond != 0;
+    }
+
+    private static void requireRange(String what, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException("a " + what + " of " + value + "; it can be " + least + " to " + most);
+        }
+    }
+
+    private static void requireSize(long bytes, int lbaBytes) {
+        if (bytes <= 0 || bytes > MAX_BYTES || bytes % lbaBytes != 0) {
+            throw new IllegalArgumentException("a size of " + bytes + " bytes; it can be a multiple of the LBA size, "
+                    + lbaBytes + " bytes, of at most 1 EiB");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package io.aisio.emu;
+
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The thread that runs a controller. While there is work it does nothing else; without any it spins, then lets others
+ * run, then sleeps, longer and longer, since a store to plain memory wakes nobody.
+ */
+final class EmuThread {
+    /** Steps without work before others may run: some ten microseconds, longer than a driver takes to go on. */
+    private static final int SPINS = 500;
+    /** Steps without work before it sleeps: about a millisecond, for drivers that do something else in between. */
+    private static final int YIELDS = 2000;
+
+    private static final long SHORTEST_SLEEP_NANOS = 20_000;
+    /** The longest that a driver waits for an idle controller to notice; at this, it takes under 1 % of a processor. */
+    private static final long LONGEST_SLEEP_NANOS = 2_000_000;
+
+    private final EmuController controller;
+    private volatile boolean running;
+    private boolean closed;
+    private @Nullable Thread thread;
+
+    EmuThread(EmuController controller) {
+        this.controller = controller;
+    }
+
+    synchronized void start() {
+        requireCaller();
+        running = true;
+        thread = Thread.ofPlatform().daemon().name(controller.name()).start(this::run);
+    }
+
+    synchronized void stop() {
+        Thread started = thread;
+        if (started == null) {
+            return;
+        }
+        running = false;
+        LockSupport.unpark(started);
+        boolean interrupted = false;
+        while (started.isAlive()) {
+            try {
+                started.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        thread = null;
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    synchronized void close() {
+        stop();
+        closed = true;
+    }
+
+    /** Whether the caller may step. */
+    void requireCaller() {
+        if (running) {
+            throw new IllegalStateException(controller.name() + " is run by its own thread");
+        }
+        if (closed) {
+            throw new IllegalStateException(controller.name() + " is closed");
+        }
+    }
+
+    private void run() {
+        try {
+            int idle = 0;
+            while (running) {
+                if (controller.doStep() > 0) {
+                    idle = 0;
+                } else {
+                    rest(++idle);
+                }
+            }
+        } catch (Throwable t) {
+            controller.fail();
+            throw t;
+        }
+    }
+
+    private void rest(int idle) {
+        if (idle < SPINS) {
+            Thread.onSpinWait();
+            return;
+        }
+        int sleeps = idle - SPINS - YIELDS;
+        if (sleeps <= 0) {
+            Thread.yield();
+            return;
+        }
+        long longest = Math.min(LONGEST_SLEEP_NANOS, SHORTEST_SLEEP_NANOS << Math.min(sleeps, 7));
+        long now = System.nanoTime();
+        long nanos = controller.nextDue(now + longest) - now;
+        // A sleep takes this much longer than it is asked to: what is due before that is waited for awake.
+        if (nanos > 2 * SHORTEST_SLEEP_NANOS) {
+            LockSupport.parkNanos(nanos - SHORTEST_SLEEP_NANOS);
+        } else {
+            Thread.yield();
+        }
+    }
+}

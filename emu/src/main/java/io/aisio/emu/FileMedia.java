@@ -1,0 +1,165 @@
+package io.aisio.emu;
+
+import io.aisio.linux.Errno;
+import io.aisio.linux.LinuxException;
+import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
+import io.aisio.nvme.spec.Status;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+
+/** Media in a file or block device, through the kernel's page cache; Flush makes it durable. */
+final class FileMedia implements Media {
+    /** What compare, verify and zero handle at once: chosen to stay in a core's cache. */
+    private static final long CHUNK = 256 << 10;
+
+    private final OpenFile file;
+    private final long bytes;
+    private final boolean readOnly;
+    private final Mapping scratch;
+    /** Never written, so that it is zero. */
+    private final Mapping zeroes;
+
+    private FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch, Mapping zeroes) {
+        this.file = file;
+        this.bytes = bytes;
+        this.readOnly = readOnly;
+        this.scratch = scratch;
+        this.zeroes = zeroes;
+    }
+
+    /**
+     * Opens an image.
+     *
+     * @param lbaBytes what its size must be a multiple of
+     * @throws IOException if it is not there, cannot be opened, or has no such size; one sentence with the next step
+     */
+    static FileMedia open(Path path, boolean readOnly, int lbaBytes) throws IOException {
+        OpenFile file = openFile(path, readOnly);
+        try {
+            long bytes = file.size();
+            if (bytes == 0) {
+                throw new IOException(
+                        path + " is empty, and a namespace is not: give it a size with 'truncate -s 1G " + path + "'");
+            }
+            if (bytes % lbaBytes != 0) {
+                throw new IOException(path + " has " + bytes + " bytes, which is no multiple of the LBA size, "
+                        + lbaBytes + ": make it one with 'truncate -s %" + lbaBytes + " " + path + "'");
+            }
+            return new FileMedia(file, bytes, readOnly, Mapping.anonymous(CHUNK), Mapping.anonymous(CHUNK));
+        } catch (IOException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    private static OpenFile openFile(Path path, boolean readOnly) throws IOException {
+        try {
+            return OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
+        } catch (LinuxException e) {
+            String next = switch (e.errno()) {
+                case Errno.ENOENT -> ": make an image with 'truncate -s 1G " + path + "'";
+                case Errno.EACCES, Errno.EROFS -> readOnly ? "" : ": open it with the option 'readonly'";
+                default -> "";
+            };
+            throw new IOException(e.getMessage() + next, e);
+        }
+    }
+
+    @Override
+    public long bytes() {
+        return bytes;
+    }
+
+    @Override
+    public String describe() {
+        return readOnly ? "read-only file media" : "file media";
+    }
+
+    @Override
+    public int read(long position, MemorySegment target, long offset, long length) {
+        try {
+            long got = file.read(target.asSlice(offset, length), position);
+            // The file was cut short behind our back.
+            return got == length ? Status.SUCCESS : Status.UNRECOVERED_READ_ERROR;
+        } catch (LinuxException e) {
+            return Status.UNRECOVERED_READ_ERROR;
+        }
+    }
+
+    @Override
+    public int write(long position, MemorySegment source, long offset, long length) {
+        try {
+            file.write(source.asSlice(offset, length), position);
+            return Status.SUCCESS;
+        } catch (LinuxException e) {
+            return writeStatus(e);
+        }
+    }
+
+    @Override
+    public int compare(long position, MemorySegment source, long offset, long length) {
+        for (long done = 0; done < length; done += CHUNK) {
+            long part = Math.min(CHUNK, length - done);
+            int status = read(position + done, scratch.segment(), 0, part);
+            if (status != Status.SUCCESS) {
+                return status;
+            }
+            long from = offset + done;
+            if (MemorySegment.mismatch(scratch.segment(), 0, part, source, from, from + part) >= 0) {
+                return Status.COMPARE_FAILURE;
+            }
+        }
+        return Status.SUCCESS;
+    }
+
+    @Override
+    public int zero(long position, long length) {
+        for (long done = 0; done < length; done += CHUNK) {
+            int status = write(position + done, zeroes.segment(), 0, Math.min(CHUNK, length - done));
+            if (status != Status.SUCCESS) {
+                return status;
+            }
+        }
+        return Status.SUCCESS;
+    }
+
+    @Override
+    public int verify(long position, long length) {
+        for (long done = 0; done < length; done += CHUNK) {
+            int status = read(position + done, scratch.segment(), 0, Math.min(CHUNK, length - done));
+            if (status != Status.SUCCESS) {
+                return status;
+            }
+        }
+        return Status.SUCCESS;
+    }
+
+    @Override
+    public int flush() {
+        if (readOnly) {
+            return Status.SUCCESS;
+        }
+        try {
+            file.flush();
+            return Status.SUCCESS;
+        } catch (LinuxException e) {
+            return writeStatus(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        file.close();
+        scratch.close();
+        zeroes.close();
+    }
+
+    private static int writeStatus(LinuxException e) {
+        return switch (e.errno()) {
+            case Errno.ENOSPC, Errno.EDQUOT, Errno.EFBIG -> Status.CAPACITY_EXCEEDED;
+            default -> Status.WRITE_FAULT;
+        };
+    }
+}

@@ -1,0 +1,176 @@
+package io.aisio.emu;
+
+import io.aisio.linux.Mapping;
+import io.aisio.upcie.DmaMemory;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The memory that the function can reach, by I/O virtual address.
+ *
+ * <p>Addresses come from a range in which no pointer of this process lies and that does not fit 32 bits, so that a
+ * driver that mixes up its addresses or cuts them fails at once. Regions are apart by at least a page: what runs over
+ * the end of one hits nothing.
+ *
+ * <p>Any thread allocates and frees. The controller looks addresses up in a table that is replaced, never changed.
+ */
+final class IovaSpace {
+    /** The first address handed out: beyond what fits 32 bits. */
+    static final long FIRST = 1L << 36;
+    /** The end of the range: below where Linux maps memory. */
+    static final long END = 1L << 46;
+
+    private static final Region[] NONE = {};
+
+    private volatile Region[] table = NONE;
+    private long next = FIRST;
+
+    /** One allocation. */
+    final class Region implements DmaMemory {
+        final MemorySegment memory;
+        final long iova;
+        final long bytes;
+        private final Mapping mapping;
+
+        private Region(Mapping mapping, long iova) {
+            this.mapping = mapping;
+            this.memory = mapping.segment();
+            this.iova = iova;
+            this.bytes = memory.byteSize();
+        }
+
+        /** Whether all of {@code length} bytes at {@code address} lie in here; {@code length} is not negative. */
+        boolean contains(long address, long length) {
+            long offset = address - iova;
+            return offset >= 0 && offset <= bytes - length;
+        }
+
+        /** Whether the memory is still there. */
+        boolean alive() {
+            return memory.scope().isAlive();
+        }
+
+        @Override
+        public MemorySegment segment() {
+            return memory;
+        }
+
+        @Override
+        public long iova(long offset) {
+            if (offset < 0 || offset >= bytes) {
+                throw new IndexOutOfBoundsException("byte " + offset + " of DMA memory of " + bytes + " bytes");
+            }
+            return iova + offset;
+        }
+
+        /** Takes it out of the table, then unmaps it, which waits for the kernel to finish a call on it. */
+        @Override
+        public void close() {
+            remove(this);
+            while (true) {
+                try {
+                    mapping.close();
+                    return;
+                } catch (IllegalStateException e) {
+                    if (!alive()) {
+                        return;
+                    }
+                    LockSupport.parkNanos(WAIT_NANOS);
+                }
+            }
+        }
+    }
+
+    /** How long {@link Region#close} waits between tries while a system call uses the memory: chosen short. */
+    private static final long WAIT_NANOS = 50_000;
+
+    /** The table as it is now; the controller drops what it remembers when this changes. */
+    Region[] table() {
+        return table;
+    }
+
+    /** The region that holds all of {@code length} bytes at {@code address}, or null. */
+    @Nullable
+    Region find(long address, long length) {
+        Region[] regions = table;
+        int low = 0;
+        int high = regions.length - 1;
+        while (low <= high) {
+            int middle = (low + high) >>> 1;
+            Region region = regions[middle];
+            if (address < region.iova) {
+                high = middle - 1;
+            } else if (address - region.iova >= region.bytes) {
+                low = middle + 1;
+            } else {
+                return region.contains(address, length) ? region : null;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Allocates zeroed memory.
+     *
+     * @throws IOException if there is no memory or no range of addresses for it
+     */
+    Region allocate(long bytes) throws IOException {
+        Mapping mapping = Mapping.anonymous(bytes);
+        try {
+            return insert(mapping);
+        } catch (IOException e) {
+            mapping.close();
+            throw e;
+        }
+    }
+
+    /** Frees everything. */
+    void close() {
+        for (Region region : table) {
+            region.close();
+        }
+    }
+
+    private synchronized Region insert(Mapping mapping) throws IOException {
+        long bytes = mapping.segment().byteSize();
+        Region region = new Region(mapping, range(bytes));
+        next = region.iova + bytes + Mapping.PAGE_SIZE;
+        List<Region> regions = new ArrayList<>(List.of(table));
+        int at = 0;
+        while (at < regions.size() && regions.get(at).iova < region.iova) {
+            at++;
+        }
+        regions.add(at, region);
+        table = regions.toArray(NONE);
+        return region;
+    }
+
+    private synchronized void remove(Region region) {
+        List<Region> regions = new ArrayList<>(List.of(table));
+        if (regions.remove(region)) {
+            table = regions.toArray(NONE);
+        }
+    }
+
+    /** A free range: the next one that was never used, or once all were, the first gap. */
+    private long range(long bytes) throws IOException {
+        if (bytes <= END - next) {
+            return next;
+        }
+        long start = FIRST;
+        for (Region region : table) {
+            if (region.iova - Mapping.PAGE_SIZE - start >= bytes) {
+                return start;
+            }
+            start = region.iova + region.bytes + Mapping.PAGE_SIZE;
+        }
+        if (END - start >= bytes) {
+            return start;
+        }
+        throw new IOException("no I/O virtual addresses left for " + bytes + " bytes of DMA memory");
+    }
+}

@@ -1,0 +1,143 @@
+package io.aisio.emu;
+
+import io.aisio.nvme.spec.Cqe;
+import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Sqe;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** The queues that exist, by identifier. 0 is the admin queue pair. */
+final class QueueTable {
+    private static final SubmissionQueue[] NONE = {};
+
+    private final RegisterFile registers;
+    private final IovaSpace space;
+    private final boolean paced;
+    private final @Nullable SubmissionQueue[] submission;
+    private final @Nullable CompletionQueue[] completion;
+    /** The I/O submission queues, to go round. */
+    private SubmissionQueue[] io = NONE;
+
+    /**
+     * @param pairs I/O queue pairs that there can be
+     * @param paced whether I/O commands wait until they are due
+     */
+    QueueTable(RegisterFile registers, IovaSpace space, int pairs, boolean paced) {
+        this.registers = registers;
+        this.space = space;
+        this.paced = paced;
+        submission = new SubmissionQueue[pairs + 1];
+        completion = new CompletionQueue[pairs + 1];
+    }
+
+    /** The I/O submission queues, by identifier. */
+    SubmissionQueue[] io() {
+        return io;
+    }
+
+    @Nullable
+    SubmissionQueue submission(int id) {
+        return id < submission.length ? submission[id] : null;
+    }
+
+    @Nullable
+    CompletionQueue completion(int id) {
+        return id < completion.length ? completion[id] : null;
+    }
+
+    /** Whether there is any I/O queue, of either kind. */
+    boolean ioQueuesExist() {
+        for (int id = 1; id < completion.length; id++) {
+            if (completion[id] != null) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Creates a completion queue; null if the memory is not all there. */
+    @Nullable
+    CompletionQueue createCompletion(int id, long address, int entries) {
+        MemorySegment ring = ring(address, (long) entries << Cqe.SHIFT);
+        if (ring == null) {
+            return null;
+        }
+        registers.clearDoorbell(Registers.cqHeadDoorbell(id, registers.stride()));
+        CompletionQueue queue = new CompletionQueue(id, entries, ring, registers);
+        completion[id] = queue;
+        return queue;
+    }
+
+    /** Creates a submission queue; null if the memory is not all there. */
+    @Nullable
+    SubmissionQueue createSubmission(int id, long address, int entries, CompletionQueue completions) {
+        MemorySegment ring = ring(address, (long) entries << Sqe.SHIFT);
+        if (ring == null) {
+            return null;
+        }
+        registers.clearDoorbell(Registers.sqTailDoorbell(id, registers.stride()));
+        DelayLine delayed = paced && id != 0 ? new DelayLine(entries) : null;
+        SubmissionQueue queue = new SubmissionQueue(id, entries, ring, completions, delayed, registers);
+        submission[id] = queue;
+        completions.submissionQueues++;
+        collect();
+        return queue;
+    }
+
+    void deleteSubmission(SubmissionQueue queue) {
+        submission[queue.id] = null;
+        queue.completions.submissionQueues--;
+        registers.clearDoorbell(Registers.sqTailDoorbell(queue.id, registers.stride()));
+        collect();
+    }
+
+    void deleteCompletion(CompletionQueue queue) {
+        completion[queue.id] = null;
+        registers.clearDoorbell(Registers.cqHeadDoorbell(queue.id, registers.stride()));
+    }
+
+    /** All queues go. */
+    void clear() {
+        java.util.Arrays.fill(submission, null);
+        java.util.Arrays.fill(completion, null);
+        io = NONE;
+    }
+
+    /** Looks at every doorbell: those of queues that exist for wrong values, the others for any. */
+    void checkDoorbells() {
+        int stride = 4 << registers.stride();
+        int index = 0;
+        for (long at = Registers.DOORBELLS; at < registers.size(); at += stride) {
+            int id = index >>> 1;
+            boolean head = (index & 1) != 0;
+            index++;
+            CompletionQueue completions = head ? completion(id) : null;
+            SubmissionQueue submissions = head ? null : submission(id);
+            if (completions != null) {
+                boolean ignored = completions.look();
+            } else if (submissions != null) {
+                int ignored = submissions.tail();
+            } else if (registers.doorbell(at) != 0) {
+                registers.clearDoorbell(at);
+                registers.invalidDoorbellRegister();
+            }
+        }
+    }
+
+    private @Nullable MemorySegment ring(long address, long bytes) {
+        IovaSpace.Region region = space.find(address, bytes);
+        return region == null ? null : region.memory.asSlice(address - region.iova, bytes);
+    }
+
+    private void collect() {
+        int count = 0;
+        SubmissionQueue[] all = new SubmissionQueue[submission.length];
+        for (int id = 1; id < submission.length; id++) {
+            SubmissionQueue queue = submission[id];
+            if (queue != null) {
+                all[count++] = queue;
+            }
+        }
+        io = java.util.Arrays.copyOf(all, count);
+    }
+}

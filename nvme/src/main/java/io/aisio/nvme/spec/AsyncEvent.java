@@ -1,0 +1,45 @@
+package io.aisio.nvme.spec;
+
+/** Asynchronous events: what dword 0 of an Asynchronous Event Request's completion says (section 5.2.1). */
+public final class AsyncEvent {
+    /** Type: an error. Its log page is {@link LogPage#ERROR_INFORMATION}. */
+    public static final int TYPE_ERROR = 0;
+    /** Type: SMART / Health status. Its log page is {@link LogPage#SMART}. */
+    public static final int TYPE_SMART = 1;
+    /** Type: a notice. */
+    public static final int TYPE_NOTICE = 2;
+
+    /** Error: a write to the doorbell of a queue that does not exist. */
+    public static final int ERROR_INVALID_DOORBELL_REGISTER = 0;
+    /** Error: a value that the doorbell's queue does not have. */
+    public static final int ERROR_INVALID_DOORBELL_VALUE = 1;
+    /** SMART: a temperature crossed its threshold. */
+    public static final int SMART_TEMPERATURE_THRESHOLD = 1;
+    /** Notice: a namespace's attributes changed. Its log page is {@link LogPage#CHANGED_NAMESPACES}. */
+    public static final int NOTICE_NAMESPACE_ATTRIBUTE = 0;
+
+    /** OAES and the Asynchronous Event Configuration feature: namespace attribute notices. */
+    public static final int NAMESPACE_ATTRIBUTE_NOTICES = 1 << 8;
+
+    private AsyncEvent() {}
+
+    /** Dword 0, made of its parts. */
+    public static int dword0(int type, int information, int logPage) {
+        return type | information << 8 | logPage << 16;
+    }
+
+    /** The event's type. */
+    public static int type(int dword0) {
+        return dword0 & 7;
+    }
+
+    /** What of its type happened. */
+    public static int information(int dword0) {
+        return dword0 >>> 8 & 0xFF;
+    }
+
+    /** The log page that tells more. */
+    public static int logPage(int dword0) {
+        return dword0 >>> 16 & 0xFF;
+    }
+}

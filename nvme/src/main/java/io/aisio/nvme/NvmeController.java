@@ -225,7 +225,7 @@ public final class NvmeController implements AutoCloseable {
 
     /** The most commands that a queue pair holds in flight: one less than the entries that CAP.MQES allows. */
     public int maxDepth() {
-        return registers.maxQueueEntries() - 1;
+        return Math.min(registers.maxQueueEntries() - 1, QueuePair.MAX_DEPTH);
     }
 
     /** How many I/O queue pairs the controller granted. */
@@ -382,7 +382,7 @@ public final class NvmeController implements AutoCloseable {
         if (adminDone[0] < 0) {
             throw admin.failure(0);
         }
-        return new Completion(new Status(Status.SUCCESS), admin.result(0));
+        return new Completion(new Status(Status.SUCCESS), admin.lastResult());
     }
 
     // Failure.

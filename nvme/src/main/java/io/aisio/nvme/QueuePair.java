@@ -9,12 +9,12 @@ import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +26,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   CID   0 | generation (15 - b bits) | slot (b bits)         b = bits of depth - 1
- *   state of a slot: a counter, odd while in flight; its upper bits are the generation
+ *
+ *   token of a slot, in flight   0 | CID | SQ identifier | 0    what word 1 of its completion must have there
+ *                  free          the same of its last command, with the sign bit
  * </pre>
  *
  * The generation is what tells a completion of the command in flight from a late one of the slot's command before, and a
@@ -38,21 +40,31 @@ import org.jspecify.annotations.Nullable;
 public final class QueuePair implements AutoCloseable {
     private static final boolean CHECKED = Boolean.getBoolean("aisio.checked");
 
+    /** The most slots: so many that a CID still has a bit for the generation. */
+    static final int MAX_DEPTH = 1 << 14;
+
     private static final VarHandle LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    private static final ValueLayout.OfLong LONG_UNALIGNED =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle INT =
             ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
-    /** 64-bit words of a submission queue entry. */
-    private static final int WORDS = Sqe.BYTES / Long.BYTES;
-    /** The word that {@link #submit} sets: the starting LBA. */
-    private static final int LBA_WORD = (int) (Sqe.CDW10 / Long.BYTES);
+    /** CID and SQ identifier in word 1 of a completion: what a token holds. */
+    private static final long TOKEN_FIELDS = 0xFFFF_FFFFL << Cqe.SQID_SHIFT;
+    /** The bits above {@link #TOKEN_FIELDS} in the token of a slot that can be submitted. */
+    private static final long FREE = 0x8000;
 
-    /** The SQ identifier in word 1 of a completion. */
-    private static final long SQID_FIELD = 0xFFFFL << Cqe.SQID_SHIFT;
+    private static final int FREE_SHIFT = 48;
+    /** From a token's CID to where a submission queue entry has it. */
+    private static final int TOKEN_TO_SQE = Cqe.CID_SHIFT - Sqe.CID_SHIFT;
 
-    /** State of a slot that no command is bound to: odd, so it cannot be submitted; negative, so no CID matches it. */
-    private static final int UNBOUND = -1;
+    private static final long SQE_CID = 0xFFFFL << Sqe.CID_SHIFT;
+    private static final long PHASE = 1L << Cqe.PHASE_SHIFT;
+    /** The token of a slot that no command is bound to: it matches no completion, and is not {@link #FREE}. */
+    private static final long UNBOUND = -1;
+    /** A CID never has its top bit set: FFFFh stands for no command in the error log (section 5.14.1.1). */
+    private static final long CID_TOP_BIT = 0x8000;
 
     /** Polls between two looks at the clock: at a few ns a poll far below the finest deadline, and next to no cost. */
     private static final int POLLS_PER_LOOK = 256;
@@ -77,35 +89,38 @@ public final class QueuePair implements AutoCloseable {
     private final long cqHeadDoorbell;
     private final long barAddress;
 
-    private final int slotBits;
     private final int slotMask;
-    /** What of a state a CID must match: generation, in flight, and the sign that {@link #UNBOUND} has. */
-    private final int stateMask;
+    /** A free slot's token and this add up to its next command's, within {@link #tokenMask}. */
+    private final long nextGeneration;
 
-    private final int generationMask;
-    /** This queue's identifier as a completion has it. */
-    private final long sqidBits;
+    private final long tokenMask;
+    private final long[] token;
 
-    /** The entries as bound, {@value #WORDS} words a slot, without CID. */
-    private final long[] prepared;
+    /** The entries as bound, {@value Sqe#BYTES} bytes a slot, without CID: not the device's memory. */
+    private final Arena arena = Arena.ofShared();
 
-    private final int[] state;
+    private final MemorySegment templates;
+    private final long templatesAddress;
+    /**
+     * Whether a command was ever bound with metadata or command dwords 14 and 15. Until then these words, like dwords 2
+     * and 3, are zero in every entry of the ring, and are not written.
+     */
+    private boolean wide;
+
     /** The status of each slot's last command if it failed, else 0. */
     private final int[] failed;
 
     private int tail;
     private int head;
-    private int phase = 1;
+    private long phase = PHASE;
     private int outstanding;
     private @Nullable Thread owner;
     private boolean closed;
 
     private int polls;
     private long lookedAt = System.nanoTime();
-    private final int[] seenState;
+    private final long[] seenToken;
     private final long[] seenAt;
-    /** Dword 0 of each slot's last completion; null where nobody asks for it. */
-    private final int @Nullable [] results;
 
     /**
      * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
@@ -133,20 +148,19 @@ public final class QueuePair implements AutoCloseable {
         sqTailDoorbell = barAddress + Registers.sqTailDoorbell(qid, registers.doorbellStride());
         cqHeadDoorbell = barAddress + Registers.cqHeadDoorbell(qid, registers.doorbellStride());
 
-        slotBits = 32 - Integer.numberOfLeadingZeros(depth - 1);
+        int slotBits = 32 - Integer.numberOfLeadingZeros(depth - 1);
         slotMask = (1 << slotBits) - 1;
-        generationMask = slotBits >= 15 ? 0 : (1 << (15 - slotBits)) - 1;
-        stateMask = Integer.MIN_VALUE | generationMask << 1 | 1;
-        sqidBits = (long) qid << Cqe.SQID_SHIFT;
+        nextGeneration = 1L << (Cqe.CID_SHIFT + slotBits);
+        tokenMask = TOKEN_FIELDS & ~(CID_TOP_BIT << Cqe.CID_SHIFT);
 
         int slots = slotMask + 1;
-        prepared = new long[slots * WORDS];
-        state = new int[slots];
+        templates = arena.allocate((long) slots * Sqe.BYTES, Sqe.BYTES);
+        templatesAddress = templates.address();
+        token = new long[slots];
         failed = new int[slots];
-        seenState = new int[slots];
+        seenToken = new long[slots];
         seenAt = new long[slots];
-        results = qid == 0 ? new int[slots] : null;
-        Arrays.fill(state, UNBOUND);
+        Arrays.fill(token, UNBOUND);
     }
 
     /** Where the completion ring begins in the memory of both: on the page after the submission ring. */
@@ -243,17 +257,18 @@ public final class QueuePair implements AutoCloseable {
 
     private void prepare(int slot, Command command, long prp1, long prp2, long metadataIova) {
         requireFree(slot);
-        int p = slot * WORDS;
-        prepared[p] = Sqe.word0(command.opcode(), command.nsid());
-        prepared[p + 1] = 0;
-        prepared[p + 2] = metadataIova;
-        prepared[p + 3] = prp1;
-        prepared[p + 4] = prp2;
-        prepared[p + LBA_WORD] = command.cdw10();
-        prepared[p + 6] = command.cdw12();
-        prepared[p + 7] = command.cdw14();
-        if (state[slot] == UNBOUND) {
-            state[slot] = 0;
+        MemorySegment entry = templates.asSlice((long) slot * Sqe.BYTES, Sqe.BYTES);
+        entry.fill((byte) 0);
+        entry.set(LONG_UNALIGNED, Sqe.DW0, Sqe.word0(command.opcode(), command.nsid()));
+        entry.set(LONG_UNALIGNED, Sqe.MPTR, metadataIova);
+        entry.set(LONG_UNALIGNED, Sqe.PRP1, prp1);
+        entry.set(LONG_UNALIGNED, Sqe.PRP2, prp2);
+        entry.set(LONG_UNALIGNED, Sqe.CDW10, command.cdw10());
+        entry.set(LONG_UNALIGNED, Sqe.CDW12, command.cdw12());
+        entry.set(LONG_UNALIGNED, Sqe.CDW14, command.cdw14());
+        wide |= metadataIova != 0 || command.cdw14() != 0;
+        if (token[slot] == UNBOUND) {
+            token[slot] = FREE << FREE_SHIFT | (long) slot << Cqe.CID_SHIFT | (long) qid << Cqe.SQID_SHIFT;
         }
     }
 
@@ -261,9 +276,13 @@ public final class QueuePair implements AutoCloseable {
         if (slot < 0 || slot >= depth) {
             throw new IllegalArgumentException("slot " + slot + " of a queue of depth " + depth);
         }
-        if (state[slot] != UNBOUND && (state[slot] & 1) != 0) {
+        if (isInFlight(slot)) {
             throw new IllegalStateException(name() + ": slot " + slot + " is in flight");
         }
+    }
+
+    private boolean isInFlight(int slot) {
+        return token[slot] >= 0;
     }
 
     /**
@@ -285,52 +304,53 @@ public final class QueuePair implements AutoCloseable {
         if (n <= 0) {
             return;
         }
-        claim(slots, lbas, n);
-
-        // Ring state stays in locals: a heap store between the stores to an entry would keep the processor from merging
-        // them while the controller's side still holds the line.
+        if (n > depth - outstanding) {
+            throw new IllegalStateException(
+                    name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight");
+        }
+        // Fields in locals, and the ring's state written back once: a heap store between the stores to an entry would
+        // keep the processor from merging them while the controller's side still holds the line.
+        long[] tokens = token;
+        long next = nextGeneration;
+        long mask = tokenMask;
+        boolean all = wide;
+        long from = templatesAddress;
+        long sq = sqAddress;
+        int size = entries;
         int t = tail;
         for (int i = 0; i < n; i++) {
-            int slot = slots[i] & state.length - 1;
-            int p = slot * WORDS & prepared.length - WORDS;
-            long cid = (long) ((state[slot] >>> 1 & generationMask) << slotBits | slot) << Sqe.CID_SHIFT;
-            long entry = sqAddress + (long) t * Sqe.BYTES;
-            putLong(entry, prepared[p] | cid);
-            putLong(entry + Sqe.CDW2, prepared[p + 1]);
-            putLong(entry + Sqe.MPTR, prepared[p + 2]);
-            putLong(entry + Sqe.PRP1, prepared[p + 3]);
-            putLong(entry + Sqe.PRP2, prepared[p + 4]);
+            int slot = slots[i] & tokens.length - 1;
+            long free = tokens[slot];
+            if (slot != slots[i] || free >>> FREE_SHIFT != FREE) {
+                // The entries written before are behind the tail: the device does not look there.
+                unclaim(slots, i);
+                throw refused(slots[i]);
+            }
+            long taken = (free + next) & mask;
+            tokens[slot] = taken;
+            long template = (from + (long) slot * Sqe.BYTES) & AddressSpace.MASK_8;
+            long entry = (sq + (long) t * Sqe.BYTES) & AddressSpace.MASK_8;
+            putLong(entry, getTemplate(template) | (taken >>> TOKEN_TO_SQE & SQE_CID));
+            putLong(entry + Sqe.PRP1, getTemplate(template + Sqe.PRP1));
+            putLong(entry + Sqe.PRP2, getTemplate(template + Sqe.PRP2));
             putLong(entry + Sqe.CDW10, lbas[i]);
-            putLong(entry + Sqe.CDW12, prepared[p + 6]);
-            putLong(entry + Sqe.CDW14, prepared[p + 7]);
-            t = t + 1 == entries ? 0 : t + 1;
+            putLong(entry + Sqe.CDW12, getTemplate(template + Sqe.CDW12));
+            if (all) {
+                putLong(entry + Sqe.MPTR, getTemplate(template + Sqe.MPTR));
+                putLong(entry + Sqe.CDW14, getTemplate(template + Sqe.CDW14));
+            }
+            // For the message, should the command fail.
+            putTemplate(template + Sqe.CDW10, lbas[i]);
+            t = t + 1 == size ? 0 : t + 1;
         }
         tail = t;
         outstanding += n;
         ring(sqTailDoorbell, t);
     }
 
-    /** Marks all of the slots as in flight and notes their LBAs, or none of them. */
-    private void claim(int[] slots, long[] lbas, int n) {
-        if (n > depth - outstanding) {
-            throw new IllegalStateException(
-                    name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight");
-        }
-        for (int i = 0; i < n; i++) {
-            int slot = slots[i];
-            int s = slot & state.length - 1;
-            if (s != slot || (state[s] & 1) != 0) {
-                unclaim(slots, i);
-                throw refused(slot);
-            }
-            state[s]++;
-            prepared[s * WORDS + LBA_WORD & prepared.length - 1] = lbas[i];
-        }
-    }
-
     private void unclaim(int[] slots, int n) {
         for (int i = 0; i < n; i++) {
-            state[slots[i]]--;
+            token[slots[i]] |= FREE << FREE_SHIFT;
         }
     }
 
@@ -339,7 +359,7 @@ public final class QueuePair implements AutoCloseable {
             return new IllegalStateException(name() + ": slot " + slot + " of a queue of depth " + depth);
         }
         return new IllegalStateException(name() + ": slot " + slot
-                + (state[slot] == UNBOUND ? " has no command bound" : " is in flight already"));
+                + (token[slot] == UNBOUND ? " has no command bound" : " is in flight already"));
     }
 
     /**
@@ -356,45 +376,37 @@ public final class QueuePair implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException(name() + " is closed");
         }
+        // Fields in locals: after each acquire the compiler would load them anew.
+        long[] tokens = token;
+        long cq = cqAddress;
+        int size = entries;
         int n = 0;
         int h = head;
-        int ph = phase;
+        long ph = phase;
         while (n < completed.length) {
             // The acquire comes before everything else of the completion, and before the data that it announces; its
             // partner is the controller's last store of the entry, which carries the phase tag.
-            long word = getLongAcquire(cqAddress + (long) h * Cqe.BYTES + Cqe.WORD1);
-            if (Cqe.phase(word) != ph) {
+            long word = getLongAcquire(cq + (long) h * Cqe.BYTES + Cqe.WORD1);
+            if ((word & PHASE) != ph) {
                 break;
             }
-            int cid = Cqe.cid(word);
-            int slot = cid & state.length - 1;
-            int s = state[slot];
-            if ((s & stateMask) != ((cid >>> slotBits) << 1 | 1)
-                    || (word & SQID_FIELD) != sqidBits
-                    || Cqe.sqHead(word) >= entries) {
-                head = h;
-                phase = ph;
-                outstanding -= n;
-                controller.fail(unexpected(word));
-                return n == 0 ? giveUp(completed) : n;
+            long expected = word & TOKEN_FIELDS;
+            int slot = Cqe.cid(word) & tokens.length - 1;
+            if (tokens[slot] != expected) {
+                return refuse(word, n, h, ph, completed);
             }
-            state[slot] = s + 1 & Integer.MAX_VALUE;
-            if (results != null) {
-                results[slot] = getInt(cqAddress + (long) h * Cqe.BYTES + Cqe.RESULT);
-            }
-            int status = Cqe.status(word);
-            if (status == 0) {
-                completed[n++] = slot;
-            } else {
-                failed[slot] = status;
-                completed[n++] = ~slot;
-            }
-            if (++h == entries) {
+            tokens[slot] = expected | FREE << FREE_SHIFT;
+            completed[n++] = Cqe.status(word) == 0 ? slot : failed(slot, word);
+            if (++h == size) {
                 h = 0;
-                ph ^= 1;
+                ph ^= PHASE;
             }
         }
         if (n != 0) {
+            long last = getLongAcquire(cq + (long) (h == 0 ? size - 1 : h - 1) * Cqe.BYTES + Cqe.WORD1);
+            if (Cqe.sqHead(last) >= size) {
+                return refuse(last, n, h, ph, completed);
+            }
             head = h;
             phase = ph;
             outstanding -= n;
@@ -407,6 +419,20 @@ public final class QueuePair implements AutoCloseable {
         return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
     }
 
+    private int failed(int slot, long word) {
+        failed[slot] = Cqe.status(word);
+        return ~slot;
+    }
+
+    /** A completion that breaks the rules: nothing that this controller says can be believed any more. */
+    private int refuse(long word, int n, int h, long ph, int[] completed) {
+        head = h;
+        phase = ph;
+        outstanding -= n;
+        controller.fail(unexpected(word));
+        return n == 0 ? giveUp(completed) : n;
+    }
+
     /** Looks at the clock and at the controller: is a command overdue, is the controller still there? */
     private void look() {
         long now = System.nanoTime();
@@ -416,10 +442,11 @@ public final class QueuePair implements AutoCloseable {
         lookedAt = now;
         controller.look();
         for (int slot = 0; slot < depth; slot++) {
-            if (state[slot] != seenState[slot]) {
-                seenState[slot] = state[slot];
+            // A slot that was submitted anew in between has another generation.
+            if (token[slot] != seenToken[slot]) {
+                seenToken[slot] = token[slot];
                 seenAt[slot] = now;
-            } else if (state[slot] > 0 && (state[slot] & 1) != 0 && now - seenAt[slot] > timeoutNanos) {
+            } else if (isInFlight(slot) && now - seenAt[slot] > timeoutNanos) {
                 controller.fail(new NvmeException(
                         "%s: no answer within %d ms".formatted(describe(slot), timeoutNanos / 1_000_000)));
                 return;
@@ -431,8 +458,8 @@ public final class QueuePair implements AutoCloseable {
     private int giveUp(int[] completed) {
         int n = 0;
         for (int slot = 0; slot < depth && n < completed.length; slot++) {
-            if (state[slot] > 0 && (state[slot] & 1) != 0) {
-                state[slot] = state[slot] + 1 & Integer.MAX_VALUE;
+            if (isInFlight(slot)) {
+                token[slot] |= FREE << FREE_SHIFT;
                 failed[slot] = Status.ABORTED_BY_HOST;
                 completed[n++] = ~slot;
             }
@@ -449,7 +476,7 @@ public final class QueuePair implements AutoCloseable {
             why = "names submission queue " + Cqe.sqid(word);
         } else if (Cqe.sqHead(word) >= entries) {
             why = "has the submission queue head at " + Cqe.sqHead(word) + " of " + entries + " entries";
-        } else if (slot < depth && state[slot] != UNBOUND && (state[slot] & 1) != 0) {
+        } else if (slot < depth && isInFlight(slot)) {
             why = "is of a command before the one in flight in slot " + slot;
         } else {
             why = "is of no command in flight";
@@ -480,9 +507,9 @@ public final class QueuePair implements AutoCloseable {
         return new Status(failed[slot]);
     }
 
-    /** Dword 0 of the slot's last completion. Only a queue that keeps results, as the admin queue does, has it. */
-    int result(int slot) {
-        return Objects.requireNonNull(results)[slot];
+    /** Dword 0 of the last completion that {@link #poll} took, as long as no command was submitted since. */
+    int lastResult() {
+        return getInt(cqAddress + (head == 0 ? entries - 1L : head - 1L) * Cqe.BYTES + Cqe.RESULT);
     }
 
     /** Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example. */
@@ -523,6 +550,7 @@ public final class QueuePair implements AutoCloseable {
             return;
         }
         memory.close();
+        arena.close();
     }
 
     private String name() {
@@ -530,7 +558,8 @@ public final class QueuePair implements AutoCloseable {
     }
 
     private String describe(int slot) {
-        long word0 = prepared[slot * WORDS];
+        MemorySegment entry = templates.asSlice((long) slot * Sqe.BYTES, Sqe.BYTES);
+        long word0 = entry.get(LONG_UNALIGNED, Sqe.DW0);
         int opcode = Sqe.opcode(word0);
         if (qid == 0) {
             return name() + ": " + Opcode.adminName(opcode);
@@ -538,7 +567,7 @@ public final class QueuePair implements AutoCloseable {
         String what = name() + ": " + Opcode.nvmName(opcode) + " of namespace " + Sqe.nsid(word0);
         return opcode == Opcode.FLUSH || opcode == Opcode.DATASET_MANAGEMENT
                 ? what
-                : what + " at LBA " + Long.toUnsignedString(prepared[slot * WORDS + LBA_WORD]);
+                : what + " at LBA " + Long.toUnsignedString(entry.get(LONG_UNALIGNED, Sqe.CDW10));
     }
 
     private boolean owned() {
@@ -567,9 +596,23 @@ public final class QueuePair implements AutoCloseable {
 
     private void putLong(long address, long value) {
         if (CHECKED) {
-            LONG.set(rings, address - ringsAddress, value);
+            rings.set(LONG_UNALIGNED, address - ringsAddress, value);
         } else {
-            LONG.set(AddressSpace.ALL, address & AddressSpace.MASK_8, value);
+            AddressSpace.ALL.set(LONG_UNALIGNED, address, value);
+        }
+    }
+
+    private long getTemplate(long address) {
+        return CHECKED
+                ? templates.get(LONG_UNALIGNED, address - templatesAddress)
+                : AddressSpace.ALL.get(LONG_UNALIGNED, address);
+    }
+
+    private void putTemplate(long address, long value) {
+        if (CHECKED) {
+            templates.set(LONG_UNALIGNED, address - templatesAddress, value);
+        } else {
+            AddressSpace.ALL.set(LONG_UNALIGNED, address, value);
         }
     }
 

@@ -307,8 +307,14 @@ class QueuePairTest {
     @Test
     void noticesAQueueHeadBeyondTheQueue() throws IOException {
         submit(0, 0);
-        function.post(1, 0, 1, ENTRIES, 1, cidOfLast(), 0);
-        assertRefusedCompletion("has the submission queue head at 6 of 6 entries");
+        submit(1, 0);
+        int cid = Sqe.cid(function.sqeWord(1, 0, Sqe.DW0));
+        function.post(1, 0, 1, ENTRIES, 1, cid, 0);
+        assertThat(queue.poll(completed)).as("the command itself was completed").isEqualTo(1);
+        assertThat(completed[0]).isZero();
+        assertThat(controller.failure()).hasMessageContaining("has the submission queue head at 6 of 6 entries");
+        assertThat(queue.poll(completed)).isEqualTo(1);
+        assertThat(completed[0]).isEqualTo(~1);
     }
 
     private int pollUntilSomething() {

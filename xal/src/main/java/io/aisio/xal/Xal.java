@@ -72,7 +72,7 @@ public final class Xal implements AutoCloseable {
         if (!path.startsWith("/")) {
             throw new NoSuchFileException(path, null, "a path in a file system begins with /");
         }
-        Inode found = volume.inode(volume.rootInode());
+        Inode found = volume.root();
         StringBuilder walked = new StringBuilder();
         for (String name : path.split("/", -1)) {
             if (!name.isEmpty()) {

@@ -130,8 +130,8 @@ final class DirectoryReader {
         }
         long position = extent.position() + (at - extent.offset());
         MemorySegment s = at + size <= extent.end() ? reader.read(position, size) : gather(extents, index, at);
-        Where place = new Where(
-                geometry.source(), "directory block of inode", directory.inode().number(), position);
+        Where place =
+                geometry.where("directory block of inode", directory.inode().number(), position);
         DirectoryBlock.parse(geometry, directory, at == 0, s, place, names);
     }
 

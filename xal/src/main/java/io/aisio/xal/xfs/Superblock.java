@@ -81,7 +81,7 @@ final class Superblock {
      * @param size of the device in bytes
      */
     static Geometry read(String source, MetadataReader reader, long size) throws java.io.IOException {
-        Where where = new Where(source, "superblock", -1, 0);
+        Where where = new Where(source, "superblock", -1, 0, null);
         if (size < 1 << MIN_SECTOR_LOG) {
             throw where.bad("the device holds " + size + " bytes, too few for a file system");
         }

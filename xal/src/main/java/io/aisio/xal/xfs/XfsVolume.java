@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.BlockSource;
 import io.aisio.xal.Extent;
+import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
 import io.aisio.xal.XfsException;
 import java.io.IOException;
@@ -42,10 +43,10 @@ public final class XfsVolume implements AutoCloseable {
     private static void checkHeaders(Geometry geometry, MetadataReader reader, long ag) throws IOException {
         int sector = 1 << geometry.sectorLog();
         long free = geometry.agPosition(ag) + (long) AgFreeHeader.SECTOR * sector;
-        Where where = new Where(geometry.source(), "AGF", ag, free);
+        Where where = geometry.where("AGF", ag, free);
         AgFreeHeader.check(geometry, ag, reader.read(free, sector), where);
         long inodes = geometry.agPosition(ag) + (long) AgInodeHeader.SECTOR * sector;
-        where = new Where(geometry.source(), "AGI", ag, inodes);
+        where = geometry.where("AGI", ag, inodes);
         AgInodeHeader.check(geometry, ag, reader.read(inodes, sector), where);
     }
 
@@ -54,9 +55,18 @@ public final class XfsVolume implements AutoCloseable {
         return geometry.blockSize();
     }
 
-    /** The inode number of the root directory. */
-    public long rootInode() {
-        return geometry.rootInode();
+    /**
+     * The root directory.
+     *
+     * @throws XfsException if it is damaged
+     */
+    public Inode root() throws IOException {
+        InodeCore core = core(geometry.rootInode());
+        if (core.inode().type() != FileType.DIRECTORY) {
+            throw core.where()
+                    .bad("the root is no directory but of type " + core.inode().type());
+        }
+        return core.inode();
     }
 
     /**
@@ -146,7 +156,7 @@ public final class XfsVolume implements AutoCloseable {
     }
 
     private Where where(long number) throws XfsException {
-        return new Where(geometry.source(), "inode", number, geometry.inodePosition(number));
+        return geometry.where("inode", number, geometry.inodePosition(number));
     }
 
     /** Frees the memory for reading. Closing again does nothing. */

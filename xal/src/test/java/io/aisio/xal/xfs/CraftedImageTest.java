@@ -333,11 +333,31 @@ class CraftedImageTest {
             assertThat(walk.damage.get("/block"))
                     .hasMessageContaining(change.getValue())
                     .hasMessageContaining("directory block of inode " + number("/block"))
-                    .hasMessageContaining("at byte " + block);
+                    .hasMessageContaining(geometry.place(block) + ", byte " + block + ")");
             assertThat(walk.found)
                     .containsKeys("/leaf", "/spare", "/block/entry-6-of-a-block")
                     .doesNotContainKey("/block/entry-8-of-a-block");
         }
+    }
+
+    @Test
+    void refusesARootThatIsNoDirectory() throws IOException {
+        blocks.put(0, Superblock.ROOTINO, 8, number("/file"));
+        blocks.seal(0, 512, Superblock.CRC);
+        assertThatThrownBy(() -> new Walk(blocks))
+                .isInstanceOf(XfsException.class)
+                .hasMessageContaining("inode " + number("/file"))
+                .hasMessageContaining("the root is no directory");
+    }
+
+    @Test
+    void tellsOfTwoEntriesOfOneName() throws IOException {
+        long block = extents("/block").getFirst().position();
+        int entry = entry(block, "entry-7-of-a-block")[0];
+        blocks.put(block, entry + DirectoryBlock.ENTRY_NAME + 6, 1, '6');
+        blocks.seal(block, 4096, DirectoryBlock.CRC);
+        assertThat(new Walk(blocks).damage.get("/block"))
+                .hasMessageContaining("two of its entries are named entry-6-of-a-block");
     }
 
     @Test

@@ -144,7 +144,7 @@ class KernelMadeTest {
                     random.nextBytes(block);
                     scattered.write(ByteBuffer.wrap(block), i * 8192L);
                 }
-                if (i % 8 == 0) {
+                if (i % 16 == 0) {
                     scattered.force(false);
                 }
             }

@@ -79,9 +79,9 @@ public final class Xal implements AutoCloseable {
                 if (found.type() != FileType.DIRECTORY) {
                     throw new NotDirectoryException(walked.toString());
                 }
-                long next = volume.find(found.number(), name);
+                DirectoryEntry next = volume.find(found, name);
                 walked.append('/').append(name);
-                if (next == 0) {
+                if (next == null) {
                     throw new NoSuchFileException(walked.toString());
                 }
                 found = volume.inode(next);
@@ -217,7 +217,7 @@ public final class Xal implements AutoCloseable {
             } else {
                 List<IOException> problems = new ArrayList<>();
                 List<DirectoryEntry> names = new ArrayList<>();
-                volume.list(directory.number(), names::add, problems::add);
+                volume.list(directory, names::add, problems::add);
                 names.sort(Comparator.comparing(DirectoryEntry::name));
                 for (int i = 1; i < names.size(); i++) {
                     if (names.get(i).name().equals(names.get(i - 1).name())) {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** An XFS file system, open to read: its inodes by number, their names and extents. Any thread may call it. */
 public final class XfsVolume implements AutoCloseable {
@@ -93,39 +94,44 @@ public final class XfsVolume implements AutoCloseable {
         return core.inode();
     }
 
-    /** The names in a directory, as {@link DirectoryReader#list} gives them. */
-    public void list(long directory, Consumer<DirectoryEntry> names, Consumer<IOException> problems) {
-        InodeCore core;
+    /**
+     * Lists a directory. A part that is damaged hides no other.
+     *
+     * @param names takes each name, in the order on disk; {@code .} and {@code ..} are left out
+     * @param problems takes what kept names from being read; without any, the listing is complete
+     */
+    public void list(Inode directory, Consumer<DirectoryEntry> names, Consumer<IOException> problems) {
         try {
-            core = core(directory);
+            DirectoryReader.list(geometry, reader, core(directory), names, problems);
         } catch (IOException e) {
             problems.accept(e);
-            return;
         }
-        DirectoryReader.list(geometry, reader, core, names, problems);
     }
 
     /**
-     * The inode number that a directory has for a name.
+     * The entry of a name in a directory.
      *
-     * @return 0 if it has none
-     * @throws IOException if it has none that could be read, and a part of the directory could not be
+     * @return null if it has none
+     * @throws IOException if none was found, and a part of the directory could not be read
      */
-    public long find(long directory, String name) throws IOException {
-        long[] found = new long[1];
+    public @Nullable DirectoryEntry find(Inode directory, String name) throws IOException {
+        List<DirectoryEntry> found = new ArrayList<>();
         List<IOException> problems = new ArrayList<>();
         list(
                 directory,
                 entry -> {
                     if (entry.name().equals(name)) {
-                        found[0] = entry.inode();
+                        found.add(entry);
                     }
                 },
                 problems::add);
-        if (found[0] == 0 && !problems.isEmpty()) {
+        if (!found.isEmpty()) {
+            return found.getFirst();
+        }
+        if (!problems.isEmpty()) {
             throw problems.getFirst();
         }
-        return found[0];
+        return null;
     }
 
     /**
@@ -134,10 +140,7 @@ public final class XfsVolume implements AutoCloseable {
      * @throws XfsException if the block map is damaged or on a real-time device, or the inode is not the same any more
      */
     public List<Extent> extents(Inode inode) throws IOException {
-        InodeCore core = core(inode.number());
-        if (!core.inode().equals(inode)) {
-            throw core.where().bad("it changed since it was read: it was " + inode + ", it is " + core.inode());
-        }
+        InodeCore core = core(inode);
         if (core.realtime()) {
             throw core.where()
                     .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
@@ -148,6 +151,15 @@ public final class XfsVolume implements AutoCloseable {
     /** What to tell of an inode that is sound in itself but does not fit into the tree. */
     public XfsException damaged(Inode inode, String problem) throws XfsException {
         return where(inode.number()).bad(problem);
+    }
+
+    /** Reads an inode again, which must be as it was. */
+    private InodeCore core(Inode inode) throws IOException {
+        InodeCore core = core(inode.number());
+        if (!core.inode().equals(inode)) {
+            throw core.where().bad("it changed since it was read: it was " + inode + ", it is " + core.inode());
+        }
+        return core;
     }
 
     private InodeCore core(long number) throws IOException {

@@ -13,6 +13,7 @@ import io.aisio.xal.Xal;
 import io.aisio.xal.XfsException;
 import io.aisio.xal.XfsImage;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -411,9 +412,8 @@ class CraftedImageTest {
         int at = DirectoryBlock.HEADER_BYTES;
         while (true) {
             int length = (int) blocks.get(block, at + DirectoryBlock.ENTRY_NAMELEN, 1);
-            String here = new String(
-                    blocks.get(block + at + DirectoryBlock.ENTRY_NAME, length),
-                    java.nio.charset.StandardCharsets.UTF_8);
+            String here =
+                    new String(blocks.get(block + at + DirectoryBlock.ENTRY_NAME, length), StandardCharsets.UTF_8);
             int whole = (int) (DirectoryBlock.ENTRY_NAME + length + 1 + 2 + 7) & -8;
             if (here.equals(name)) {
                 return new int[] {at, whole};

@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The files of a file system and where their bytes lie, read from its blocks.
@@ -72,16 +73,16 @@ public final class Xal implements AutoCloseable {
         if (!path.startsWith("/")) {
             throw new NoSuchFileException(path, null, "a path in a file system begins with /");
         }
-        Inode found = volume.inode(volume.rootInode());
+        Inode found = volume.root();
         StringBuilder walked = new StringBuilder();
         for (String name : path.split("/", -1)) {
             if (!name.isEmpty()) {
                 if (found.type() != FileType.DIRECTORY) {
                     throw new NotDirectoryException(walked.toString());
                 }
-                long next = volume.find(found.number(), name);
+                DirectoryEntry next = volume.find(found, name);
                 walked.append('/').append(name);
-                if (next == 0) {
+                if (next == null) {
                     throw new NoSuchFileException(walked.toString());
                 }
                 found = volume.inode(next);
@@ -217,20 +218,27 @@ public final class Xal implements AutoCloseable {
             } else {
                 List<IOException> problems = new ArrayList<>();
                 List<DirectoryEntry> names = new ArrayList<>();
-                volume.list(directory.number(), names::add, problems::add);
+                volume.list(directory, names::add, problems::add);
                 names.sort(Comparator.comparing(DirectoryEntry::name));
-                for (int i = 1; i < names.size(); i++) {
-                    if (names.get(i).name().equals(names.get(i - 1).name())) {
-                        problems.add(volume.damaged(
-                                directory,
-                                "two of its entries are named " + names.get(i).name()));
-                    }
+                String twice = twice(names);
+                if (twice != null) {
+                    problems.add(volume.damaged(directory, "two of its entries are named " + twice));
                 }
                 for (IOException problem : problems) {
                     visitor.damaged(path.isEmpty() ? "/" : path.toString(), problem);
                 }
                 open.addLast(new Open(names.iterator(), path.length()));
             }
+        }
+
+        /** The first name that sorted entries share, or null. */
+        private static @Nullable String twice(List<DirectoryEntry> names) {
+            for (int i = 1; i < names.size(); i++) {
+                if (names.get(i).name().equals(names.get(i - 1).name())) {
+                    return names.get(i).name();
+                }
+            }
+            return null;
         }
     }
 }

@@ -86,6 +86,8 @@ class XalTest {
                 "-i size=2048 -n size=16384",
                 "-b size=1024 -n size=16384 -i nrext64=1",
                 "-n size=65536",
+                "-b size=65536",
+                "-b size=16384 -i size=2048",
                 "-s size=4096 -m rmapbt=1,reflink=1,bigtime=1,inobtcount=1,finobt=1 -i nrext64=1,sparse=1",
                 "-m rmapbt=0,reflink=0,bigtime=0,inobtcount=0,finobt=0 -i nrext64=0,sparse=0,attr=2",
                 "-m uuid=11111111-2222-3333-4444-555555555555 -d agcount=7",

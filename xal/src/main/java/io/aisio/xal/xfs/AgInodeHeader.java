@@ -24,7 +24,7 @@ final class AgInodeHeader {
     static void check(Geometry geometry, long ag, MemorySegment s, Where where) throws XfsException {
         where.magic(OnDisk.u32(s, MAGICNUM), MAGIC);
         where.crc(s, CRC);
-        where.uuid(s, UUID, geometry);
+        where.uuid(s, UUID, geometry.uuid());
         where.check(OnDisk.u32(s, VERSIONNUM) == VERSION, "versionnum", OnDisk.u32(s, VERSIONNUM), "" + VERSION);
         where.check(OnDisk.u32(s, SEQNO) == ag, "seqno", OnDisk.u32(s, SEQNO), "" + ag);
         long length = geometry.agLength(ag);

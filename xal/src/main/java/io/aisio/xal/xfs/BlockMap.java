@@ -63,8 +63,7 @@ final class BlockMap {
                 throw inode.where().badHex("block map pointer", block, "a block inside an allocation group");
             }
             long position = geometry.position(block);
-            Where where = new Where(
-                    geometry.source(), "block map of inode", inode.inode().number(), position);
+            Where where = geometry.where("block map of inode", inode.inode().number(), position);
             BmapBlock child = BmapBlock.parse(
                     geometry,
                     inode.inode().number(),

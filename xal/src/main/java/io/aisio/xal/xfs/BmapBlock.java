@@ -52,7 +52,7 @@ record BmapBlock(int level, int records, MemorySegment s, int header) {
     static BmapBlock parse(Geometry geometry, long owner, int level, MemorySegment s, Where where) throws XfsException {
         where.magic(OnDisk.u32(s, MAGIC_FIELD), MAGIC);
         where.crc(s, CRC);
-        where.uuid(s, UUID, geometry);
+        where.uuid(s, UUID, geometry.uuid());
         where.self(OnDisk.i64(s, BLKNO));
         where.check(OnDisk.i64(s, OWNER) == owner, "owner", OnDisk.i64(s, OWNER), "inode " + owner);
         where.check(OnDisk.u16(s, LEVEL) == level, "level", OnDisk.u16(s, LEVEL), "" + level);

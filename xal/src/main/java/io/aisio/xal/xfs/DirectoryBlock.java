@@ -68,7 +68,7 @@ final class DirectoryBlock {
             where.magic(magic, DATA_MAGIC);
         }
         where.crc(s, CRC);
-        where.uuid(s, UUID, geometry);
+        where.uuid(s, UUID, geometry.uuid());
         where.self(OnDisk.i64(s, BLKNO));
         long owner = directory.inode().number();
         where.check(OnDisk.i64(s, OWNER) == owner, "owner", OnDisk.i64(s, OWNER), "inode " + owner);

@@ -1,7 +1,6 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.Extent;
-import io.aisio.xal.FileType;
 import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -41,32 +40,23 @@ final class DirectoryReader {
     }
 
     /**
-     * Lists a directory. A block that is damaged hides no other.
+     * Lists a directory, which the inode is. A block that is damaged hides no other.
      *
      * @param names takes each name, in the order on disk; {@code .} and {@code ..} are left out
      * @param problems takes what kept names from being read; without any, the listing is complete
+     * @throws IOException if no more can be read, for a reason that concerns all of it
      */
     static void list(
             Geometry geometry,
             MetadataReader reader,
             InodeCore directory,
             Consumer<DirectoryEntry> names,
-            Consumer<IOException> problems) {
-        try {
-            directory
-                    .where()
-                    .check(
-                            directory.inode().type() == FileType.DIRECTORY,
-                            "mode",
-                            directory.inode().mode(),
-                            "a directory");
-            if (directory.format() == InodeCore.Format.LOCAL) {
-                ShortDirectory.parse(directory, names);
-            } else {
-                new DirectoryReader(geometry, reader, directory, names, problems).blocks();
-            }
-        } catch (IOException e) {
-            problems.accept(e);
+            Consumer<IOException> problems)
+            throws IOException {
+        if (directory.format() == InodeCore.Format.LOCAL) {
+            ShortDirectory.parse(directory, names);
+        } else {
+            new DirectoryReader(geometry, reader, directory, names, problems).blocks();
         }
     }
 
@@ -130,8 +120,8 @@ final class DirectoryReader {
         }
         long position = extent.position() + (at - extent.offset());
         MemorySegment s = at + size <= extent.end() ? reader.read(position, size) : gather(extents, index, at);
-        Where place = new Where(
-                geometry.source(), "directory block of inode", directory.inode().number(), position);
+        Where place =
+                geometry.where("directory block of inode", directory.inode().number(), position);
         DirectoryBlock.parse(geometry, directory, at == 0, s, place, names);
     }
 

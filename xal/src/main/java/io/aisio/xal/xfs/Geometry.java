@@ -75,9 +75,20 @@ record Geometry(
     long inodePosition(long inode) throws XfsException {
         long block = inode >>> inodesPerBlockLog;
         if (inode <= 0 || !holds(block, 1)) {
-            throw new Where(source, "inode", inode, 0).bad("no allocation group has a place for this number");
+            throw where("inode", inode, -1).bad("no allocation group has a place for this number");
         }
         return position(block) + ((inode & ((1L << inodesPerBlockLog) - 1)) << inodeLog);
+    }
+
+    /** A structure to be read at a position. */
+    Where where(String structure, long number, long position) {
+        return new Where(source, structure, number, position, this);
+    }
+
+    /** The allocation group and the block in it of a position in bytes, as xfs_db takes them. */
+    String place(long position) {
+        long block = position >> blockLog;
+        return "AG " + block / agBlocks + " block " + block % agBlocks;
     }
 
     private long blockInAg(long block) {

@@ -75,7 +75,7 @@ record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, b
         where.check(OnDisk.u8(s, VERSION_FIELD) == VERSION, "version", OnDisk.u8(s, VERSION_FIELD), "" + VERSION);
         where.crc(s, CRC);
         where.check(OnDisk.i64(s, INO) == number, "ino", OnDisk.i64(s, INO), "" + number);
-        where.uuid(s, UUID, geometry);
+        where.uuid(s, UUID, geometry.uuid());
         FileType type = type(s, where);
         long size = OnDisk.i64(s, SIZE);
         where.check(size >= 0, "size", size, "0 or more");

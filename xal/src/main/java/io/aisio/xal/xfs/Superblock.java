@@ -1,6 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,8 +81,8 @@ final class Superblock {
      *
      * @param size of the device in bytes
      */
-    static Geometry read(String source, MetadataReader reader, long size) throws java.io.IOException {
-        Where where = new Where(source, "superblock", -1, 0);
+    static Geometry read(String source, MetadataReader reader, long size) throws IOException {
+        Where where = new Where(source, "superblock", -1, 0, null);
         if (size < 1 << MIN_SECTOR_LOG) {
             throw where.bad("the device holds " + size + " bytes, too few for a file system");
         }

@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A structure being read: what it is and where it lies. It makes the exceptions, and the checks that most structures
@@ -10,9 +11,15 @@ import java.lang.foreign.MemorySegment;
  * @param source what is read, as messages name it
  * @param structure such as {@code inode} or {@code AGF}
  * @param number which of them, or -1 if the place says it
- * @param position where it begins on the device, in bytes
+ * @param position where it begins on the device, in bytes; negative if the device has no place for it
+ * @param geometry to tell its allocation group and block; null for the superblock, which says what the geometry is
  */
-record Where(String source, String structure, long number, long position) {
+record Where(
+        String source,
+        String structure,
+        long number,
+        long position,
+        @Nullable Geometry geometry) {
 
     /** A field whose value cannot be. */
     XfsException bad(String field, long value, String expected) {
@@ -26,8 +33,14 @@ record Where(String source, String structure, long number, long position) {
 
     /** Anything else that is wrong with the structure. */
     XfsException bad(String problem) {
-        return new XfsException(
-                source, number < 0 ? structure : structure + " " + number, "at byte " + position, problem);
+        return new XfsException(source, number < 0 ? structure : structure + " " + number, place(), problem);
+    }
+
+    private String place() {
+        if (position < 0) {
+            return "nowhere on the device";
+        }
+        return geometry == null ? "byte " + position : geometry.place(position) + ", byte " + position;
     }
 
     void check(boolean sound, String field, long value, String expected) throws XfsException {
@@ -51,10 +64,10 @@ record Where(String source, String structure, long number, long position) {
     }
 
     /** Compares a UUID with that of the file system: a stale structure of an older one has another. */
-    void uuid(MemorySegment s, long offset, Geometry geometry) throws XfsException {
+    void uuid(MemorySegment s, long offset, Uuid expected) throws XfsException {
         Uuid seen = Uuid.read(s, offset);
-        if (!seen.equals(geometry.uuid())) {
-            throw bad("uuid is " + seen + ", expected " + geometry.uuid() + ", that of the file system");
+        if (!seen.equals(expected)) {
+            throw bad("uuid is " + seen + ", expected " + expected + ", that of the file system");
         }
     }
 

@@ -2,12 +2,14 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.BlockSource;
 import io.aisio.xal.Extent;
+import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
 import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** An XFS file system, open to read: its inodes by number, their names and extents. Any thread may call it. */
 public final class XfsVolume implements AutoCloseable {
@@ -42,10 +44,10 @@ public final class XfsVolume implements AutoCloseable {
     private static void checkHeaders(Geometry geometry, MetadataReader reader, long ag) throws IOException {
         int sector = 1 << geometry.sectorLog();
         long free = geometry.agPosition(ag) + (long) AgFreeHeader.SECTOR * sector;
-        Where where = new Where(geometry.source(), "AGF", ag, free);
+        Where where = geometry.where("AGF", ag, free);
         AgFreeHeader.check(geometry, ag, reader.read(free, sector), where);
         long inodes = geometry.agPosition(ag) + (long) AgInodeHeader.SECTOR * sector;
-        where = new Where(geometry.source(), "AGI", ag, inodes);
+        where = geometry.where("AGI", ag, inodes);
         AgInodeHeader.check(geometry, ag, reader.read(inodes, sector), where);
     }
 
@@ -54,9 +56,18 @@ public final class XfsVolume implements AutoCloseable {
         return geometry.blockSize();
     }
 
-    /** The inode number of the root directory. */
-    public long rootInode() {
-        return geometry.rootInode();
+    /**
+     * The root directory.
+     *
+     * @throws XfsException if it is damaged
+     */
+    public Inode root() throws IOException {
+        InodeCore core = core(geometry.rootInode());
+        if (core.inode().type() != FileType.DIRECTORY) {
+            throw core.where()
+                    .bad("the root is no directory but of type " + core.inode().type());
+        }
+        return core.inode();
     }
 
     /**
@@ -83,39 +94,44 @@ public final class XfsVolume implements AutoCloseable {
         return core.inode();
     }
 
-    /** The names in a directory, as {@link DirectoryReader#list} gives them. */
-    public void list(long directory, Consumer<DirectoryEntry> names, Consumer<IOException> problems) {
-        InodeCore core;
+    /**
+     * Lists a directory. A part that is damaged hides no other.
+     *
+     * @param names takes each name, in the order on disk; {@code .} and {@code ..} are left out
+     * @param problems takes what kept names from being read; without any, the listing is complete
+     */
+    public void list(Inode directory, Consumer<DirectoryEntry> names, Consumer<IOException> problems) {
         try {
-            core = core(directory);
+            DirectoryReader.list(geometry, reader, core(directory), names, problems);
         } catch (IOException e) {
             problems.accept(e);
-            return;
         }
-        DirectoryReader.list(geometry, reader, core, names, problems);
     }
 
     /**
-     * The inode number that a directory has for a name.
+     * The entry of a name in a directory.
      *
-     * @return 0 if it has none
-     * @throws IOException if it has none that could be read, and a part of the directory could not be
+     * @return null if it has none
+     * @throws IOException if none was found, and a part of the directory could not be read
      */
-    public long find(long directory, String name) throws IOException {
-        long[] found = new long[1];
+    public @Nullable DirectoryEntry find(Inode directory, String name) throws IOException {
+        List<DirectoryEntry> found = new ArrayList<>();
         List<IOException> problems = new ArrayList<>();
         list(
                 directory,
                 entry -> {
                     if (entry.name().equals(name)) {
-                        found[0] = entry.inode();
+                        found.add(entry);
                     }
                 },
                 problems::add);
-        if (found[0] == 0 && !problems.isEmpty()) {
+        if (!found.isEmpty()) {
+            return found.getFirst();
+        }
+        if (!problems.isEmpty()) {
             throw problems.getFirst();
         }
-        return found[0];
+        return null;
     }
 
     /**
@@ -124,10 +140,7 @@ public final class XfsVolume implements AutoCloseable {
      * @throws XfsException if the block map is damaged or on a real-time device, or the inode is not the same any more
      */
     public List<Extent> extents(Inode inode) throws IOException {
-        InodeCore core = core(inode.number());
-        if (!core.inode().equals(inode)) {
-            throw core.where().bad("it changed since it was read: it was " + inode + ", it is " + core.inode());
-        }
+        InodeCore core = core(inode);
         if (core.realtime()) {
             throw core.where()
                     .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
@@ -140,13 +153,22 @@ public final class XfsVolume implements AutoCloseable {
         return where(inode.number()).bad(problem);
     }
 
+    /** Reads an inode again, which must be as it was. */
+    private InodeCore core(Inode inode) throws IOException {
+        InodeCore core = core(inode.number());
+        if (!core.inode().equals(inode)) {
+            throw core.where().bad("it changed since it was read: it was " + inode + ", it is " + core.inode());
+        }
+        return core;
+    }
+
     private InodeCore core(long number) throws IOException {
         Where where = where(number);
         return InodeCore.parse(geometry, number, reader.read(where.position(), geometry.inodeSize()), where);
     }
 
     private Where where(long number) throws XfsException {
-        return new Where(geometry.source(), "inode", number, geometry.inodePosition(number));
+        return geometry.where("inode", number, geometry.inodePosition(number));
     }
 
     /** Frees the memory for reading. Closing again does nothing. */

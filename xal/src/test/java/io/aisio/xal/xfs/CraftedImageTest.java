@@ -13,6 +13,7 @@ import io.aisio.xal.Xal;
 import io.aisio.xal.XfsException;
 import io.aisio.xal.XfsImage;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -333,11 +334,31 @@ class CraftedImageTest {
             assertThat(walk.damage.get("/block"))
                     .hasMessageContaining(change.getValue())
                     .hasMessageContaining("directory block of inode " + number("/block"))
-                    .hasMessageContaining("at byte " + block);
+                    .hasMessageContaining(geometry.place(block) + ", byte " + block + ")");
             assertThat(walk.found)
                     .containsKeys("/leaf", "/spare", "/block/entry-6-of-a-block")
                     .doesNotContainKey("/block/entry-8-of-a-block");
         }
+    }
+
+    @Test
+    void refusesARootThatIsNoDirectory() throws IOException {
+        blocks.put(0, Superblock.ROOTINO, 8, number("/file"));
+        blocks.seal(0, 512, Superblock.CRC);
+        assertThatThrownBy(() -> new Walk(blocks))
+                .isInstanceOf(XfsException.class)
+                .hasMessageContaining("inode " + number("/file"))
+                .hasMessageContaining("the root is no directory");
+    }
+
+    @Test
+    void tellsOfTwoEntriesOfOneName() throws IOException {
+        long block = extents("/block").getFirst().position();
+        int entry = entry(block, "entry-7-of-a-block")[0];
+        blocks.put(block, entry + DirectoryBlock.ENTRY_NAME + 6, 1, '6');
+        blocks.seal(block, 4096, DirectoryBlock.CRC);
+        assertThat(new Walk(blocks).damage.get("/block"))
+                .hasMessageContaining("two of its entries are named entry-6-of-a-block");
     }
 
     @Test
@@ -391,9 +412,8 @@ class CraftedImageTest {
         int at = DirectoryBlock.HEADER_BYTES;
         while (true) {
             int length = (int) blocks.get(block, at + DirectoryBlock.ENTRY_NAMELEN, 1);
-            String here = new String(
-                    blocks.get(block + at + DirectoryBlock.ENTRY_NAME, length),
-                    java.nio.charset.StandardCharsets.UTF_8);
+            String here =
+                    new String(blocks.get(block + at + DirectoryBlock.ENTRY_NAME, length), StandardCharsets.UTF_8);
             int whole = (int) (DirectoryBlock.ENTRY_NAME + length + 1 + 2 + 7) & -8;
             if (here.equals(name)) {
                 return new int[] {at, whole};

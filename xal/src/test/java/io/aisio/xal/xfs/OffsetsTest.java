@@ -8,6 +8,7 @@ import io.aisio.xal.Xal;
 import io.aisio.xal.XfsImage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -141,8 +142,6 @@ class OffsetsTest {
     }
 
     private static long offset(Class<?> structure, String field) throws ReflectiveOperationException {
-        return structure
-                .getDeclaredField(field.toUpperCase(java.util.Locale.ROOT))
-                .getLong(null);
+        return structure.getDeclaredField(field.toUpperCase(Locale.ROOT)).getLong(null);
     }
 }

@@ -4,9 +4,12 @@ import io.aisio.xal.BlockSource;
 import io.aisio.xal.Extent;
 import java.io.EOFException;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,7 +103,7 @@ final class PatchedBlocks implements BlockSource {
     void put(long position, long offset, int bytes, long value) throws IOException {
         byte[] all = new byte[Long.BYTES];
         MemorySegment.ofArray(all).set(LONG, 0, value);
-        put(position + offset, java.util.Arrays.copyOfRange(all, Long.BYTES - bytes, Long.BYTES));
+        put(position + offset, Arrays.copyOfRange(all, Long.BYTES - bytes, Long.BYTES));
     }
 
     /** Makes a structure's checksum right again. */
@@ -115,10 +118,10 @@ final class PatchedBlocks implements BlockSource {
         long start = at - at % SECTOR;
         byte[] patched = sectors.get(start);
         if (patched == null) {
-            try (var arena = java.lang.foreign.Arena.ofConfined()) {
-                MemorySegment native_ = arena.allocate(SECTOR);
-                base.read(start, native_);
-                patched = native_.toArray(ValueLayout.JAVA_BYTE);
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment whole = arena.allocate(SECTOR);
+                base.read(start, whole);
+                patched = whole.toArray(ValueLayout.JAVA_BYTE);
             }
         }
         return patched;
@@ -171,7 +174,7 @@ final class PatchedBlocks implements BlockSource {
     int tree(Geometry g, long number, List<Extent> extents, long spare, int perLeaf, int fanOut, int forkoff)
             throws IOException {
         int used = 0;
-        java.util.ArrayList<long[]> children = new java.util.ArrayList<>();
+        List<long[]> children = new ArrayList<>();
         for (int i = 0; i < extents.size(); i += perLeaf) {
             List<Extent> records = extents.subList(i, Math.min(extents.size(), i + perLeaf));
             long at = spare + (long) used++ * g.blockSize();
@@ -184,7 +187,7 @@ final class PatchedBlocks implements BlockSource {
         }
         int level = 1;
         for (; children.size() > fanOut; level++) {
-            java.util.ArrayList<long[]> parents = new java.util.ArrayList<>();
+            List<long[]> parents = new ArrayList<>();
             for (int i = 0; i < children.size(); i += fanOut) {
                 List<long[]> below = children.subList(i, Math.min(children.size(), i + fanOut));
                 long at = spare + (long) used++ * g.blockSize();

@@ -19,7 +19,7 @@ final class FileMedia implements Media {
     private final boolean readOnly;
     private final Mapping scratch;
 
-    private FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch) {
+    FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch) {
         this.file = file;
         this.bytes = bytes;
         this.readOnly = readOnly;

@@ -9,6 +9,8 @@ import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.DmaMemory;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -175,15 +177,16 @@ class QueueTest {
                     .findFirst()
                     .orElseThrow()
                     .threadId();
-            // It falls asleep within some milliseconds of its own processor time.
-            long asleep = System.nanoTime() + 500_000_000;
-            host.await(() -> System.nanoTime() > asleep);
-            long before = threads.getThreadCpuTime(id);
-            long start = System.nanoTime();
-            java.util.concurrent.locks.LockSupport.parkNanos(1_000_000_000);
-            double share = 1.0 * (threads.getThreadCpuTime(id) - before) / (System.nanoTime() - start);
-            System.out.printf(java.util.Locale.ROOT, "an idle controller takes %.2f %% of a processor%n", share * 100);
-            assertThat(share).isLessThan(0.03);
+            // Its sleeps grow with the time that it is idle; the machine may be busy with other things for a while.
+            double share = 1;
+            for (int second = 0; share > 0.01 && second < 10; second++) {
+                long before = threads.getThreadCpuTime(id);
+                long start = System.nanoTime();
+                LockSupport.parkNanos(1_000_000_000);
+                share = 1.0 * (threads.getThreadCpuTime(id) - before) / (System.nanoTime() - start);
+            }
+            System.out.printf(Locale.ROOT, "an idle controller takes %.2f %% of a processor%n", share * 100);
+            assertThat(share).isLessThan(0.01);
             assertThat(io.status(host.io(Opcode.READ, 0, 1))).as("awake again").isZero();
         }
     }

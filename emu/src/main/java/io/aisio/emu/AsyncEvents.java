@@ -3,6 +3,7 @@ package io.aisio.emu;
 import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Status;
+import java.util.Arrays;
 
 /**
  * Asynchronous events (section 5.2): requests that wait for one, and the events that wait for a request. An event's type
@@ -27,8 +28,8 @@ final class AsyncEvents {
     /** Forgets everything, as a controller reset does. */
     void reset() {
         count = 0;
-        java.util.Arrays.fill(pending, NONE);
-        java.util.Arrays.fill(masked, false);
+        Arrays.fill(pending, NONE);
+        Arrays.fill(masked, false);
     }
 
     /** Takes a request in; {@link AdminCommands#NO_COMPLETION}, or the status that refuses it. */

@@ -4,7 +4,9 @@ import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.MemorySegment;
 
-/** The command being executed: a copy of its submission queue entry, reused for the next one. */
+/**
+ * The command being executed: a copy of what commands here use of its submission queue entry. Reused for the next one.
+ */
 final class Command {
     /** Words in a submission queue entry. */
     static final int WORDS = Sqe.BYTES / Long.BYTES;
@@ -20,8 +22,6 @@ final class Command {
     long cdw10;
     /** Command dwords 12 and 13. */
     long cdw12;
-    /** Command dwords 14 and 15. */
-    long cdw14;
 
     private long word0;
 
@@ -34,7 +34,6 @@ final class Command {
         prp2 = Wire.i64(ring, offset + Sqe.PRP2);
         cdw10 = Wire.i64(ring, offset + Sqe.CDW10);
         cdw12 = Wire.i64(ring, offset + Sqe.CDW12);
-        cdw14 = Wire.i64(ring, offset + Sqe.CDW14);
     }
 
     /** Copies it to {@link #WORDS} words of an array. */
@@ -44,7 +43,6 @@ final class Command {
         words[at + 4] = prp2;
         words[at + 5] = cdw10;
         words[at + 6] = cdw12;
-        words[at + 7] = cdw14;
     }
 
     /** Copies back what {@link #save} kept. */
@@ -56,7 +54,6 @@ final class Command {
         prp2 = words[at + 4];
         cdw10 = words[at + 5];
         cdw12 = words[at + 6];
-        cdw14 = words[at + 7];
     }
 
     int opcode() {

@@ -1,5 +1,7 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.spec.Sqe;
+
 /**
  * Commands of one submission queue that were fetched and are not yet due, in the order in which they came. They are
  * executed when they are due, so that one that is aborted before has done nothing.
@@ -9,6 +11,9 @@ final class DelayLine {
     private final long[] due;
     /** Marks an entry that was aborted, and is skipped. */
     private final boolean[] gone;
+
+    /** One bit a CID: whether it is waiting. */
+    private final long[] cids = new long[(1 << 16) / Long.SIZE];
 
     private int first;
     private int count;
@@ -38,6 +43,7 @@ final class DelayLine {
         command.save(words, at * Command.WORDS);
         due[at] = dueNanos;
         gone[at] = false;
+        cids[command.cid() >>> 6] |= 1L << command.cid();
         count++;
     }
 
@@ -45,6 +51,9 @@ final class DelayLine {
     boolean take(int queue, Command command) {
         command.restore(queue, words, first * Command.WORDS);
         boolean there = !gone[first];
+        if (there) {
+            forget(command.cid());
+        }
         first = first + 1 == due.length ? 0 : first + 1;
         count--;
         return there;
@@ -55,19 +64,24 @@ final class DelayLine {
         int at = find(cid);
         if (at >= 0) {
             gone[at] = true;
+            forget(cid);
         }
         return at >= 0;
     }
 
     /** Whether a command with this CID is waiting. */
     boolean contains(int cid) {
-        return find(cid) >= 0;
+        return (cids[cid >>> 6] >>> cid & 1) != 0;
+    }
+
+    private void forget(int cid) {
+        cids[cid >>> 6] &= ~(1L << cid);
     }
 
     private int find(int cid) {
         for (int i = 0; i < count; i++) {
             int at = index(i);
-            if (!gone[at] && io.aisio.nvme.spec.Sqe.cid(words[at * Command.WORDS]) == cid) {
+            if (!gone[at] && Sqe.cid(words[at * Command.WORDS]) == cid) {
                 return at;
             }
         }

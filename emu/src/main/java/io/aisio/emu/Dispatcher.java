@@ -98,12 +98,12 @@ final class Dispatcher {
         }
         int done = 0;
         long now = System.nanoTime();
-        while (queue.head != tail && !delayed.isFull()) {
+        while (queue.head != tail && !delayed.isFull() && queue.completions.hasRoom()) {
             fetch(queue);
             done++;
             if (!delayed.contains(command.cid())) {
                 delayed.add(command, due.due(now, nvm.bytesMoved(command)));
-            } else if (queue.completions.hasRoom()) {
+            } else {
                 complete(queue, command.cid(), Status.CID_CONFLICT | Status.DNR_BIT);
             }
         }

@@ -279,7 +279,9 @@ public final class EmuController implements AutoCloseable {
         }
         if (due) {
             registers.restore();
-            queues.checkDoorbells();
+            if (isRunning()) {
+                queues.checkDoorbells();
+            }
         }
     }
 
@@ -310,6 +312,7 @@ public final class EmuController implements AutoCloseable {
 
     /** Section 7.6.1: what the driver has set up is taken over, or CFS says that it makes no sense. */
     private void enable(int cc) {
+        registers.clearDoorbells();
         int aqa = registers.adminQueueAttributes();
         int submissionEntries = Registers.adminSubmissionEntries(aqa);
         int completionEntries = Registers.adminCompletionEntries(aqa);

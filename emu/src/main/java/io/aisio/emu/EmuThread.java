@@ -14,8 +14,10 @@ final class EmuThread {
     private static final int YIELDS = 2000;
 
     private static final long SHORTEST_SLEEP_NANOS = 20_000;
-    /** The longest that a driver waits for an idle controller to notice; at this, it takes under 1 % of a processor. */
-    private static final long LONGEST_SLEEP_NANOS = 2_000_000;
+    /** Sleeps before they get twice as long: each is then about a 64th of the time that the controller has been idle. */
+    private static final int SLEEPS_OF_ONE_LENGTH = 64;
+    /** How often they get twice as long: to 10 ms, at which an idle controller takes well under 1 % of a processor. */
+    private static final int LENGTHS = 9;
 
     private final EmuController controller;
     private volatile boolean running;
@@ -26,12 +28,14 @@ final class EmuThread {
         this.controller = controller;
     }
 
+    /** Starts the thread. */
     synchronized void start() {
         requireCaller();
         running = true;
         thread = Thread.ofPlatform().daemon().name(controller.name()).start(this::run);
     }
 
+    /** Stops the thread between two steps, and waits for that. */
     synchronized void stop() {
         Thread started = thread;
         if (started == null) {
@@ -53,6 +57,7 @@ final class EmuThread {
         }
     }
 
+    /** Stops the thread for good. */
     synchronized void close() {
         stop();
         closed = true;
@@ -94,7 +99,7 @@ final class EmuThread {
             Thread.yield();
             return;
         }
-        long longest = Math.min(LONGEST_SLEEP_NANOS, SHORTEST_SLEEP_NANOS << Math.min(sleeps, 7));
+        long longest = SHORTEST_SLEEP_NANOS << Math.min(sleeps / SLEEPS_OF_ONE_LENGTH, LENGTHS);
         long now = System.nanoTime();
         long nanos = controller.nextDue(now + longest) - now;
         // A sleep takes this much longer than it is asked to: what is due before that is waited for awake.

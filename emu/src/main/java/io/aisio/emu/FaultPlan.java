@@ -2,6 +2,7 @@ package io.aisio.emu;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
@@ -52,7 +53,7 @@ public record FaultPlan(List<Fault> faults) {
     public record At(Kind kind, long n) implements Fault {
         @Override
         public String toString() {
-            return kind.name().toLowerCase(java.util.Locale.ROOT) + ":" + n;
+            return kind.name().toLowerCase(Locale.ROOT) + ":" + n;
         }
     }
 

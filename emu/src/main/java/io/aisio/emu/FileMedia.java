@@ -18,15 +18,12 @@ final class FileMedia implements Media {
     private final long bytes;
     private final boolean readOnly;
     private final Mapping scratch;
-    /** Never written, so that it is zero. */
-    private final Mapping zeroes;
 
-    private FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch, Mapping zeroes) {
+    FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch) {
         this.file = file;
         this.bytes = bytes;
         this.readOnly = readOnly;
         this.scratch = scratch;
-        this.zeroes = zeroes;
     }
 
     /**
@@ -47,7 +44,7 @@ final class FileMedia implements Media {
                 throw new IOException(path + " has " + bytes + " bytes, which is no multiple of the LBA size, "
                         + lbaBytes + ": make it one with 'truncate -s %" + lbaBytes + " " + path + "'");
             }
-            return new FileMedia(file, bytes, readOnly, Mapping.anonymous(CHUNK), Mapping.anonymous(CHUNK));
+            return new FileMedia(file, bytes, readOnly, Mapping.anonymous(CHUNK));
         } catch (IOException e) {
             file.close();
             throw e;
@@ -116,13 +113,12 @@ final class FileMedia implements Media {
 
     @Override
     public int zero(long position, long length) {
-        for (long done = 0; done < length; done += CHUNK) {
-            int status = write(position + done, zeroes.segment(), 0, Math.min(CHUNK, length - done));
-            if (status != Status.SUCCESS) {
-                return status;
-            }
+        try {
+            file.zero(position, length);
+            return Status.SUCCESS;
+        } catch (LinuxException e) {
+            return writeStatus(e);
         }
-        return Status.SUCCESS;
     }
 
     @Override
@@ -153,7 +149,6 @@ final class FileMedia implements Media {
     public void close() {
         file.close();
         scratch.close();
-        zeroes.close();
     }
 
     private static int writeStatus(LinuxException e) {

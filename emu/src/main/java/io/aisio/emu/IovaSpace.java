@@ -28,6 +28,7 @@ final class IovaSpace {
 
     private volatile Region[] table = NONE;
     private long next = FIRST;
+    private boolean closed;
 
     /** One allocation. */
     final class Region implements DmaMemory {
@@ -117,25 +118,32 @@ final class IovaSpace {
      * Allocates zeroed memory.
      *
      * @throws IOException if there is no memory or no range of addresses for it
+     * @throws IllegalStateException if the function is closed
      */
     Region allocate(long bytes) throws IOException {
         Mapping mapping = Mapping.anonymous(bytes);
         try {
             return insert(mapping);
-        } catch (IOException e) {
+        } catch (IOException | IllegalStateException e) {
             mapping.close();
             throw e;
         }
     }
 
-    /** Frees everything. */
+    /** Frees everything; from now on nothing can be allocated. */
     void close() {
+        synchronized (this) {
+            closed = true;
+        }
         for (Region region : table) {
             region.close();
         }
     }
 
     private synchronized Region insert(Mapping mapping) throws IOException {
+        if (closed) {
+            throw new IllegalStateException("the function is closed");
+        }
         long bytes = mapping.segment().byteSize();
         Region region = new Region(mapping, range(bytes));
         next = region.iova + bytes + Mapping.PAGE_SIZE;

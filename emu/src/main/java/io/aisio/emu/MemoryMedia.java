@@ -46,8 +46,12 @@ final class MemoryMedia implements Media {
 
     @Override
     public int zero(long position, long bytes) {
-        memory.asSlice(position, bytes).fill((byte) 0);
-        return Status.SUCCESS;
+        try {
+            mapping.zero(position, bytes);
+            return Status.SUCCESS;
+        } catch (LinuxException e) {
+            return Status.WRITE_FAULT;
+        }
     }
 
     @Override

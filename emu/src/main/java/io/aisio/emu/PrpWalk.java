@@ -163,7 +163,10 @@ final class PrpWalk {
             lengths[i - 1] += bytes;
             return true;
         }
-        regions[i] = region;
+        // Mostly it is the same as last time, and a store that the collector must know of costs more than a look.
+        if (regions[i] != region) {
+            regions[i] = region;
+        }
         offsets[i] = offset;
         lengths[i] = bytes;
         runs = i + 1;

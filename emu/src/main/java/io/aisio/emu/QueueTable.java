@@ -4,6 +4,7 @@ import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Sqe;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** The queues that exist, by identifier. 0 is the admin queue pair. */
@@ -98,8 +99,8 @@ final class QueueTable {
 
     /** All queues go. */
     void clear() {
-        java.util.Arrays.fill(submission, null);
-        java.util.Arrays.fill(completion, null);
+        Arrays.fill(submission, null);
+        Arrays.fill(completion, null);
         io = NONE;
     }
 
@@ -138,6 +139,6 @@ final class QueueTable {
                 all[count++] = queue;
             }
         }
-        io = java.util.Arrays.copyOf(all, count);
+        io = Arrays.copyOf(all, count);
     }
 }

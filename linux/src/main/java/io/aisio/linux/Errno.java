@@ -27,6 +27,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** Operation not supported. */
+    public static final int EOPNOTSUPP = 95;
     /** Disk quota exceeded. */
     public static final int EDQUOT = 122;
 
@@ -80,6 +82,9 @@ public final class Errno {
     public static String name(int errno) {
         if (errno == EDQUOT) {
             return "EDQUOT";
+        }
+        if (errno == EOPNOTSUPP) {
+            return "EOPNOTSUPP";
         }
         return errno >= 0 && errno < NAMES.length ? NAMES[errno] : "errno " + errno;
     }

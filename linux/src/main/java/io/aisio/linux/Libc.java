@@ -36,6 +36,9 @@ final class Libc {
     static final int MAP_PRIVATE = 2;
     static final int MAP_ANONYMOUS = 0x20;
     static final long MAP_FAILED = -1;
+    static final int MADV_DONTNEED = 4;
+    /** {@code linux/falloc.h}: FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE, which it needs. */
+    static final int PUNCH_HOLE = 2 | 1;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
@@ -59,6 +62,10 @@ final class Libc {
     private static final MethodHandle MMAP =
             bind("mmap", FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
     private static final MethodHandle MUNMAP = bind("munmap", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle MADVISE =
+            bind("madvise", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle FALLOCATE =
+            bind("fallocate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle SCHED_SETAFFINITY =
             bind("sched_setaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
     private static final MethodHandle SCHED_GETAFFINITY =
@@ -139,6 +146,22 @@ final class Libc {
     static int munmap(MemorySegment mapping, long length) {
         try {
             return (int) MUNMAP.invokeExact(STATE.get(), mapping, length);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int madvise(MemorySegment range, int advice) {
+        try {
+            return (int) MADVISE.invokeExact(STATE.get(), range, range.byteSize(), advice);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int fallocate(int fd, int mode, long position, long length) {
+        try {
+            return (int) FALLOCATE.invokeExact(STATE.get(), fd, mode, position, length);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -2,6 +2,7 @@ package io.aisio.linux;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * Zeroed, page-aligned memory from the kernel. Pages cost nothing until they are first touched.
@@ -40,6 +41,26 @@ public final class Mapping implements AutoCloseable {
     /** All of the memory. Its size is a multiple of {@link #PAGE_SIZE}. */
     public MemorySegment segment() {
         return segment;
+    }
+
+    /**
+     * Makes a range zero again. Whole pages go back to the kernel, and cost nothing until they are touched next.
+     *
+     * @throws LinuxException if the kernel refuses
+     */
+    public void zero(long offset, long bytes) throws LinuxException {
+        Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
+        long first = Math.ceilDiv(offset, PAGE_SIZE) * PAGE_SIZE;
+        long end = (offset + bytes) & -PAGE_SIZE;
+        if (end <= first) {
+            segment.asSlice(offset, bytes).fill((byte) 0);
+            return;
+        }
+        segment.asSlice(offset, first - offset).fill((byte) 0);
+        segment.asSlice(end, offset + bytes - end).fill((byte) 0);
+        if (Libc.madvise(segment.asSlice(first, end - first), Libc.MADV_DONTNEED) != 0) {
+            throw new LinuxException("madvise", (end - first) + " bytes of memory", Libc.errno());
+        }
     }
 
     /** Gives the pages back. Closing again does nothing. */

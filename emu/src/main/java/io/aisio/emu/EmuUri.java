@@ -1,0 +1,156 @@
+package io.aisio.emu;
+
+import io.aisio.xnvme.ByteSize;
+import io.aisio.xnvme.DeviceUri;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A device name with the scheme {@code emu}, taken apart.
+ *
+ * <ul>
+ *   <li>{@code emu:1GiB}: memory
+ *   <li>{@code emu:null,1TiB}: null media
+ *   <li>{@code emu:/path/to/image}: a file or block device; a relative path too, unless it is a size
+ * </ul>
+ *
+ * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
+ * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
+ * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code fault}
+ * ({@link FaultPlan#parse}).
+ *
+ * @param configuration the controller
+ * @param nsid the namespace that is opened, 1 to the number of namespaces
+ */
+public record EmuUri(EmuConfiguration configuration, int nsid) {
+    private static final String NULL_PREFIX = "null,";
+    private static final Pattern DURATION = Pattern.compile("(\\d{1,12})(ns|us|ms|s)");
+    private static final Pattern COUNT = Pattern.compile("\\d{1,18}");
+
+    /** Checks that the namespace exists. */
+    public EmuUri {
+        if (nsid < 1 || nsid > configuration.namespaces()) {
+            throw new IllegalArgumentException(
+                    "there is no namespace " + nsid + ", only 1 to " + configuration.namespaces());
+        }
+    }
+
+    /**
+     * Parses a device name.
+     *
+     * @throws IllegalArgumentException if the target or an option makes no sense; one sentence with the next step
+     */
+    public static EmuUri parse(DeviceUri uri) {
+        uri.requireOptions(
+                "lba",
+                "readonly",
+                "namespaces",
+                "nsid",
+                "qpairs",
+                "entries",
+                "mdts",
+                "dstrd",
+                "serial",
+                "latency",
+                "iops",
+                "bw",
+                "fault");
+        boolean readOnly = uri.flag("readonly");
+        try {
+            return new EmuUri(configuration(uri, readOnly), count(uri, "nsid", 1));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("'" + uri.text() + "': " + e.getMessage(), e);
+        }
+    }
+
+    private static EmuConfiguration configuration(DeviceUri uri, boolean readOnly) {
+        EmuConfiguration defaults = EmuConfiguration.nothing(1 << 20);
+        String serial = uri.options().get("serial");
+        String bandwidth = uri.options().get("bw");
+        String faults = uri.options().get("fault");
+        return new EmuConfiguration(
+                medium(uri.target()),
+                count(uri, "namespaces", defaults.namespaces()),
+                count(uri, "lba", defaults.lbaBytes()),
+                readOnly,
+                count(uri, "qpairs", defaults.queuePairs()),
+                count(uri, "entries", defaults.entries()),
+                count(uri, "mdts", defaults.mdts()),
+                count(uri, "dstrd", defaults.doorbellStride()),
+                serial == null ? defaults.serial() : serial,
+                latency(uri.options().get("latency")),
+                count(uri, "iops", 0),
+                bandwidth == null ? 0 : bandwidth(bandwidth),
+                faults == null ? FaultPlan.NONE : FaultPlan.parse(faults));
+    }
+
+    private static EmuConfiguration.Medium medium(String target) {
+        if (target.startsWith(NULL_PREFIX)) {
+            return new EmuConfiguration.Medium.Nothing(ByteSize.parse(target.substring(NULL_PREFIX.length())));
+        }
+        if (target.equals("null")) {
+            throw new IllegalArgumentException("null media need a size: write 'emu:null,1TiB'");
+        }
+        try {
+            Path path = Path.of(target);
+            boolean looksLikeSize = Character.isDigit(target.charAt(0)) && target.indexOf('/') < 0;
+            if (looksLikeSize && (isSize(target) || !Files.exists(path))) {
+                return new EmuConfiguration.Medium.Memory(ByteSize.parse(target));
+            }
+            return new EmuConfiguration.Medium.Image(path);
+        } catch (InvalidPathException e) {
+            throw new IllegalArgumentException("'" + target + "' is no path: " + e.getReason(), e);
+        }
+    }
+
+    private static boolean isSize(String text) {
+        try {
+            return ByteSize.parse(text) >= 0;
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
+    }
+
+    private static int count(DeviceUri uri, String option, int otherwise) {
+        String value = uri.options().get(option);
+        if (value == null) {
+            return otherwise;
+        }
+        if (COUNT.matcher(value).matches() && Long.parseLong(value) <= Integer.MAX_VALUE) {
+            return Integer.parseInt(value);
+        }
+        throw new IllegalArgumentException("option '" + option + "' is a number, not '" + value + "'");
+    }
+
+    private static Duration latency(@Nullable String text) {
+        if (text == null) {
+            return Duration.ZERO;
+        }
+        Matcher m = DURATION.matcher(text);
+        if (!m.matches()) {
+            throw new IllegalArgumentException(
+                    "option 'latency' is a number with ns, us, ms or s, such as 80us, not '" + text + "'");
+        }
+        long number = Long.parseLong(m.group(1));
+        return switch (m.group(2)) {
+            case "ns" -> Duration.ofNanos(number);
+            case "us" -> Duration.ofNanos(Math.multiplyExact(number, 1000L));
+            case "ms" -> Duration.ofMillis(number);
+            default -> Duration.ofSeconds(number);
+        };
+    }
+
+    private static long bandwidth(String text) {
+        String size = text.endsWith("/s") ? text.substring(0, text.length() - 2) : text;
+        long bytes = ByteSize.parse(size);
+        if (bytes == 0) {
+            throw new IllegalArgumentException("option 'bw' is bytes a second, such as 500MiB, not '" + text + "'");
+        }
+        return bytes;
+    }
+}

@@ -1,0 +1,83 @@
+package io.aisio.emu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Sqe;
+import io.aisio.nvme.spec.Wire;
+import java.time.Duration;
+import java.util.SplittableRandom;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whatever a driver writes, the controller goes on: no exception out of a step, and a reset brings it back. */
+class HostileTest {
+    private static final int ROUNDS = 4000;
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4})
+    void survivesAnythingThatIsWritten(long seed) throws Exception {
+        EmuConfiguration configuration =
+                EmuConfiguration.memory(1 << 20).withQueuePairs(4).withMdts(4);
+        if (seed == 4) {
+            configuration = configuration.withLatency(Duration.ofNanos(1000));
+        }
+        SplittableRandom random = new SplittableRandom(seed);
+        try (Host host = Host.ready(configuration)) {
+            Host.Ring io = host.createQueue(1, 16);
+            for (int round = 0; round < ROUNDS; round++) {
+                Host.Ring ring = random.nextInt(3) == 0 ? host.admin : io;
+                int n = 1 + random.nextInt(8);
+                for (int i = 0; i < n; i++) {
+                    nonsense(host, ring, random);
+                }
+                switch (random.nextInt(8)) {
+                    case 0 ->
+                        host.bar.write32(
+                                Registers.DOORBELLS + 4L * random.nextInt((int) (host.bar.size() - 0x1000) / 4),
+                                random.nextBoolean() ? random.nextInt() : random.nextInt(20));
+                    case 1 -> host.bar.write32(4L * random.nextInt((int) host.bar.size() / 4), random.nextInt());
+                    default -> {
+                        ring.ring();
+                        host.bar.write32(Registers.cqHeadDoorbell(ring.id, host.stride), random.nextInt(16));
+                    }
+                }
+                for (int i = 0; i < 3; i++) {
+                    host.controller.step();
+                }
+                if (round % 50 == 49) {
+                    host.settle();
+                    host.bar.write32(Registers.CC, 0);
+                    host.settle();
+                    assertThat(host.csts()).isZero();
+                    host.enable();
+                    io = host.createQueue(1, 16);
+                    assertThat(io.status(host.io(Opcode.READ, 0, 1))).isZero();
+                }
+            }
+        }
+    }
+
+    /** Random bits, some of them made plausible, so that they get past the first checks. */
+    private static void nonsense(Host host, Host.Ring ring, SplittableRandom random) {
+        long at = (long) ring.tail * Sqe.BYTES;
+        for (int word = 0; word < Command.WORDS; word++) {
+            Wire.i64(ring.sq.segment(), at + word * 8L, random.nextLong());
+        }
+        if (random.nextBoolean()) {
+            int[] opcodes = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x80};
+            Wire.u16(ring.sq.segment(), at, opcodes[random.nextInt(opcodes.length)]);
+            Wire.i32(ring.sq.segment(), at + 4, random.nextInt(3));
+        }
+        if (random.nextBoolean()) {
+            Wire.i64(ring.sq.segment(), at + Sqe.PRP1, host.data.iova(random.nextInt(1 << 20) & -4));
+            Wire.i64(ring.sq.segment(), at + Sqe.PRP2, host.data.iova(random.nextInt(1 << 20) & -8));
+        }
+        if (random.nextBoolean()) {
+            Wire.i64(ring.sq.segment(), at + Sqe.CDW10, random.nextInt(4096));
+            Wire.i64(ring.sq.segment(), at + Sqe.CDW12, random.nextInt(256));
+        }
+        ring.tail = (ring.tail + 1) % ring.sqEntries;
+    }
+}

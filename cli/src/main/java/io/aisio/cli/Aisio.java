@@ -3,46 +3,36 @@ package io.aisio.cli;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
 /**
  * The command {@code aisio}, of which every tool is a subcommand.
  *
- * <p>A tool joins by its class in {@code subcommands} below. It inherits {@code --help} and {@code --debug}; its
- * exceptions become exit codes in {@link Failures}; Ctrl-C reaches it through {@link Interruption}.
+ * <p>A tool joins by its class in {@code subcommands} below. It sets {@code mixinStandardHelpOptions} for
+ * {@code --help} and inherits {@code --debug}; its exceptions become exit codes in {@link Failures}; Ctrl-C reaches it
+ * through {@link Interruption}.
  */
 @Command(
         name = "./aisio",
         header = "User-space NVMe and the files on it, from Java.",
+        usageHelpWidth = 100,
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {},
+        subcommands = {HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
-            "  ./aisio --version",
+            "  ./aisio quickstart",
+            "  ./aisio xnvmeperf run --iopattern randread --qdepth 128 --iosize 512 --runtime 3 emu:null,1TiB",
             "",
             "A DEVICE is a name such as emu:1GiB (a software controller with memory),",
             "emu:null,1TiB (one that moves no data), emu:/path/to/image, or /path/to/file."
         },
-        versionProvider = Version.class)
+        mixinStandardHelpOptions = true)
 public final class Aisio {
-    @SuppressWarnings("unused") // picocli acts on it
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            scope = ScopeType.INHERIT,
-            description = "Show this and exit.")
-    private boolean help;
-
-    @SuppressWarnings("unused") // picocli acts on it
-    @Option(
-            names = {"-V", "--version"},
-            versionHelp = true,
-            description = "Show the versions of AiSIO, Java and the system, and exit.")
-    private boolean version;
-
     @Option(
             names = "--debug",
             scope = ScopeType.INHERIT,
@@ -53,19 +43,43 @@ public final class Aisio {
 
     /** Runs the command line and exits the JVM with its code, one of {@link Exit}'s. */
     public static void main(String[] args) {
-        System.exit(Interruption.guard(() -> commandLine().execute(args)));
+        System.exit(Interruption.guard(() -> execute(args)));
+    }
+
+    private static int execute(String[] args) {
+        Aisio root = new Aisio();
+        Failures failures = new Failures(root::wantsTraces);
+        CommandLine command = commandLine(root, failures);
+        int exit;
+        try {
+            exit = command.execute(args);
+        } catch (Error e) {
+            // picocli hands on exceptions, but no errors.
+            exit = failures.ownFault(e, command.getErr());
+        }
+        if (System.out.checkError() && exit == Exit.DONE) {
+            return failures.lostOutput(command.getErr());
+        }
+        return exit;
     }
 
     /** The command line with all that its subcommands share: how errors are told, and no colours. */
-    static CommandLine commandLine() {
-        boolean debug = "1".equals(System.getenv("AISIO_DEBUG"));
-        Aisio root = new Aisio();
-        Failures failures = new Failures(() -> debug || root.debug);
-        // Whether there is a terminal is asked where it matters (Progress): asking costs a start 50 ms.
-        return new CommandLine(root)
-                .setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
+    private static CommandLine commandLine(Aisio root, Failures failures) {
+        CommandLine command = new CommandLine(root);
+        tellVersion(command.getCommandSpec());
+        return command.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(failures)
                 .setExecutionExceptionHandler(failures);
+    }
+
+    /** Every command has {@code --version}, and there is only one. */
+    private static void tellVersion(CommandSpec spec) {
+        spec.versionProvider(new Version());
+        spec.subcommands().values().forEach(sub -> tellVersion(sub.getCommandSpec()));
+    }
+
+    private boolean wantsTraces() {
+        return debug || "1".equals(System.getenv("AISIO_DEBUG"));
     }
 }

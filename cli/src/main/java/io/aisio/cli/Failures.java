@@ -66,10 +66,23 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             trace(err, cause);
             return Exit.FAILED;
         }
-        say(err, "a fault of its own: " + cause
-                + (debug.getAsBoolean() ? "" : "; run it again with --debug for the trace, and report it"));
-        trace(err, cause);
+        return ownFault(cause, err);
+    }
+
+    /** A fault of AiSIO's own: a person can only report it. */
+    int ownFault(Throwable e, PrintWriter err) {
+        say(
+                err,
+                "a fault of its own: " + e
+                        + (debug.getAsBoolean() ? "" : "; run it again with --debug for the trace, and report it"));
+        trace(err, e);
         return Exit.INTERNAL;
+    }
+
+    /** A command that did its work, but whose output went nowhere: Java's standard output does not tell why. */
+    int lostOutput(PrintWriter err) {
+        say(err, "standard output could not be written: its disk is full, or its reader has gone");
+        return Exit.FAILED;
     }
 
     private static String usage(ParameterException e) {

@@ -85,7 +85,7 @@ final class Interruption implements AutoCloseable {
         }
         requested = true;
         for (Interruption next; (next = REGISTERED.pollFirst()) != null; ) {
-            next.action.run();
+            runSafely(next.action);
         }
         commandThread.interrupt();
         try {
@@ -95,6 +95,15 @@ final class Interruption implements AutoCloseable {
         } catch (InterruptedException e) {
             // Nobody interrupts a shutdown hook but the JVM at its very end: leave.
             Thread.currentThread().interrupt();
+        }
+    }
+
+    /** One action that fails keeps neither the others nor the command from stopping. */
+    private static void runSafely(Runnable action) {
+        try {
+            action.run();
+        } catch (RuntimeException e) {
+            System.err.println("aisio: while stopping: " + e);
         }
     }
 }

@@ -1,12 +1,10 @@
 package io.aisio.cli;
 
-import java.util.Objects;
+import java.lang.module.ModuleDescriptor;
 import picocli.CommandLine.IVersionProvider;
 
 /** What {@code --version} says: enough for a bug report. */
 final class Version implements IVersionProvider {
-    private Version() {}
-
     @Override
     public String[] getVersion() {
         return new String[] {
@@ -18,8 +16,9 @@ final class Version implements IVersionProvider {
         };
     }
 
-    /** From the jar's manifest; only a run from a folder of classes has none. */
+    /** The compiler writes the project's version into the module; a run from the class path has no module. */
     private static String ofAisio() {
-        return Objects.requireNonNullElse(Version.class.getPackage().getImplementationVersion(), "(not packaged)");
+        ModuleDescriptor module = Version.class.getModule().getDescriptor();
+        return module == null ? "(no module)" : module.rawVersion().orElse("(no version)");
     }
 }

@@ -11,6 +11,10 @@ jdk_least=25.0.3
 
 find_jdk() {
     local purpose=$1 best='' best_version='' best_rank=0 dir
+    local home=${HOME:-/nonexistent}
+    local folders=(/usr/lib/jvm/* /opt/*jdk* /opt/java/* /usr/local/*jdk* "$home"/.sdkman/candidates/java/*
+        "$home"/.jdks/* "$home"/.local/share/mise/installs/java/*)
+    [ -z "${AISIO_JDK_PATH+set}" ] || IFS=: read -r -a folders <<<"$AISIO_JDK_PATH"
     jdk='' jdk_seen=()
     for dir in "${JAVA_HOME:-}" "$(jdk_on_path)"; do
         if [ -n "$dir" ] && jdk_fits "$dir" "$purpose"; then
@@ -18,8 +22,7 @@ find_jdk() {
             return 0
         fi
     done
-    for dir in /usr/lib/jvm/* /opt/*jdk* /opt/java/* /usr/local/*jdk* "${HOME:-/nonexistent}"/.sdkman/candidates/java/* \
-        "${HOME:-/nonexistent}"/.jdks/* "${HOME:-/nonexistent}"/.local/share/mise/installs/java/*; do
+    for dir in "${folders[@]}"; do
         if [ -d "$dir" ] && [ ! -L "$dir" ] && jdk_fits "$dir" "$purpose" && ((jdk_rank > best_rank)); then
             best=$dir best_version=$jdk_version best_rank=$jdk_rank
         fi
@@ -83,19 +86,12 @@ jdk_rank_of() {
 }
 
 explain_jdk() {
-    local what='a Java' seen
+    local what='a Java' found='' one
     [ "$1" = build ] && what='a JDK (with javac)'
-    printf 'aisio: needs %s, %s or newer' "$what" "$jdk_least" >&2
-    if ((${#jdk_seen[@]} == 0)); then
-        printf '; found none (looked at JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman, ~/.jdks).\n' >&2
-    else
-        printf '; found '
-        local between=''
-        while IFS= read -r seen; do
-            printf '%s%s' "$between" "$seen"
-            between='; '
-        done < <(printf '%s\n' "${jdk_seen[@]}" | awk '!seen[$0]++')
-        printf '.\n'
-    fi >&2
-    printf 'aisio: next: apt-get install openjdk-25-jdk (or temurin-25-jdk), or set JAVA_HOME to one.\n' >&2
+    for one in "${jdk_seen[@]}"; do
+        [[ $found == *"; $one"* ]] || found+="; $one"
+    done
+    [ -n "$found" ] || found='; nothing in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman or ~/.jdks'
+    printf 'aisio: needs %s, %s or newer; found %s. Next: apt-get install openjdk-25-jdk (or temurin-25-jdk), or set JAVA_HOME to one\n' \
+        "$what" "$jdk_least" "${found#; }" >&2
 }

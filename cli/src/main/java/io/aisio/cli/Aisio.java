@@ -39,7 +39,7 @@ public final class Aisio {
             description = "Show stack traces with errors (as AISIO_DEBUG=1 does).")
     private boolean debug;
 
-    private Aisio() {}
+    Aisio() {}
 
     /** Runs the command line and exits the JVM with its code, one of {@link Exit}'s. */
     public static void main(String[] args) {
@@ -64,7 +64,7 @@ public final class Aisio {
     }
 
     /** The command line with all that its subcommands share: how errors are told, and no colours. */
-    private static CommandLine commandLine(Aisio root, Failures failures) {
+    static CommandLine commandLine(Aisio root, Failures failures) {
         CommandLine command = new CommandLine(root);
         tellVersion(command.getCommandSpec());
         return command.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))

@@ -134,7 +134,8 @@ public final class Run implements AutoCloseable {
     }
 
     /**
-     * Runs: opens the queues, warms up, measures, drains, closes the queues. Failed I/Os are in the report.
+     * Runs: opens the queues, warms up, measures, drains, closes the queues. Failed I/Os are in the report. An interrupt
+     * ends it early, as {@link #stop()} does, and is dealt with thereby.
      *
      * @param intervals told every {@link RunOptions#interval()}, on this thread
      * @throws IOException if a queue could not be created, or a thread not be pinned; nothing is measured then
@@ -164,8 +165,8 @@ public final class Run implements AutoCloseable {
                 });
             }
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            failures.add("the run was interrupted");
+            // Whoever interrupts wants it to end early, and it does; closing the devices is not to be interrupted too.
+            stop();
         } finally {
             clock.phase = Worker.Clock.DRAINING;
             clock.go.countDown();
@@ -239,19 +240,16 @@ public final class Run implements AutoCloseable {
         }
     }
 
-    private static void join(List<Thread> threads) {
-        boolean interrupted = false;
+    /** Waits for the threads, which drain and close and cannot be hurried. */
+    private void join(List<Thread> threads) {
         for (Thread thread : threads) {
             while (thread.isAlive()) {
                 try {
                     thread.join();
                 } catch (InterruptedException e) {
-                    interrupted = true;
+                    stop();
                 }
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 

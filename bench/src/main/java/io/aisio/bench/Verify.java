@@ -5,6 +5,7 @@ import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -79,8 +80,8 @@ public final class Verify implements AutoCloseable {
      *
      * @throws IllegalArgumentException if the options do not fit a device, or if data would be destroyed and that was not
      *     asked for; the message is one sentence for the person who typed it
-     * @throws IOException if a device or a queue cannot be opened, takes no more I/Os or falls silent, or if the device's
-     *     data is in use
+     * @throws IOException if a device or a queue cannot be opened, takes no more I/Os or falls silent, if the device's data
+     *     is in use, or if the thread is interrupted
      */
     public static VerifyReport verify(VerifyOptions options) throws IOException {
         return verify(options, Device::open);
@@ -170,6 +171,9 @@ public final class Verify implements AutoCloseable {
             } else {
                 Thread.yield();
                 checkHeard(heard, inFlight, write);
+            }
+            if (Thread.interrupted()) {
+                throw new InterruptedIOException(device.name() + ": interrupted while it was verified");
             }
         } while (inFlight > 0 || order.hasNext());
     }

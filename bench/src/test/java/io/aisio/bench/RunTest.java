@@ -177,6 +177,16 @@ class RunTest {
     }
 
     @Test
+    void endsEarlyWhenInterrupted() throws IOException {
+        RunOptions endless = RunOptions.of(List.of("emu:null"), IoPattern.RANDREAD, 8, 4096, Duration.ofHours(1));
+        Thread.currentThread().interrupt();
+        RunReport report = run(endless, TestDevice.ofNullMedia(1 << 20));
+        assertThat(report.ok()).isTrue();
+        assertThat(report.seconds()).isLessThan(60);
+        assertThat(Thread.interrupted()).isFalse();
+    }
+
+    @Test
     void drivesEveryQueueOfEveryDevice() throws IOException {
         Map<String, TestDevice> devices = Map.of(
                 "emu:null,1GiB", TestDevice.ofNullMedia(1 << 20), "emu:null,2GiB", TestDevice.ofNullMedia(1 << 20));

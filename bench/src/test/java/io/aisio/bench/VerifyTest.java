@@ -266,6 +266,16 @@ class VerifyTest {
         assertThat(device.openBuffers).hasValue(0);
     }
 
+    @Test
+    void endsEarlyWhenInterrupted() {
+        TestDevice device = TestDevice.ofBlocks(400);
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(() -> verify(device))
+                .isInstanceOf(IOException.class)
+                .hasMessage("emu:test: interrupted while it was verified");
+        assertThat(device.openBuffers).hasValue(0);
+    }
+
     private static void assertMismatch(VerifyReport.DeviceResult result, int count, long lba, Kind kind, String seen) {
         assertThat(result.ok()).isFalse();
         assertThat(result.mismatches()).isEqualTo(count);

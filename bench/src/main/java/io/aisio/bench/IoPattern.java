@@ -37,7 +37,7 @@ public enum IoPattern {
                 return pattern;
             }
         }
-        throw new IllegalArgumentException("--iopattern '" + text + "': there is "
+        throw new IllegalArgumentException("'" + text + "' is no I/O pattern; there is "
                 + Arrays.stream(values()).map(IoPattern::toString).collect(Collectors.joining(", ")));
     }
 

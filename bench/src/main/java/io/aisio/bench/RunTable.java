@@ -66,7 +66,7 @@ public final class RunTable {
                 interval.failed());
     }
 
-    /** What came out: the table, then the failures in words. */
+    /** What came out, as a table. */
     public static String results(RunReport report) {
         List<List<String>> rows = new ArrayList<>();
         rows.add(COLUMNS);
@@ -98,8 +98,14 @@ public final class RunTable {
             latencyLines.forEach(line -> text.append(line).append('\n'));
             rule(text, '=', width);
         }
+        return text.toString();
+    }
+
+    /** The first failures, one a line; empty if there are none. */
+    public static String failures(RunReport report) {
+        StringBuilder text = new StringBuilder();
         report.failures()
-                .forEach(failure -> text.append(" FAILED ").append(failure).append('\n'));
+                .forEach(failure -> text.append("  FAILED ").append(failure).append('\n'));
         return text.toString();
     }
 

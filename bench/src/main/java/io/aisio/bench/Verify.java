@@ -34,10 +34,10 @@ public final class Verify implements AutoCloseable {
     private final List<Lane> lanes = new ArrayList<>();
 
     private final BitSet failedIos = new BitSet();
+    private final BitSet mismatchedIos = new BitSet();
     private final Failures failures = new Failures();
     private final List<VerifyReport.Mismatch> shown = new ArrayList<>();
     private long failed;
-    private long mismatches;
 
     /** A queue with its memory: slot {@code i} at {@code i} times the I/O's size. */
     private static final class Lane {
@@ -127,7 +127,7 @@ public final class Verify implements AutoCloseable {
                 device.name(),
                 device.path(),
                 options.count() - failedIos.cardinality(),
-                mismatches,
+                mismatchedIos.cardinality(),
                 failed,
                 shown,
                 failures.first());
@@ -261,11 +261,13 @@ public final class Verify implements AutoCloseable {
         MemorySegment read = memory(lane, slot);
         long lba = (long) lane.ios[slot] * lbasPerIo;
         int lbaBytes = device.geometry().lbaBytes();
+        // A block that stays bad is named in the generation in which it went bad.
+        boolean known = mismatchedIos.get(lane.ios[slot]);
         for (int i = 0; i < lbasPerIo; i++) {
             MemorySegment block = read.asSlice((long) i * lbaBytes, lbaBytes);
             if (!stamp.matches(block, lba + i, generation)) {
-                mismatches++;
-                if (shown.size() < Failures.SHOWN) {
+                mismatchedIos.set(lane.ios[slot]);
+                if (!known && shown.size() < Failures.SHOWN) {
                     shown.add(stamp.explain(block, lba + i, generation));
                 }
             }

@@ -26,9 +26,9 @@ public record VerifyReport(VerifyOptions options, List<DeviceResult> devices) {
      * @param name as it was given
      * @param path which way the data took
      * @param verified I/Os that were written, read back and compared in every generation
-     * @param mismatches logical blocks that read back as something else, each generation counted
+     * @param mismatches I/Os that read back as something else in any generation
      * @param failed I/Os that the device failed
-     * @param shown the first mismatches
+     * @param shown the first logical blocks that differed
      * @param failures the first failures in words
      */
     public record DeviceResult(

@@ -66,7 +66,7 @@ class VerifyTest {
                 return block;
             }
         });
-        assertMismatch(result, 2, 321, Kind.FLIPPED_BIT, "one bit flipped, byte 77: expected ");
+        assertMismatch(result, 321, Kind.FLIPPED_BIT, "one bit flipped, byte 77: expected ");
     }
 
     @Test
@@ -81,7 +81,7 @@ class VerifyTest {
                     return block;
                 }
             });
-            assertMismatch(result, 2, 5, Kind.FLIPPED_BIT, "one bit flipped, byte " + at + ": expected ");
+            assertMismatch(result, 5, Kind.FLIPPED_BIT, "one bit flipped, byte " + at + ": expected ");
         }
     }
 
@@ -93,7 +93,7 @@ class VerifyTest {
                 return lba == 17 && nth == 2 ? null : block;
             }
         });
-        assertMismatch(result, 1, 17, Kind.STALE, "stale: generation 1, so a later write was lost");
+        assertMismatch(result, 17, Kind.STALE, "stale: generation 1, so a later write was lost");
     }
 
     @Test
@@ -104,7 +104,7 @@ class VerifyTest {
                 return lba == 17 ? null : block;
             }
         });
-        assertMismatch(result, 2, 17, Kind.ZEROS, "all zero, as if it was never written");
+        assertMismatch(result, 17, Kind.ZEROS, "all zero, as if it was never written");
     }
 
     @Test
@@ -123,11 +123,10 @@ class VerifyTest {
             }
         };
         VerifyReport.DeviceResult result = verify(device);
-        assertThat(result.mismatches()).isEqualTo(4);
+        assertThat(result.mismatches()).isEqualTo(2);
         assertThat(result.shown())
-                .contains(
+                .containsExactlyInAnyOrder(
                         new Mismatch(300, 1, Kind.MISPLACED, "data of LBA 100, generation 1"),
-                        new Mismatch(300, 2, Kind.MISPLACED, "data of LBA 100, generation 2"),
                         new Mismatch(100, 1, Kind.ZEROS, "all zero, as if it was never written"));
     }
 
@@ -139,7 +138,7 @@ class VerifyTest {
                 return lba == 399 ? null : block;
             }
         });
-        assertMismatch(result, 2, 399, Kind.NOTHING_TRANSFERRED, "the read transferred nothing");
+        assertMismatch(result, 399, Kind.NOTHING_TRANSFERRED, "the read transferred nothing");
     }
 
     @Test
@@ -155,7 +154,7 @@ class VerifyTest {
                 return torn;
             }
         });
-        assertMismatch(result, 1, 8, Kind.TORN, "torn: bytes 128 to 511 of 512 are generation 1");
+        assertMismatch(result, 8, Kind.TORN, "torn: bytes 128 to 511 of 512 are generation 1");
     }
 
     @Test
@@ -171,7 +170,7 @@ class VerifyTest {
                 return torn;
             }
         });
-        assertMismatch(result, 1, 8, Kind.TORN, "torn: bytes 0 to 63 of 512 are generation 1");
+        assertMismatch(result, 8, Kind.TORN, "torn: bytes 0 to 63 of 512 are generation 1");
     }
 
     @Test
@@ -185,7 +184,7 @@ class VerifyTest {
                 return block;
             }
         });
-        assertMismatch(result, 2, 8, Kind.TORN, "torn: bytes 256 to 511 of 512 are zero");
+        assertMismatch(result, 8, Kind.TORN, "torn: bytes 256 to 511 of 512 are zero");
     }
 
     @Test
@@ -200,7 +199,7 @@ class VerifyTest {
             }
         };
         VerifyReport.DeviceResult second = verify(device);
-        assertMismatch(second, 2, 3, Kind.OTHER_RUN, "data of an earlier run, for LBA 3");
+        assertMismatch(second, 3, Kind.OTHER_RUN, "data of an earlier run, for LBA 3");
     }
 
     @Test
@@ -215,7 +214,7 @@ class VerifyTest {
                 return block;
             }
         });
-        assertMismatch(result, 2, 200, Kind.DIFFERENT, "byte 500: expected ");
+        assertMismatch(result, 200, Kind.DIFFERENT, "byte 500: expected ");
         assertThat(result.shown().getFirst().seen()).endsWith("(2 of 512 bytes differ)");
     }
 
@@ -235,7 +234,7 @@ class VerifyTest {
     void namesTheFirstMismatchesAndCountsAll() throws IOException {
         TestDevice device = TestDevice.ofNullMedia(400);
         VerifyReport.DeviceResult result = verify(device);
-        assertThat(result.mismatches()).isEqualTo(800);
+        assertThat(result.mismatches()).isEqualTo(100);
         assertThat(result.shown()).hasSize(10).allMatch(mismatch -> mismatch.kind() == Kind.NOTHING_TRANSFERRED);
         assertThat(result.shown().getFirst().line())
                 .startsWith("  MISMATCH at lba=")
@@ -276,10 +275,10 @@ class VerifyTest {
         assertThat(device.openBuffers).hasValue(0);
     }
 
-    private static void assertMismatch(VerifyReport.DeviceResult result, int count, long lba, Kind kind, String seen) {
+    private static void assertMismatch(VerifyReport.DeviceResult result, long lba, Kind kind, String seen) {
         assertThat(result.ok()).isFalse();
-        assertThat(result.mismatches()).isEqualTo(count);
-        assertThat(result.shown()).hasSize(count).allSatisfy(mismatch -> {
+        assertThat(result.mismatches()).isEqualTo(1);
+        assertThat(result.shown()).singleElement().satisfies(mismatch -> {
             assertThat(mismatch.lba()).isEqualTo(lba);
             assertThat(mismatch.kind()).isEqualTo(kind);
             assertThat(mismatch.seen()).startsWith(seen);

@@ -27,6 +27,18 @@ final class XnvmeperfOptions {
         }
     }
 
+    /** A whole number. Which ones make sense is for the engines to say. */
+    static final class Whole implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String text) {
+            try {
+                return Integer.valueOf(text);
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + text + "' is no whole number up to " + Integer.MAX_VALUE);
+            }
+        }
+    }
+
     /** {@code randread} and the others. */
     static final class Pattern implements ITypeConverter<IoPattern> {
         @Override

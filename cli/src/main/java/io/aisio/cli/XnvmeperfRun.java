@@ -54,11 +54,17 @@ final class XnvmeperfRun implements Callable<Integer> {
 
     @Option(
             names = "--rwmix",
+            converter = XnvmeperfOptions.Whole.class,
             paramLabel = "PERCENT",
             description = "How many of a hundred I/Os read, for rw and randrw (50).")
     private @Nullable Integer readPercent;
 
-    @Option(names = "--qdepth", required = true, paramLabel = "N", description = "I/Os in flight on each queue.")
+    @Option(
+            names = "--qdepth",
+            converter = XnvmeperfOptions.Whole.class,
+            required = true,
+            paramLabel = "N",
+            description = "I/Os in flight on each queue.")
     private int queueDepth;
 
     @Option(
@@ -87,7 +93,12 @@ final class XnvmeperfRun implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private Duration warmup;
 
-    @Option(names = "--nqueues", defaultValue = "1", paramLabel = "N", description = "Queues of each device (1).")
+    @Option(
+            names = "--nqueues",
+            converter = XnvmeperfOptions.Whole.class,
+            defaultValue = "1",
+            paramLabel = "N",
+            description = "Queues of each device (1).")
     private int queues;
 
     @ArgGroup(exclusive = true)
@@ -163,6 +174,7 @@ final class XnvmeperfRun implements Callable<Integer> {
         System.out.flush();
         RunReport report = run.measure(interval -> tell(System.out, interval));
         System.out.print((report.intervals().isEmpty() ? "" : "\n") + RunTable.results(report));
+        System.err.print(RunTable.failures(report));
         return exit(report);
     }
 

@@ -52,16 +52,23 @@ final class XnvmeperfVerify implements Callable<Integer> {
 
     @Option(
             names = "--qdepth",
+            converter = XnvmeperfOptions.Whole.class,
             defaultValue = "" + VerifyOptions.DEFAULT_QUEUE_DEPTH,
             paramLabel = "N",
             description = "I/Os in flight on each queue (" + VerifyOptions.DEFAULT_QUEUE_DEPTH + ").")
     private int queueDepth;
 
-    @Option(names = "--nqueues", defaultValue = "1", paramLabel = "N", description = "Queues of each device (1).")
+    @Option(
+            names = "--nqueues",
+            converter = XnvmeperfOptions.Whole.class,
+            defaultValue = "1",
+            paramLabel = "N",
+            description = "Queues of each device (1).")
     private int queues;
 
     @Option(
             names = "--generations",
+            converter = XnvmeperfOptions.Whole.class,
             defaultValue = "" + VerifyOptions.DEFAULT_GENERATIONS,
             paramLabel = "N",
             description = "How often to write and read back; from 2 on, a dropped write shows ("
@@ -107,9 +114,8 @@ final class XnvmeperfVerify implements Callable<Integer> {
     private static void tell(VerifyReport.DeviceResult device) {
         device.failures().forEach(failure -> System.err.println("  FAILED " + failure));
         device.shown().forEach(mismatch -> System.err.println(mismatch.line()));
-        long more = device.mismatches() - device.shown().size();
-        if (more > 0) {
-            System.err.println("  and " + more + " more");
+        if (device.mismatches() > device.shown().size()) {
+            System.err.println("  MISMATCH in more I/Os: " + device.mismatches() + " in all");
         }
         System.err.flush();
         System.out.println(device.line());

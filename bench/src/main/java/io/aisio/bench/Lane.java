@@ -18,9 +18,6 @@ import org.jspecify.annotations.Nullable;
  * was asked for.
  */
 final class Lane implements AutoCloseable {
-    /** The longest silence of a queue that is being emptied before it is given up. */
-    private static final long DRAIN_NANOS = 10_000_000_000L;
-
     private final Device device;
     private final Queue queue;
     private final int ioBytes;
@@ -243,17 +240,21 @@ final class Lane implements AutoCloseable {
         measuredWrites += writesDone.getPlain();
     }
 
-    /** Waits for what is in flight, sending nothing. */
-    void drain() {
+    /**
+     * Waits for what is in flight, sending nothing.
+     *
+     * @param patienceNanos the longest silence before what is left is given up, and told as a failure
+     */
+    void drain(long patienceNanos) {
         long heard = System.nanoTime();
         while (queue.outstanding() > 0) {
             int n = queue.poll(slots);
             if (n > 0) {
                 settle(n);
                 heard = System.nanoTime();
-            } else if (System.nanoTime() - heard > DRAIN_NANOS) {
+            } else if (System.nanoTime() - heard > patienceNanos) {
                 failures.add(device.name() + ": " + queue.outstanding() + " I/Os were still in flight "
-                        + DRAIN_NANOS / 1_000_000_000 + " s after the run's end");
+                        + patienceNanos / 1_000_000 + " ms after the last one was heard of");
                 return;
             } else {
                 Thread.yield();

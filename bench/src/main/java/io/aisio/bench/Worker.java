@@ -54,6 +54,9 @@ final class Worker implements Runnable {
      */
     record Job(int device, int queue) {}
 
+    /** The longest silence of a queue that is being emptied: longer than a driver takes to give up a command. */
+    private static final long DRAIN_NANOS = 10_000_000_000L;
+
     private final int cpu;
     private final List<Job> jobs;
     private final List<Device> devices;
@@ -158,7 +161,7 @@ final class Worker implements Runnable {
         lanes.forEach(Lane::end);
         seconds = (System.nanoTime() - began) / 1e9;
         for (Lane lane : alive) {
-            lane.drain();
+            lane.drain(DRAIN_NANOS);
         }
     }
 

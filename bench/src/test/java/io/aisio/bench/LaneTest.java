@@ -46,7 +46,7 @@ class LaneTest {
             turn(lane, rounds);
             long after = allocatedByThisThread();
             assertThat(lane.done()).isGreaterThan(rounds * 64L);
-            lane.drain();
+            lane.drain(1_000_000_000);
             return after - before;
         }
     }
@@ -55,6 +55,23 @@ class LaneTest {
         for (int i = 0; i < rounds; i++) {
             lane.turn();
         }
+    }
+
+    @Test
+    void givesUpCommandsThatNeverComplete() throws IOException {
+        TestDevice device = TestDevice.ofNullMedia(1000);
+        device.lost = lba -> lba == 2;
+        Failures failures = new Failures();
+        RunOptions options = RunOptions.of(List.of("emu:null"), IoPattern.READ, 8, 512, Duration.ofSeconds(1));
+        try (Lane lane = new Lane(device, device.openQueue(8), 0, options, null, null, failures)) {
+            lane.bind(1);
+            lane.fill();
+            lane.drain(20_000_000);
+            assertThat(lane.done()).isEqualTo(7);
+        }
+        assertThat(failures.first())
+                .containsExactly("emu:test: 1 I/Os were still in flight 20 ms after the last one was heard of");
+        assertThat(device.openBuffers).hasValue(0);
     }
 
     @Test

@@ -4,4 +4,8 @@ module io.aisio.cli {
     requires io.aisio.bench;
     requires io.aisio.emu;
     requires info.picocli;
+
+    // picocli reads the annotations on commands and sets their fields.
+    opens io.aisio.cli to
+            info.picocli;
 }

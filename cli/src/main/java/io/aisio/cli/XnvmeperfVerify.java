@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio xnvmeperf verify --iosize 4096 --count 4096 emu:1GiB",
-            "  ./aisio xnvmeperf verify --iosize 128KiB --count 1000 --generations 3 --destroy-data emu:/data/scratch.img"
+            "  ./aisio xnvmeperf verify --iosize 128KiB --count 1000 --destroy-data emu:/data/scratch.img"
         },
         mixinStandardHelpOptions = true)
 final class XnvmeperfVerify implements Callable<Integer> {

@@ -2,4 +2,9 @@
 module io.aisio.bench {
     requires static org.jspecify;
     requires transitive io.aisio.fil;
+    requires transitive io.aisio.linux;
+    requires HdrHistogram;
+    requires tools.jackson.databind;
+
+    exports io.aisio.bench;
 }

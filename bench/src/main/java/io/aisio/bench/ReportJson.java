@@ -1,0 +1,146 @@
+package io.aisio.bench;
+
+import java.util.Locale;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Reports as JSON. A run has the shape of fio's, so that what reads fio's reads ours: {@code jobs[].read.iops},
+ * {@code bw_bytes}, {@code clat_ns.percentile}; a job is a device. {@code schema} names the shape and its version: a key
+ * may be added to a version, none is removed or changed.
+ */
+public final class ReportJson {
+    /** The shape of a run's report. */
+    public static final String RUN_SCHEMA = "aisio.xnvmeperf.run/1";
+
+    /** The shape of a verification's report. */
+    public static final String VERIFY_SCHEMA = "aisio.xnvmeperf.verify/1";
+
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+
+    private ReportJson() {}
+
+    /** A run's report, ending without a newline. */
+    public static String of(RunReport report) {
+        ObjectNode root = JSON.createObjectNode();
+        root.put("schema", RUN_SCHEMA);
+        root.put("ok", report.ok());
+        root.set("global options", options(report.options()));
+        root.put("elapsed_s", report.seconds());
+        ArrayNode jobs = root.putArray("jobs");
+        report.devices().forEach(device -> jobs.add(job(report, device)));
+        ObjectNode total = root.putObject("total");
+        total.put("iops", report.iops());
+        total.put("bw_bytes", Math.round(report.bytesPerSecond()));
+        total.put("failed", report.failed());
+        ArrayNode intervals = root.putArray("intervals");
+        for (RunReport.Interval interval : report.intervals()) {
+            ObjectNode node = intervals.addObject();
+            node.put("elapsed_s", interval.seconds());
+            node.put("iops", interval.iops());
+            node.put("bw_bytes", Math.round(interval.bytesPerSecond()));
+            node.put("failed", interval.failed());
+        }
+        report.failures().forEach(root.putArray("failures")::add);
+        report.notes().forEach(root.putArray("notes")::add);
+        return text(root);
+    }
+
+    private static ObjectNode options(RunOptions options) {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("rw", options.pattern().toString());
+        node.put("rwmixread", options.readPercent());
+        node.put("bs", options.ioBytes());
+        node.put("iodepth", options.queueDepth());
+        node.put("nqueues", options.queuesPerDevice());
+        node.put("runtime_s", options.runtime().toNanos() / 1e9);
+        node.put("ramp_time_s", options.warmup().toNanos() / 1e9);
+        node.put("randseed", options.seed());
+        return node;
+    }
+
+    private static ObjectNode job(RunReport report, RunReport.DeviceResult device) {
+        ObjectNode job = JSON.createObjectNode();
+        job.put("jobname", device.name());
+        job.put("path", device.path());
+        job.put("cpus", device.cpus());
+        // fio has an errno here; what matters to its readers is whether it is 0. 5 is EIO.
+        job.put("error", device.failed() == 0 ? 0 : 5);
+        job.put("total_err", device.failed());
+        job.put("job_runtime", Math.round(report.seconds() * 1000));
+        job.set("read", direction(report, device.read()));
+        job.set("write", direction(report, device.write()));
+        return job;
+    }
+
+    private static ObjectNode direction(RunReport report, RunReport.DirectionResult result) {
+        long ioBytes = report.options().ioBytes();
+        ObjectNode node = JSON.createObjectNode();
+        node.put("io_bytes", result.ios() * ioBytes);
+        node.put("bw_bytes", Math.round(result.iops() * ioBytes));
+        node.put("bw", Math.round(result.iops() * ioBytes / 1024));
+        node.put("iops", result.iops());
+        node.put("runtime", Math.round(report.seconds() * 1000));
+        node.put("total_ios", result.ios());
+        RunReport.LatencySummary latency = result.latency();
+        if (latency != null) {
+            node.set("clat_ns", latency(latency));
+        }
+        return node;
+    }
+
+    private static ObjectNode latency(RunReport.LatencySummary latency) {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("min", latency.min());
+        node.put("max", latency.max());
+        node.put("mean", latency.mean());
+        node.put("stddev", latency.deviation());
+        node.put("N", latency.count());
+        ObjectNode percentiles = node.putObject("percentile");
+        latency.percentiles()
+                .forEach((percent, nanos) -> percentiles.put(String.format(Locale.ROOT, "%.6f", percent), nanos));
+        return node;
+    }
+
+    /** A verification's report, ending without a newline. */
+    public static String of(VerifyReport report) {
+        ObjectNode root = JSON.createObjectNode();
+        root.put("schema", VERIFY_SCHEMA);
+        root.put("ok", report.ok());
+        VerifyOptions options = report.options();
+        ObjectNode asked = root.putObject("global options");
+        asked.put("bs", options.ioBytes());
+        asked.put("count", options.count());
+        asked.put("iodepth", options.queueDepth());
+        asked.put("nqueues", options.queuesPerDevice());
+        asked.put("generations", options.generations());
+        asked.put("randseed", options.seed());
+        ArrayNode devices = root.putArray("devices");
+        report.devices().forEach(device -> devices.add(device(device)));
+        return text(root);
+    }
+
+    private static ObjectNode device(VerifyReport.DeviceResult device) {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("device", device.name());
+        node.put("path", device.path());
+        node.put("verified", device.verified());
+        node.put("mismatches", device.mismatches());
+        node.put("failed", device.failed());
+        ArrayNode shown = node.putArray("first_mismatches");
+        for (VerifyReport.Mismatch mismatch : device.shown()) {
+            ObjectNode one = shown.addObject();
+            one.put("lba", mismatch.lba());
+            one.put("generation", mismatch.generation());
+            one.put("kind", mismatch.kind().toString());
+            one.put("seen", mismatch.seen());
+        }
+        device.failures().forEach(node.putArray("first_failures")::add);
+        return node;
+    }
+
+    private static String text(ObjectNode root) {
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root);
+    }
+}

@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import io.aisio.xnvme.Backoff;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.Device;
@@ -24,7 +25,10 @@ import java.util.List;
  * What is in flight at one time never overlaps, so a mismatch is the device's.
  */
 public final class Verify implements AutoCloseable {
+    /** Looks that found nothing between two looks at the clock. */
+    private static final int IDLE_LOOKS_PER_CHECK = 1024;
     /** How long a device may be silent with I/Os in flight. */
+
     private static final long SILENCE_NANOS = 60_000_000_000L;
 
     private final VerifyOptions options;
@@ -166,11 +170,11 @@ public final class Verify implements AutoCloseable {
             if (done > 0) {
                 idle = 0;
                 heard = System.nanoTime();
-            } else if (++idle < Queue.SPINS) {
-                Thread.onSpinWait();
             } else {
-                Thread.yield();
-                checkHeard(heard, inFlight, write);
+                Backoff.pause(++idle);
+                if ((idle & IDLE_LOOKS_PER_CHECK - 1) == 0) {
+                    checkHeard(heard, inFlight, write);
+                }
             }
             if (Thread.interrupted()) {
                 throw new InterruptedIOException(device.name() + ": interrupted while it was verified");

@@ -1,6 +1,7 @@
 package io.aisio.bench;
 
 import io.aisio.linux.CpuSet;
+import io.aisio.xnvme.Backoff;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
 import java.io.IOException;
@@ -190,11 +191,8 @@ final class Worker implements Runnable {
             }
             if (done != 0) {
                 idle = 0;
-            } else if (++idle < Queue.SPINS) {
-                Thread.onSpinWait();
             } else {
-                // The device may need this very processor to get on.
-                Thread.yield();
+                Backoff.pause(++idle);
             }
         }
         return alive;

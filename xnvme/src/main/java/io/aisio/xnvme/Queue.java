@@ -1,7 +1,6 @@
 package io.aisio.xnvme;
 
 import java.io.IOException;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * Commands in flight, by slot. Buffers are bound to slots once; from then on only numbers move: no object, no lock and
@@ -57,20 +56,11 @@ public interface Queue extends AutoCloseable {
      */
     int poll(int[] completed);
 
-    /**
-     * Takes completed commands, waiting for the first one if there are any in flight. The wait spins for about as long as
-     * a fast device takes, then lets other threads run, then sleeps between looks.
-     */
+    /** Takes completed commands, waiting for the first one if there are any in flight; {@link Backoff} says how. */
     default int await(int[] completed) {
         int n = poll(completed);
         for (int looks = 0; n == 0 && outstanding() > 0; looks++) {
-            if (looks < 1_000) {
-                Thread.onSpinWait();
-            } else if (looks < 20_000) {
-                Thread.yield();
-            } else {
-                LockSupport.parkNanos(50_000);
-            }
+            Backoff.pause(looks);
             n = poll(completed);
         }
         return n;

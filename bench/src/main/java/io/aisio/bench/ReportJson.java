@@ -17,6 +17,9 @@ public final class ReportJson {
     /** The shape of a verification's report. */
     public static final String VERIFY_SCHEMA = "aisio.xnvmeperf.verify/1";
 
+    /** The shape of a quickstart's report. */
+    public static final String QUICKSTART_SCHEMA = "aisio.quickstart/1";
+
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     private ReportJson() {}
@@ -44,6 +47,24 @@ public final class ReportJson {
         }
         report.failures().forEach(root.putArray("failures")::add);
         report.notes().forEach(root.putArray("notes")::add);
+        return text(root);
+    }
+
+    /** A quickstart's report and what the driver costs, ending without a newline. */
+    public static String of(QuickstartReport report, DriverCost cost) {
+        ObjectNode root = JSON.createObjectNode();
+        root.put("schema", QUICKSTART_SCHEMA);
+        root.put("ok", report.ok());
+        root.put("files", report.files());
+        root.put("bytes", report.bytes());
+        root.put("bw_bytes", Math.round(report.bytesPerSecond()));
+        root.put("iops", report.iops());
+        root.put("path", report.path());
+        root.put("shipped_image", report.shipped());
+        report.mismatches().forEach(root.putArray("mismatches")::add);
+        ObjectNode driver = root.putObject("driver");
+        driver.put("ns_per_io", cost.nanosPerIo());
+        driver.put("controller_ns_per_io", cost.modelNanosPerIo());
         return text(root);
     }
 

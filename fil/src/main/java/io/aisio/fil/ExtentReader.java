@@ -22,6 +22,9 @@ public final class ExtentReader implements AutoCloseable {
     /** A page of the devices that there are, in bytes. */
     private static final int PAGE = 4096;
 
+    /** How much more than its size a file takes of the buffer at most, in bytes: it is rounded up to pages and blocks. */
+    public static final int ROUNDING = 1 << 16;
+
     private final Device device;
     private final Xal xal;
     private final Queue queue;

@@ -5,32 +5,30 @@ import java.io.IOException;
 import java.util.Arrays;
 
 /**
- * What a queue costs its caller for an I/O: the time of submit and poll, without the device's.
+ * What a queue costs its caller for an I/O: the time of choosing a block, submit and poll, without the device's.
  *
- * <p>The device is a software controller that the caller steps, on this thread. Two kinds of windows alternate, each of
- * about a millisecond, so that whatever disturbs the machine disturbs both alike:
+ * <p>The device is a software controller that the caller steps, on this thread; each step is timed, and what it took is
+ * taken off. The clock's own 25 ns a round are left in.
  *
  * <pre>
- *   window of all      submit, step, poll, submit, step, poll, …
- *   window of model    replay, replay, …            the device's part of the above, and nothing else
+ *   a round     choose, submit │ step │ poll        all slots of the queue at once
+ *   a window    about a millisecond of rounds; the result is the median of many
  * </pre>
  *
- * The difference of a pair is the driver's; the median of many pairs is the result.
- *
- * @param nanosPerIo the driver's part, in nanoseconds: the median over pairs of windows
+ * @param nanosPerIo the driver's part, in nanoseconds: the median over windows
  * @param totalNanosPerIo everything: the median over windows
  * @param modelNanosPerIo the device's part: the median over windows
  * @param ios how many I/Os were measured
  */
 public record DriverCost(double nanosPerIo, double totalNanosPerIo, double modelNanosPerIo, long ios) {
-    /** How long a window is: long against the clock's own 25 ns, short against a scheduler's tick. */
+    /** How long a window is: short against a scheduler's tick, so that most windows are undisturbed. */
     private static final long WINDOW_NANOS = 1_000_000;
 
     /** How often the device is stepped in vain before it is held to be broken. */
     private static final int PATIENCE = 1_000_000;
 
-    /** Pairs of windows that are thrown away, so that the JIT compiler has done its work: about half a second. */
-    private static final int WARMUP_PAIRS = 250;
+    /** Windows that are thrown away, so that the JIT compiler has done its work: about half a second. */
+    private static final int WARMUP_WINDOWS = 500;
 
     /**
      * Measures reads or writes anywhere on the device, all slots of the queue in flight with each step.
@@ -39,34 +37,30 @@ public record DriverCost(double nanosPerIo, double totalNanosPerIo, double model
      * @param ios how many I/Os of the size that is bound the device holds
      * @param lbasPerIo logical blocks of one I/O
      * @param step lets the device do all that was submitted
-     * @param replay lets the device do the same work once more, for {@link Queue#depth()} commands, of which the queue
-     *     sees nothing
-     * @param pairs how many pairs of windows count, at least 1; a few hundred take less than a second
+     * @param windows how many count, at least 1
      * @throws IOException if an I/O fails, or the device completes nothing
      */
-    public static DriverCost measure(Queue queue, long ios, int lbasPerIo, Runnable step, Runnable replay, int pairs)
+    public static DriverCost measure(Queue queue, long ios, int lbasPerIo, Runnable step, int windows)
             throws IOException {
-        if (pairs < 1) {
-            throw new IllegalArgumentException(pairs + " pairs of windows");
+        if (windows < 1) {
+            throw new IllegalArgumentException(windows + " windows");
         }
-        Windows windows =
-                new Windows(queue, LbaGenerator.random(ios, lbasPerIo, RunOptions.DEFAULT_SEED), step, replay);
-        double[] total = new double[pairs];
-        double[] model = new double[pairs];
-        double[] driver = new double[pairs];
-        for (int i = -WARMUP_PAIRS; i < pairs; i++) {
+        Rounds rounds = new Rounds(queue, LbaGenerator.random(ios, lbasPerIo, RunOptions.DEFAULT_SEED), step);
+        double[] total = new double[windows];
+        double[] model = new double[windows];
+        double[] driver = new double[windows];
+        for (int i = -WARMUP_WINDOWS; i < windows; i++) {
             if (i == 0) {
-                windows.ios = 0;
+                rounds.ios = 0;
             }
-            double all = windows.all();
-            double device = windows.model();
+            rounds.window();
             if (i >= 0) {
-                total[i] = all;
-                model[i] = device;
-                driver[i] = all - device;
+                total[i] = rounds.totalNanosPerIo;
+                model[i] = rounds.stepNanosPerIo;
+                driver[i] = total[i] - model[i];
             }
         }
-        return new DriverCost(median(driver), median(total), median(model), windows.ios);
+        return new DriverCost(median(driver), median(total), median(model), rounds.ios);
     }
 
     private static double median(double[] values) {
@@ -75,25 +69,25 @@ public record DriverCost(double nanosPerIo, double totalNanosPerIo, double model
         return values.length % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
     }
 
-    /** The two kinds of windows, each giving nanoseconds for an I/O. */
-    private static final class Windows {
+    private static final class Rounds {
         private final Queue queue;
         private final LbaGenerator places;
         private final Runnable step;
-        private final Runnable replay;
         private final int[] slots;
         private final int[] completed;
         private final long[] lbas;
-        /** How many rounds fill a window; learned from the last one, so that no clock is read within. */
-        private int rounds = 1;
+        /** How many rounds fill a window; learned from the last one. */
+        private int perWindow = 1;
 
         private long ios;
+        private long stepNanos;
+        private double totalNanosPerIo;
+        private double stepNanosPerIo;
 
-        Windows(Queue queue, LbaGenerator places, Runnable step, Runnable replay) {
+        Rounds(Queue queue, LbaGenerator places, Runnable step) {
             this.queue = queue;
             this.places = places;
             this.step = step;
-            this.replay = replay;
             int depth = queue.depth();
             slots = new int[depth];
             completed = new int[depth];
@@ -101,16 +95,18 @@ public record DriverCost(double nanosPerIo, double totalNanosPerIo, double model
             Arrays.setAll(slots, slot -> slot);
         }
 
-        double all() throws IOException {
+        void window() throws IOException {
+            stepNanos = 0;
             long began = System.nanoTime();
-            for (int i = 0; i < rounds; i++) {
+            for (int i = 0; i < perWindow; i++) {
                 round();
             }
             long nanos = Math.max(1, System.nanoTime() - began);
-            ios += (long) rounds * slots.length;
-            double nanosPerIo = (double) nanos / rounds / slots.length;
-            rounds = (int) Math.clamp((double) WINDOW_NANOS * rounds / nanos, 1, 1_000_000);
-            return nanosPerIo;
+            long done = (long) perWindow * slots.length;
+            ios += done;
+            totalNanosPerIo = (double) nanos / done;
+            stepNanosPerIo = (double) stepNanos / done;
+            perWindow = (int) Math.clamp((double) WINDOW_NANOS * perWindow / nanos, 1, 1_000_000);
         }
 
         private void round() throws IOException {
@@ -118,7 +114,9 @@ public record DriverCost(double nanosPerIo, double totalNanosPerIo, double model
             queue.submit(slots, lbas, slots.length);
             int done = 0;
             for (int tries = 0; done < slots.length; tries++) {
+                long began = System.nanoTime();
                 step.run();
+                stepNanos += System.nanoTime() - began;
                 int n = queue.poll(completed);
                 for (int i = 0; i < n; i++) {
                     if (completed[i] < 0) {
@@ -131,14 +129,6 @@ public record DriverCost(double nanosPerIo, double totalNanosPerIo, double model
                     throw new IOException("the device completed " + done + " of " + slots.length + " commands");
                 }
             }
-        }
-
-        double model() {
-            long began = System.nanoTime();
-            for (int i = 0; i < rounds; i++) {
-                replay.run();
-            }
-            return (double) (System.nanoTime() - began) / rounds / slots.length;
         }
     }
 }

@@ -31,8 +31,7 @@ class DriverCostTest {
         AtomicLong sink = new AtomicLong();
         try (Queue queue = bound(TestDevice.ofNullMedia(1 << 20), 32)) {
             // A device that is far slower than the queue: what is left must not contain it.
-            DriverCost cost =
-                    DriverCost.measure(queue, 1 << 20, 1, () -> burn(20_000, sink), () -> burn(6 * 20_000, sink), 51);
+            DriverCost cost = DriverCost.measure(queue, 1 << 20, 1, () -> burn(20_000, sink), 51);
             assertThat(cost.ios()).isPositive();
             assertThat(cost.totalNanosPerIo()).isPositive();
             assertThat(cost.modelNanosPerIo()).isPositive();
@@ -46,7 +45,7 @@ class DriverCostTest {
         TestDevice device = TestDevice.ofNullMedia(1 << 20);
         device.fails = lba -> lba > 1000;
         try (Queue queue = bound(device, 8)) {
-            assertThatThrownBy(() -> DriverCost.measure(queue, 1 << 20, 1, () -> {}, () -> {}, 1))
+            assertThatThrownBy(() -> DriverCost.measure(queue, 1 << 20, 1, () -> {}, 1))
                     .isInstanceOf(IOException.class)
                     .hasMessageStartingWith("emu:test: Read of LBA ");
         }
@@ -57,7 +56,7 @@ class DriverCostTest {
         TestDevice device = TestDevice.ofNullMedia(1 << 20);
         device.lost = lba -> true;
         try (Queue queue = bound(device, 8)) {
-            assertThatThrownBy(() -> DriverCost.measure(queue, 1 << 20, 1, () -> {}, () -> {}, 1))
+            assertThatThrownBy(() -> DriverCost.measure(queue, 1 << 20, 1, () -> {}, 1))
                     .isInstanceOf(IOException.class)
                     .hasMessage("the device completed 0 of 8 commands");
         }

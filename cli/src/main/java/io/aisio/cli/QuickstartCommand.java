@@ -6,7 +6,6 @@ import io.aisio.bench.QuickstartReport;
 import io.aisio.bench.ReportJson;
 import io.aisio.emu.EmuConfiguration;
 import io.aisio.emu.EmuController;
-import io.aisio.emu.ReplayedQueue;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Queue;
 import io.aisio.xnvme.spi.NvmeDevice;
@@ -38,8 +37,8 @@ final class QuickstartCommand implements Callable<Integer> {
     private static final int DEPTH = 128;
 
     private static final int BYTES = 512;
-    /** Pairs of windows of a millisecond each. */
-    private static final int PAIRS = 500;
+    /** Windows of a millisecond each. */
+    private static final int WINDOWS = 1000;
 
     @Option(names = "--keep", description = "Keep the image, and say where it is.")
     private boolean keep;
@@ -129,34 +128,16 @@ final class QuickstartCommand implements Callable<Integer> {
         controller.start();
         try (NvmeDevice device = NvmeDevice.open(controller.function(), 1, "emu", "null media");
                 Buffer buffer = device.allocate((long) DEPTH * BYTES);
-                Queue driven = device.openQueue(DEPTH);
-                Queue replayed = device.openQueue(DEPTH)) {
+                Queue queue = device.openQueue(DEPTH)) {
+            for (int slot = 0; slot < DEPTH; slot++) {
+                queue.bindRead(slot, buffer, (long) slot * BYTES, BYTES);
+            }
             controller.stop();
             try {
-                fillRing(controller, driven, buffer);
-                fillRing(controller, replayed, buffer);
-                ReplayedQueue replay = new ReplayedQueue(controller, 2, DEPTH);
                 int lbas = BYTES / device.geometry().lbaBytes();
-                return DriverCost.measure(
-                        driven, device.geometry().lbaCount() / lbas, lbas, controller::step, replay::round, PAIRS);
+                return DriverCost.measure(queue, device.geometry().lbaCount() / lbas, lbas, controller::step, WINDOWS);
             } finally {
                 controller.start();
-            }
-        }
-    }
-
-    /** Two rounds of a ring of {@value #DEPTH} and one entries: a command in each. */
-    private static void fillRing(EmuController controller, Queue queue, Buffer buffer) throws IOException {
-        int[] slots = new int[DEPTH];
-        for (int slot = 0; slot < DEPTH; slot++) {
-            queue.bindRead(slot, buffer, (long) slot * BYTES, BYTES);
-            slots[slot] = slot;
-        }
-        for (int round = 0; round < 2; round++) {
-            queue.submit(slots, new long[DEPTH], DEPTH);
-            for (int n = 0; n < DEPTH; ) {
-                controller.step();
-                n += queue.poll(new int[DEPTH]);
             }
         }
     }

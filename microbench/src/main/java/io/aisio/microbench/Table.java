@@ -15,11 +15,11 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 
 /**
- * Runs {@link DriverBenchmark} and prints what the driver costs: the median of both together less the median of the
- * controller alone. JMH's own options may follow, to run longer for example.
+ * Runs {@link DriverBenchmark} and {@link TransferBenchmark} and prints what docs/performance.md states: what the driver
+ * costs, with and without the controller, and how the controller's transfers compare with a copy. JMH's own options may follow, to run longer for example.
  */
-public final class DriverCost {
-    private DriverCost() {}
+public final class Table {
+    private Table() {}
 
     /** @param args JMH options */
     public static void main(String[] args) throws RunnerException, CommandLineOptionException {
@@ -27,6 +27,7 @@ public final class DriverCost {
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .parent(given)
                 .include(DriverBenchmark.class.getSimpleName())
+                .include(TransferBenchmark.class.getSimpleName())
                 .jvmArgs("--enable-native-access=ALL-UNNAMED", "-Xmx256m", "-XX:+UseSerialGC")
                 .forks(given.getForkCount().orElse(3))
                 .warmupIterations(given.getWarmupIterations().orElse(3))
@@ -38,30 +39,38 @@ public final class DriverCost {
     }
 
     private static void print(Collection<RunResult> results) {
-        Map<Integer, Map<String, RunResult>> byQueues = new TreeMap<>();
+        Map<String, RunResult> byName = new TreeMap<>();
         for (RunResult result : results) {
             String benchmark = result.getParams().getBenchmark();
-            byQueues.computeIfAbsent(Integer.parseInt(result.getParams().getParam("queues")), k -> new TreeMap<>())
-                    .put(benchmark.substring(benchmark.lastIndexOf('.') + 1), result);
+            String queues = result.getParams().getParam("queues");
+            byName.put(benchmark.substring(benchmark.lastIndexOf('.') + 1) + (queues == null ? "" : queues), result);
         }
         System.out.println();
         System.out.println("ns per 512 B read at depth 128, medians over all iterations");
-        System.out.println("queues  both  controller  driver  on two cores  driver allocates");
-        byQueues.forEach((queues, r) -> {
-            RunResult both = r.get("driverAndController");
-            RunResult alone = r.get("controllerAlone");
-            RunResult apart = r.get("controllerOnItsOwnCore");
-            if (both != null && alone != null && apart != null) {
+        System.out.println("queues  driver  with controller  on two cores  driver allocates");
+        for (int queues : new int[] {1, 16}) {
+            RunResult driver = byName.get("driver" + queues);
+            RunResult both = byName.get("driverAndController" + queues);
+            RunResult apart = byName.get("controllerOnItsOwnCore" + queues);
+            if (driver != null && both != null && apart != null) {
                 System.out.printf(
-                        "%6d  %4.1f  %10.1f  %6.1f  %12.1f  %12.4f B/op%n",
-                        queues,
-                        median(both),
-                        median(alone),
-                        median(both) - median(alone),
-                        median(apart),
-                        allocated(both));
+                        "%6d  %6.1f  %15.1f  %12.1f  %11.4f B/op%n",
+                        queues, median(driver), median(both), median(apart), allocated(both));
             }
-        });
+        }
+        RunResult read = byName.get("read");
+        RunResult copy = byName.get("copy");
+        if (read != null && copy != null) {
+            System.out.println();
+            System.out.println("GiB/s at 128 KiB, medians over all iterations");
+            System.out.printf(
+                    "software controller %.2f, copy on one core %.2f, ratio %.2f%n",
+                    gibPerSecond(read), gibPerSecond(copy), gibPerSecond(read) / gibPerSecond(copy));
+        }
+    }
+
+    private static double gibPerSecond(RunResult result) {
+        return TransferBenchmark.BYTES / (median(result) / 1e6) / (1 << 30);
     }
 
     private static double median(RunResult result) {

@@ -291,6 +291,7 @@ public final class QueuePair implements AutoCloseable {
      * @param slots which, none of them in flight
      * @param lbas command dwords 10 and 11 of each: the first logical block
      * @param n how many of both, at most {@code depth() - outstanding()}
+     * @throws IndexOutOfBoundsException if either array is shorter; nothing is submitted then
      * @throws IllegalStateException if a slot is not bound, is in flight or does not exist, or the queue is closed;
      *     nothing is submitted then
      * @throws NvmeException if the controller has failed; nothing is submitted then
@@ -307,6 +308,11 @@ public final class QueuePair implements AutoCloseable {
         if (n > depth - outstanding) {
             throw new IllegalStateException(
                     name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight");
+        }
+        // Before a slot is claimed: one that is claimed and never submitted would be in flight for good.
+        if (n > slots.length || n > lbas.length) {
+            throw new IndexOutOfBoundsException(
+                    name() + ": " + n + " commands of " + slots.length + " slots and " + lbas.length + " LBAs");
         }
         // Fields in locals, and the ring's state written back once: a heap store between the stores to an entry would
         // keep the processor from merging them while the controller's side still holds the line.

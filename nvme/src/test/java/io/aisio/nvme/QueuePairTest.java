@@ -117,6 +117,17 @@ class QueuePairTest {
         assertThat(queue.outstanding()).isEqualTo(3);
     }
 
+    @Test
+    void aBatchLongerThanItsArraysClaimsNoSlot() throws IOException {
+        assertThatThrownBy(() -> queue.submit(new int[] {0, 1}, new long[] {10}, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> queue.submit(new int[] {0}, new long[] {10, 11}, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThat(queue.outstanding()).isZero();
+        queue.submit(new int[] {0, 1}, new long[] {10, 11}, 2);
+        assertThat(function.sqTail(1)).isEqualTo(2);
+    }
+
     /** Random submissions and out-of-order completions, many times around both rings, against a list as the oracle. */
     @Test
     void wrapsBothRingsAndReturnsEachCommandOnce() throws IOException {

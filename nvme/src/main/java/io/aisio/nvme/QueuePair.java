@@ -68,6 +68,11 @@ public final class QueuePair implements AutoCloseable {
 
     /** Polls between two looks at the clock: at a few ns a poll far below the finest deadline, and next to no cost. */
     private static final int POLLS_PER_LOOK = 256;
+    /**
+     * Looks that must have seen a command before it is overdue: a slot's generations come round again, and after an idle
+     * time another command of the same CID could pass for one that was seen long ago. Not at every look, though.
+     */
+    private static final int LOOKS_AT_LEAST = 32;
     /** The longest time between two looks for commands that are overdue. */
     private static final long MAX_LOOK_NANOS = 100_000_000;
 
@@ -121,6 +126,7 @@ public final class QueuePair implements AutoCloseable {
     private long lookedAt = System.nanoTime();
     private final long[] seenToken;
     private final long[] seenAt;
+    private final int[] seenTimes;
 
     /**
      * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
@@ -160,6 +166,7 @@ public final class QueuePair implements AutoCloseable {
         failed = new int[slots];
         seenToken = new long[slots];
         seenAt = new long[slots];
+        seenTimes = new int[slots];
         Arrays.fill(token, UNBOUND);
     }
 
@@ -442,17 +449,20 @@ public final class QueuePair implements AutoCloseable {
     /** Looks at the clock and at the controller: is a command overdue, is the controller still there? */
     private void look() {
         long now = System.nanoTime();
-        if (outstanding == 0 || now - lookedAt < Math.min(timeoutNanos / 4, MAX_LOOK_NANOS) || controller.hasFailed()) {
+        if (outstanding == 0
+                || now - lookedAt < Math.min(timeoutNanos / LOOKS_AT_LEAST, MAX_LOOK_NANOS)
+                || controller.hasFailed()) {
             return;
         }
         lookedAt = now;
         controller.look();
         for (int slot = 0; slot < depth; slot++) {
-            // A slot that was submitted anew in between has another generation.
+            // A slot that was submitted anew in between has another generation, at nearly every look.
             if (token[slot] != seenToken[slot]) {
                 seenToken[slot] = token[slot];
                 seenAt[slot] = now;
-            } else if (isInFlight(slot) && now - seenAt[slot] > timeoutNanos) {
+                seenTimes[slot] = 1;
+            } else if (isInFlight(slot) && ++seenTimes[slot] > LOOKS_AT_LEAST && now - seenAt[slot] > timeoutNanos) {
                 controller.fail(new NvmeException(
                         "%s: no answer within %d ms".formatted(describe(slot), timeoutNanos / 1_000_000)));
                 return;

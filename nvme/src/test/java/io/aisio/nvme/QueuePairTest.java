@@ -380,6 +380,34 @@ class QueuePairTest {
     }
 
     @Test
+    void aGenerationThatComesRoundAgainAfterAnIdleTimeIsNotOverdue() throws IOException {
+        submit(0, 1);
+        long until = System.nanoTime() + IO_TIMEOUT.toNanos() / 4;
+        while (System.nanoTime() < until) {
+            assertThat(queue.poll(completed)).isZero();
+        }
+        int cid = cidOfLast();
+        complete(cid, 0);
+        assertThat(queue.poll(completed)).isEqualTo(1);
+        int generations = 1 << 12;
+        for (int i = 1; i < generations; i++) {
+            submit(0, 2);
+            complete(cidOfLast(), 0);
+            assertThat(queue.poll(completed)).isEqualTo(1);
+        }
+        until = System.nanoTime() + 2 * IO_TIMEOUT.toNanos();
+        while (System.nanoTime() < until) {
+            Thread.onSpinWait();
+        }
+        submit(0, 3);
+        assertThat(cidOfLast()).isEqualTo(cid);
+        for (int i = 0; i < 1024; i++) {
+            assertThat(queue.poll(completed)).isZero();
+        }
+        assertThat(controller.failure()).isNull();
+    }
+
+    @Test
     void belongsToTheThreadThatFirstUsedIt() throws Exception {
         submit(0, 0);
         complete(cidOfLast(), 0);

@@ -69,8 +69,8 @@ public final class NvmeController implements AutoCloseable {
         int entries = ADMIN_DEPTH + 1;
         DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
         adminData = function.allocate(Identify.BYTES);
-        admin = new QueuePair(
-                this, 0, ADMIN_DEPTH, rings, registers, timeouts.admin().toNanos());
+        // No deadline of the queue's own: complete() has each command's, and Format's is not that of the others.
+        admin = new QueuePair(this, 0, ADMIN_DEPTH, rings, registers, Long.MAX_VALUE);
         identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
         try {
             requireContiguous(rings, QueuePair.ringBytes(entries));

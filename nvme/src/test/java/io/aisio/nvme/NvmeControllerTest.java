@@ -83,6 +83,21 @@ class NvmeControllerTest {
     }
 
     @Test
+    void formatHasALongerDeadlineThanOtherAdminCommands() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction().start();
+        Duration admin = Duration.ofMillis(50);
+        Duration format = Duration.ofMillis(600);
+        NvmeController controller = NvmeController.open(function, new Timeouts(admin, admin, format, admin));
+        function.stalledOpcode = Opcode.FORMAT_NVM;
+        long start = System.nanoTime();
+        assertThatThrownBy(() -> controller.execute(Command.of(Opcode.FORMAT_NVM, 1, 0)))
+                .hasMessageContaining("no answer within 600 ms");
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(format);
+        controller.close();
+        function.close();
+    }
+
+    @Test
     void takesNoMoreQueuePairsThanItWasGranted() throws IOException {
         with(f -> f.grantedQueuePairs = 2, (function, controller) -> {
             QueuePair one = controller.createQueuePair(1);

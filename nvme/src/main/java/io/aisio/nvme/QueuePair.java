@@ -119,7 +119,11 @@ public final class QueuePair implements AutoCloseable {
     private int head;
     private long phase = PHASE;
     private int outstanding;
-    private @Nullable Thread owner;
+    /** Who uses it. Kept without assertions too: {@link #close()} frees memory that the owner reads unchecked. */
+    private volatile @Nullable Thread owner;
+    /** Whether it is open and has an owner: all that a submission or a poll asks when assertions are off. */
+    private boolean entered;
+
     private boolean closed;
 
     private int polls;
@@ -305,8 +309,8 @@ public final class QueuePair implements AutoCloseable {
      */
     public void submit(int[] slots, long[] lbas, int n) throws NvmeException {
         assert owned();
-        if (closed) {
-            throw new IllegalStateException(name() + " is closed");
+        if (!entered) {
+            enter();
         }
         controller.requireWorking();
         if (n <= 0) {
@@ -386,8 +390,8 @@ public final class QueuePair implements AutoCloseable {
      */
     public int poll(int[] completed) {
         assert owned();
-        if (closed) {
-            throw new IllegalStateException(name() + " is closed");
+        if (!entered) {
+            enter();
         }
         // Fields in locals: after each acquire the compiler would load them anew.
         long[] tokens = token;
@@ -531,6 +535,7 @@ public final class QueuePair implements AutoCloseable {
     /** Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example. */
     public void handOver() {
         assert owned();
+        entered = false;
         owner = null;
     }
 
@@ -552,6 +557,7 @@ public final class QueuePair implements AutoCloseable {
                     name() + " is closed by " + Thread.currentThread() + ", but belongs to " + user);
         }
         closed = true;
+        entered = false;
         try {
             controller.delete(this);
         } finally {
@@ -562,6 +568,7 @@ public final class QueuePair implements AutoCloseable {
     /** Frees the queue's memory, unless the controller could not be stopped and may still write to it. */
     void free() {
         closed = true;
+        entered = false;
         if (controller.mayStillAccessMemory()) {
             return;
         }
@@ -588,13 +595,19 @@ public final class QueuePair implements AutoCloseable {
 
     private boolean owned() {
         Thread current = Thread.currentThread();
-        if (owner == null) {
-            owner = current;
-        }
-        if (owner != current) {
-            throw new IllegalStateException(name() + " belongs to " + owner + ", not to " + current);
+        Thread user = owner;
+        if (user != null && user != current) {
+            throw new IllegalStateException(name() + " belongs to " + user + ", not to " + current);
         }
         return true;
+    }
+
+    private void enter() {
+        if (closed) {
+            throw new IllegalStateException(name() + " is closed");
+        }
+        owner = Thread.currentThread();
+        entered = true;
     }
 
     /**

@@ -51,8 +51,9 @@ public final class NvmeController implements AutoCloseable {
     private final DmaMemory adminData;
     private final int[] adminDone = new int[1];
 
-    private final Map<Integer, QueuePair> queuePairs = new LinkedHashMap<>();
+    /** Queue pairs that exist or are being created or deleted. */
     private final BitSet qids = new BitSet();
+
     private ControllerIdentity identity;
     private Map<Integer, Namespace> namespaces = Map.of();
     private int maxQueuePairs;
@@ -245,7 +246,6 @@ public final class NvmeController implements AutoCloseable {
             throw new IllegalArgumentException(
                     "%s: a queue of depth %d; 1 to %d are possible".formatted(name(), depth, maxDepth()));
         }
-        requireOpen();
         int entries = depth + 1;
         int qid = takeQid();
         DmaMemory rings = null;
@@ -261,12 +261,7 @@ public final class NvmeController implements AutoCloseable {
             giveQidBack(qid);
             throw e;
         }
-        QueuePair pair =
-                new QueuePair(this, qid, depth, rings, registers, timeouts.io().toNanos());
-        synchronized (qids) {
-            queuePairs.put(qid, pair);
-        }
-        return pair;
+        return new QueuePair(this, qid, depth, rings, registers, timeouts.io().toNanos());
     }
 
     /** Physically contiguous, interrupts off: the driver polls. */
@@ -288,24 +283,23 @@ public final class NvmeController implements AutoCloseable {
 
     /** Deletes a queue pair: the submission queue first, which ends its commands, then the completion queue. */
     void delete(QueuePair pair) throws IOException {
-        synchronized (qids) {
-            queuePairs.remove(pair.qid());
-        }
-        if (!hasFailed()) {
-            try {
+        try {
+            if (!hasFailed()) {
                 execute(Command.of(Opcode.DELETE_IO_SQ, 0, pair.qid()));
                 execute(Command.of(Opcode.DELETE_IO_CQ, 0, pair.qid()));
-            } catch (NvmeException e) {
-                // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
-                fail(e);
-                throw e;
             }
+        } catch (NvmeException e) {
+            // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
+            fail(e);
+            throw e;
+        } finally {
+            giveQidBack(pair.qid());
         }
-        giveQidBack(pair.qid());
     }
 
     private int takeQid() throws NvmeException {
         synchronized (qids) {
+            requireOpen();
             int qid = qids.nextClearBit(1);
             if (qid > maxQueuePairs) {
                 throw new NvmeException("%s: all %d queue pairs that the controller granted are in use"
@@ -463,11 +457,12 @@ public final class NvmeController implements AutoCloseable {
                 return;
             }
             synchronized (qids) {
-                if (!queuePairs.isEmpty()) {
-                    throw new IllegalStateException(name() + ": queue pairs " + queuePairs.keySet() + " are open");
+                // One that is being created counts: its rings and doorbells are about to be used without a check.
+                if (!qids.isEmpty()) {
+                    throw new IllegalStateException(name() + ": queue pairs " + qids + " are open");
                 }
+                closed = true;
             }
-            closed = true;
             try {
                 if (!hasFailed()) {
                     Duration told = Duration.ofNanos(identity.shutdownMicros() * 1000);

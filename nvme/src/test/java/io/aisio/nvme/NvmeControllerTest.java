@@ -109,7 +109,7 @@ class NvmeControllerTest {
             assertThat(again.qid()).isEqualTo(1);
             assertThatThrownBy(controller::close)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("queue pairs [2, 1] are open");
+                    .hasMessageContaining("queue pairs {1, 2} are open");
             two.close();
             again.close();
             controller.close();

@@ -69,7 +69,12 @@ public final class NvmeController implements AutoCloseable {
         registers = new ControllerRegisters(function.name(), function.bar(0));
         int entries = ADMIN_DEPTH + 1;
         DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
-        adminData = function.allocate(Identify.BYTES);
+        try {
+            adminData = function.allocate(Identify.BYTES);
+        } catch (IOException | RuntimeException e) {
+            rings.close();
+            throw e;
+        }
         // No deadline of the queue's own: complete() has each command's, and Format's is not that of the others.
         admin = new QueuePair(this, 0, ADMIN_DEPTH, rings, registers, Long.MAX_VALUE);
         identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
@@ -275,9 +280,19 @@ public final class NvmeController implements AutoCloseable {
             execute(new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
         } catch (NvmeException e) {
             if (!hasFailed()) {
-                execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+                takeBackCompletionQueue(qid, e);
             }
             throw e;
+        }
+    }
+
+    private void takeBackCompletionQueue(int qid, NvmeException why) throws IOException {
+        try {
+            execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+        } catch (NvmeException e) {
+            // It keeps the memory that is about to be freed.
+            why.addSuppressed(e);
+            fail(e);
         }
     }
 

@@ -98,6 +98,29 @@ class NvmeControllerTest {
     }
 
     @Test
+    void givesTheFirstMemoryBackIfThereIsNoneForTheSecond() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction();
+        function.allocations = 1;
+        function.start();
+        assertThatThrownBy(() -> NvmeController.open(function, SHORT)).hasMessage("no memory left");
+        assertThat(function.live).as("memory that was not freed").isEmpty();
+        function.close();
+    }
+
+    @Test
+    void aCompletionQueueThatCannotBeTakenBackFailsTheController() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            function.failingOpcode = Opcode.CREATE_IO_SQ;
+            function.alsoFailingOpcode = Opcode.DELETE_IO_CQ;
+            function.failingStatus = Status.INVALID_FIELD;
+            assertThatThrownBy(() -> controller.createQueuePair(1)).hasMessageContaining("Create I/O Submission Queue");
+            assertThat(controller.failure()).hasMessageContaining("Delete I/O Completion Queue");
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            controller.close();
+        });
+    }
+
+    @Test
     void takesNoMoreQueuePairsThanItWasGranted() throws IOException {
         with(f -> f.grantedQueuePairs = 2, (function, controller) -> {
             QueuePair one = controller.createQueuePair(1);

@@ -42,12 +42,18 @@ public final class NvmeDevice implements Device {
                             + " not carry; format it without");
         }
         int lba = namespace.lbaBytes();
-        int transfer = Math.min(controller.maxTransferBytes(), 0x1_0000 * lba) / lba * lba;
+        int transfer = transferBytes(controller.maxTransferBytes(), lba);
         if (transfer == 0) {
             throw new NvmeException("%s: transfers of at most %d bytes, less than a block of %d"
                     .formatted(name, controller.maxTransferBytes(), lba));
         }
         geometry = new Geometry(lba, namespace.lbaCount(), transfer, controller.maxDepth(), controller.maxQueuePairs());
+    }
+
+    /** The most whole blocks in one command: what the controller moves, and the 65536 that a command counts. */
+    static int transferBytes(int controllerBytes, int lbaBytes) {
+        // In 64 bits: 65536 blocks of 32 KiB do not fit 32.
+        return (int) Math.min(controllerBytes, 0x1_0000L * lbaBytes) / lbaBytes * lbaBytes;
     }
 
     /**

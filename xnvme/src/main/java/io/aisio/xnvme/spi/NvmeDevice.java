@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A namespace behind the user-space driver: what every backend that has a {@link PciFunction} returns. */
 public final class NvmeDevice implements Device {
-    /** Commands that a synchronous call keeps in flight when it needs more than one. */
+    /** Commands that a synchronous call keeps in flight, if the controller's queues hold as many. */
     private static final int SYNC_DEPTH = 8;
 
     private final String name;
@@ -160,11 +160,7 @@ public final class NvmeDevice implements Device {
             try {
                 for (long done = 0; done < bytes; ) {
                     int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
-                    if (free == SYNC_DEPTH || queue.outstanding() == SYNC_DEPTH) {
-                        slots[0] = take(queue, completed);
-                    } else {
-                        slots[0] = free++;
-                    }
+                    slots[0] = free < queue.depth() ? free++ : take(queue, completed);
                     queue.bindTransfer(slots[0], opcode, buffer, offset + done, part);
                     lbas[0] = lba + done / geometry.lbaBytes();
                     queue.submit(slots, lbas, 1);

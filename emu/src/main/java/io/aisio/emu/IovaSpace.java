@@ -26,9 +26,20 @@ final class IovaSpace {
 
     private static final Region[] NONE = {};
 
+    private final long end;
     private volatile Region[] table = NONE;
     private long next = FIRST;
     private boolean closed;
+
+    /** Addresses from {@link #FIRST} to {@link #END}. */
+    IovaSpace() {
+        this(END);
+    }
+
+    /** @param end where the range ends, for a test: to reach the last address takes a while */
+    IovaSpace(long end) {
+        this.end = end;
+    }
 
     /** One allocation. */
     final class Region implements DmaMemory {
@@ -146,7 +157,8 @@ final class IovaSpace {
         }
         long bytes = mapping.segment().byteSize();
         Region region = new Region(mapping, range(bytes));
-        next = region.iova + bytes + Mapping.PAGE_SIZE;
+        // Never back into a gap: what lies behind the gap is in use.
+        next = Math.max(next, region.iova + bytes + Mapping.PAGE_SIZE);
         List<Region> regions = new ArrayList<>(List.of(table));
         int at = 0;
         while (at < regions.size() && regions.get(at).iova < region.iova) {
@@ -166,7 +178,7 @@ final class IovaSpace {
 
     /** A free range: the next one that was never used, or once all were, the first gap. */
     private long range(long bytes) throws IOException {
-        if (bytes <= END - next) {
+        if (bytes <= end - next) {
             return next;
         }
         long start = FIRST;
@@ -176,7 +188,7 @@ final class IovaSpace {
             }
             start = region.iova + region.bytes + Mapping.PAGE_SIZE;
         }
-        if (END - start >= bytes) {
+        if (end - start >= bytes) {
             return start;
         }
         throw new IOException("no I/O virtual addresses left for " + bytes + " bytes of DMA memory");

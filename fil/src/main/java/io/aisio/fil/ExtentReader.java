@@ -114,7 +114,7 @@ public final class ExtentReader implements AutoCloseable {
         for (int from = 0; from < files.size(); ) {
             int to = from;
             long used = 0;
-            while (to < files.size() && used + room(files.get(to)) <= buffer.size()) {
+            while (to < files.size() && fits(files.get(to), used)) {
                 used += room(files.get(to++));
             }
             if (to == from) {
@@ -132,6 +132,11 @@ public final class ExtentReader implements AutoCloseable {
             handOver(batch, sink);
             from = to;
         }
+    }
+
+    /** Asked of the size first: the room of a size that only a damaged inode has overflows. */
+    private boolean fits(Source file, long used) {
+        return file.inode().size() <= buffer.size() && room(file) <= buffer.size() - used;
     }
 
     /** What a file takes of the buffer: whole pages, so that none is shared, and whole blocks, as the device reads them. */
@@ -159,11 +164,15 @@ public final class ExtentReader implements AutoCloseable {
     private void submit(Source file, Piece piece, long target) throws IOException {
         Geometry geometry = device.geometry();
         int lbaBytes = geometry.lbaBytes();
-        if (piece.position() % lbaBytes != 0 || piece.offset() % lbaBytes != 0) {
-            throw new IOException("%s: %s lies at byte %d, which is not on a logical block of %d bytes"
-                    .formatted(device.name(), file.entry().path(), piece.position(), lbaBytes));
+        // The last block of a file is read whole. Any other must end where a block of the device does: what is read
+        // beyond it would overwrite the next piece.
+        boolean last = piece.offset() + piece.length() == file.inode().size();
+        if (piece.position() % lbaBytes != 0
+                || piece.offset() % lbaBytes != 0
+                || (!last && piece.length() % lbaBytes != 0)) {
+            throw new IOException("%s: %s has %d bytes at byte %d, which are not whole logical blocks of %d bytes"
+                    .formatted(device.name(), file.entry().path(), piece.length(), piece.position(), lbaBytes));
         }
-        // The last block of a file is read whole.
         long length = (piece.length() + lbaBytes - 1) / lbaBytes * lbaBytes;
         for (long done = 0; done < length; ) {
             int part = (int) Math.min(length - done, geometry.maxTransferBytes());
@@ -171,8 +180,9 @@ public final class ExtentReader implements AutoCloseable {
                 ring();
                 take(queue.await(completed));
             }
-            int slot = freeSlots[--free];
+            int slot = freeSlots[free - 1];
             queue.bindRead(slot, buffer, target + done, part);
+            free--;
             readBySlot[slot] = file.entry().path();
             slots[pending] = slot;
             lbas[pending++] = (piece.position() + done) / lbaBytes;

@@ -51,8 +51,9 @@ public final class NvmeController implements AutoCloseable {
     private final DmaMemory adminData;
     private final int[] adminDone = new int[1];
 
-    private final Map<Integer, QueuePair> queuePairs = new LinkedHashMap<>();
+    /** Queue pairs that exist or are being created or deleted. */
     private final BitSet qids = new BitSet();
+
     private ControllerIdentity identity;
     private Map<Integer, Namespace> namespaces = Map.of();
     private int maxQueuePairs;
@@ -68,9 +69,14 @@ public final class NvmeController implements AutoCloseable {
         registers = new ControllerRegisters(function.name(), function.bar(0));
         int entries = ADMIN_DEPTH + 1;
         DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
-        adminData = function.allocate(Identify.BYTES);
-        admin = new QueuePair(
-                this, 0, ADMIN_DEPTH, rings, registers, timeouts.admin().toNanos());
+        try {
+            adminData = function.allocate(Identify.BYTES);
+        } catch (IOException | RuntimeException e) {
+            rings.close();
+            throw e;
+        }
+        // No deadline of the queue's own: complete() has each command's, and Format's is not that of the others.
+        admin = new QueuePair(this, 0, ADMIN_DEPTH, rings, registers, Long.MAX_VALUE);
         identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
         try {
             requireContiguous(rings, QueuePair.ringBytes(entries));
@@ -245,7 +251,6 @@ public final class NvmeController implements AutoCloseable {
             throw new IllegalArgumentException(
                     "%s: a queue of depth %d; 1 to %d are possible".formatted(name(), depth, maxDepth()));
         }
-        requireOpen();
         int entries = depth + 1;
         int qid = takeQid();
         DmaMemory rings = null;
@@ -261,12 +266,7 @@ public final class NvmeController implements AutoCloseable {
             giveQidBack(qid);
             throw e;
         }
-        QueuePair pair =
-                new QueuePair(this, qid, depth, rings, registers, timeouts.io().toNanos());
-        synchronized (qids) {
-            queuePairs.put(qid, pair);
-        }
-        return pair;
+        return new QueuePair(this, qid, depth, rings, registers, timeouts.io().toNanos());
     }
 
     /** Physically contiguous, interrupts off: the driver polls. */
@@ -280,32 +280,41 @@ public final class NvmeController implements AutoCloseable {
             execute(new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
         } catch (NvmeException e) {
             if (!hasFailed()) {
-                execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+                takeBackCompletionQueue(qid, e);
             }
             throw e;
         }
     }
 
+    private void takeBackCompletionQueue(int qid, NvmeException why) throws IOException {
+        try {
+            execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+        } catch (NvmeException e) {
+            // It keeps the memory that is about to be freed.
+            why.addSuppressed(e);
+            fail(e);
+        }
+    }
+
     /** Deletes a queue pair: the submission queue first, which ends its commands, then the completion queue. */
     void delete(QueuePair pair) throws IOException {
-        synchronized (qids) {
-            queuePairs.remove(pair.qid());
-        }
-        if (!hasFailed()) {
-            try {
+        try {
+            if (!hasFailed()) {
                 execute(Command.of(Opcode.DELETE_IO_SQ, 0, pair.qid()));
                 execute(Command.of(Opcode.DELETE_IO_CQ, 0, pair.qid()));
-            } catch (NvmeException e) {
-                // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
-                fail(e);
-                throw e;
             }
+        } catch (NvmeException e) {
+            // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
+            fail(e);
+            throw e;
+        } finally {
+            giveQidBack(pair.qid());
         }
-        giveQidBack(pair.qid());
     }
 
     private int takeQid() throws NvmeException {
         synchronized (qids) {
+            requireOpen();
             int qid = qids.nextClearBit(1);
             if (qid > maxQueuePairs) {
                 throw new NvmeException("%s: all %d queue pairs that the controller granted are in use"
@@ -463,11 +472,12 @@ public final class NvmeController implements AutoCloseable {
                 return;
             }
             synchronized (qids) {
-                if (!queuePairs.isEmpty()) {
-                    throw new IllegalStateException(name() + ": queue pairs " + queuePairs.keySet() + " are open");
+                // One that is being created counts: its rings and doorbells are about to be used without a check.
+                if (!qids.isEmpty()) {
+                    throw new IllegalStateException(name() + ": queue pairs " + qids + " are open");
                 }
+                closed = true;
             }
-            closed = true;
             try {
                 if (!hasFailed()) {
                     Duration told = Duration.ofNanos(identity.shutdownMicros() * 1000);

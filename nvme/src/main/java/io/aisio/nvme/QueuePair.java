@@ -68,6 +68,11 @@ public final class QueuePair implements AutoCloseable {
 
     /** Polls between two looks at the clock: at a few ns a poll far below the finest deadline, and next to no cost. */
     private static final int POLLS_PER_LOOK = 256;
+    /**
+     * Looks that must have seen a command before it is overdue: a slot's generations come round again, and after an idle
+     * time another command of the same CID could pass for one that was seen long ago. Not at every look, though.
+     */
+    private static final int LOOKS_AT_LEAST = 32;
     /** The longest time between two looks for commands that are overdue. */
     private static final long MAX_LOOK_NANOS = 100_000_000;
 
@@ -114,13 +119,18 @@ public final class QueuePair implements AutoCloseable {
     private int head;
     private long phase = PHASE;
     private int outstanding;
-    private @Nullable Thread owner;
+    /** Who uses it. Kept without assertions too: {@link #close()} frees memory that the owner reads unchecked. */
+    private volatile @Nullable Thread owner;
+    /** Whether it is open and has an owner: all that a submission or a poll asks when assertions are off. */
+    private boolean entered;
+
     private boolean closed;
 
     private int polls;
     private long lookedAt = System.nanoTime();
     private final long[] seenToken;
     private final long[] seenAt;
+    private final int[] seenTimes;
 
     /**
      * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
@@ -160,6 +170,7 @@ public final class QueuePair implements AutoCloseable {
         failed = new int[slots];
         seenToken = new long[slots];
         seenAt = new long[slots];
+        seenTimes = new int[slots];
         Arrays.fill(token, UNBOUND);
     }
 
@@ -291,14 +302,15 @@ public final class QueuePair implements AutoCloseable {
      * @param slots which, none of them in flight
      * @param lbas command dwords 10 and 11 of each: the first logical block
      * @param n how many of both, at most {@code depth() - outstanding()}
+     * @throws IndexOutOfBoundsException if either array is shorter; nothing is submitted then
      * @throws IllegalStateException if a slot is not bound, is in flight or does not exist, or the queue is closed;
      *     nothing is submitted then
      * @throws NvmeException if the controller has failed; nothing is submitted then
      */
     public void submit(int[] slots, long[] lbas, int n) throws NvmeException {
         assert owned();
-        if (closed) {
-            throw new IllegalStateException(name() + " is closed");
+        if (!entered) {
+            enter();
         }
         controller.requireWorking();
         if (n <= 0) {
@@ -307,6 +319,11 @@ public final class QueuePair implements AutoCloseable {
         if (n > depth - outstanding) {
             throw new IllegalStateException(
                     name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight");
+        }
+        // Before a slot is claimed: one that is claimed and never submitted would be in flight for good.
+        if (n > slots.length || n > lbas.length) {
+            throw new IndexOutOfBoundsException(
+                    name() + ": " + n + " commands of " + slots.length + " slots and " + lbas.length + " LBAs");
         }
         // Fields in locals, and the ring's state written back once: a heap store between the stores to an entry would
         // keep the processor from merging them while the controller's side still holds the line.
@@ -373,8 +390,8 @@ public final class QueuePair implements AutoCloseable {
      */
     public int poll(int[] completed) {
         assert owned();
-        if (closed) {
-            throw new IllegalStateException(name() + " is closed");
+        if (!entered) {
+            enter();
         }
         // Fields in locals: after each acquire the compiler would load them anew.
         long[] tokens = token;
@@ -436,17 +453,20 @@ public final class QueuePair implements AutoCloseable {
     /** Looks at the clock and at the controller: is a command overdue, is the controller still there? */
     private void look() {
         long now = System.nanoTime();
-        if (outstanding == 0 || now - lookedAt < Math.min(timeoutNanos / 4, MAX_LOOK_NANOS) || controller.hasFailed()) {
+        if (outstanding == 0
+                || now - lookedAt < Math.min(timeoutNanos / LOOKS_AT_LEAST, MAX_LOOK_NANOS)
+                || controller.hasFailed()) {
             return;
         }
         lookedAt = now;
         controller.look();
         for (int slot = 0; slot < depth; slot++) {
-            // A slot that was submitted anew in between has another generation.
+            // A slot that was submitted anew in between has another generation, at nearly every look.
             if (token[slot] != seenToken[slot]) {
                 seenToken[slot] = token[slot];
                 seenAt[slot] = now;
-            } else if (isInFlight(slot) && now - seenAt[slot] > timeoutNanos) {
+                seenTimes[slot] = 1;
+            } else if (isInFlight(slot) && ++seenTimes[slot] > LOOKS_AT_LEAST && now - seenAt[slot] > timeoutNanos) {
                 controller.fail(new NvmeException(
                         "%s: no answer within %d ms".formatted(describe(slot), timeoutNanos / 1_000_000)));
                 return;
@@ -515,6 +535,7 @@ public final class QueuePair implements AutoCloseable {
     /** Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example. */
     public void handOver() {
         assert owned();
+        entered = false;
         owner = null;
     }
 
@@ -536,6 +557,7 @@ public final class QueuePair implements AutoCloseable {
                     name() + " is closed by " + Thread.currentThread() + ", but belongs to " + user);
         }
         closed = true;
+        entered = false;
         try {
             controller.delete(this);
         } finally {
@@ -546,6 +568,7 @@ public final class QueuePair implements AutoCloseable {
     /** Frees the queue's memory, unless the controller could not be stopped and may still write to it. */
     void free() {
         closed = true;
+        entered = false;
         if (controller.mayStillAccessMemory()) {
             return;
         }
@@ -572,13 +595,19 @@ public final class QueuePair implements AutoCloseable {
 
     private boolean owned() {
         Thread current = Thread.currentThread();
-        if (owner == null) {
-            owner = current;
-        }
-        if (owner != current) {
-            throw new IllegalStateException(name() + " belongs to " + owner + ", not to " + current);
+        Thread user = owner;
+        if (user != null && user != current) {
+            throw new IllegalStateException(name() + " belongs to " + user + ", not to " + current);
         }
         return true;
+    }
+
+    private void enter() {
+        if (closed) {
+            throw new IllegalStateException(name() + " is closed");
+        }
+        owner = Thread.currentThread();
+        entered = true;
     }
 
     /**

@@ -45,7 +45,12 @@ final class HandDrivenFunction implements PciFunction {
     /** Opcode that is answered with a status, -1 for none. */
     volatile int failingOpcode = -1;
 
+    /** Another one, with the same status. */
+    volatile int alsoFailingOpcode = -1;
+
     volatile int failingStatus;
+    /** How many allocations succeed. */
+    volatile int allocations = Integer.MAX_VALUE;
     /** Opcode that is never answered, -1 for none. */
     volatile int stalledOpcode = -1;
 
@@ -153,7 +158,7 @@ final class HandDrivenFunction implements PciFunction {
             if (opcode == stalledOpcode) {
                 continue;
             }
-            int status = opcode == failingOpcode ? failingStatus : 0;
+            int status = opcode == failingOpcode || opcode == alsoFailingOpcode ? failingStatus : 0;
             int result = status == 0 ? execute(opcode, sqe) : 0;
             MemorySegment cqe = at(bar.read64(Registers.ACQ) + (long) adminTail * Cqe.BYTES, Cqe.BYTES);
             Wire.i64(cqe, Cqe.RESULT, result & 0xFFFF_FFFFL);
@@ -235,6 +240,9 @@ final class HandDrivenFunction implements PciFunction {
 
     @Override
     public synchronized DmaMemory allocate(long bytes) throws IOException {
+        if (allocations-- == 0) {
+            throw new IOException("no memory left");
+        }
         Mapping mapping = Mapping.anonymous(bytes);
         long iova = nextIova;
         nextIova += mapping.segment().byteSize() + 4096;

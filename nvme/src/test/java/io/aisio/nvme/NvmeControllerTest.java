@@ -83,6 +83,44 @@ class NvmeControllerTest {
     }
 
     @Test
+    void formatHasALongerDeadlineThanOtherAdminCommands() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction().start();
+        Duration admin = Duration.ofMillis(50);
+        Duration format = Duration.ofMillis(600);
+        NvmeController controller = NvmeController.open(function, new Timeouts(admin, admin, format, admin));
+        function.stalledOpcode = Opcode.FORMAT_NVM;
+        long start = System.nanoTime();
+        assertThatThrownBy(() -> controller.execute(Command.of(Opcode.FORMAT_NVM, 1, 0)))
+                .hasMessageContaining("no answer within 600 ms");
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(format);
+        controller.close();
+        function.close();
+    }
+
+    @Test
+    void givesTheFirstMemoryBackIfThereIsNoneForTheSecond() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction();
+        function.allocations = 1;
+        function.start();
+        assertThatThrownBy(() -> NvmeController.open(function, SHORT)).hasMessage("no memory left");
+        assertThat(function.live).as("memory that was not freed").isEmpty();
+        function.close();
+    }
+
+    @Test
+    void aCompletionQueueThatCannotBeTakenBackFailsTheController() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            function.failingOpcode = Opcode.CREATE_IO_SQ;
+            function.alsoFailingOpcode = Opcode.DELETE_IO_CQ;
+            function.failingStatus = Status.INVALID_FIELD;
+            assertThatThrownBy(() -> controller.createQueuePair(1)).hasMessageContaining("Create I/O Submission Queue");
+            assertThat(controller.failure()).hasMessageContaining("Delete I/O Completion Queue");
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            controller.close();
+        });
+    }
+
+    @Test
     void takesNoMoreQueuePairsThanItWasGranted() throws IOException {
         with(f -> f.grantedQueuePairs = 2, (function, controller) -> {
             QueuePair one = controller.createQueuePair(1);
@@ -94,7 +132,7 @@ class NvmeControllerTest {
             assertThat(again.qid()).isEqualTo(1);
             assertThatThrownBy(controller::close)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("queue pairs [2, 1] are open");
+                    .hasMessageContaining("queue pairs {1, 2} are open");
             two.close();
             again.close();
             controller.close();

@@ -117,6 +117,17 @@ class QueuePairTest {
         assertThat(queue.outstanding()).isEqualTo(3);
     }
 
+    @Test
+    void aBatchLongerThanItsArraysClaimsNoSlot() throws IOException {
+        assertThatThrownBy(() -> queue.submit(new int[] {0, 1}, new long[] {10}, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> queue.submit(new int[] {0}, new long[] {10, 11}, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThat(queue.outstanding()).isZero();
+        queue.submit(new int[] {0, 1}, new long[] {10, 11}, 2);
+        assertThat(function.sqTail(1)).isEqualTo(2);
+    }
+
     /** Random submissions and out-of-order completions, many times around both rings, against a list as the oracle. */
     @Test
     void wrapsBothRingsAndReturnsEachCommandOnce() throws IOException {
@@ -366,6 +377,34 @@ class QueuePairTest {
         function.vanish();
         assertThat(pollUntilSomething()).isEqualTo(1);
         assertThat(controller.failure()).hasMessageContaining("the device is gone");
+    }
+
+    @Test
+    void aGenerationThatComesRoundAgainAfterAnIdleTimeIsNotOverdue() throws IOException {
+        submit(0, 1);
+        long until = System.nanoTime() + IO_TIMEOUT.toNanos() / 4;
+        while (System.nanoTime() < until) {
+            assertThat(queue.poll(completed)).isZero();
+        }
+        int cid = cidOfLast();
+        complete(cid, 0);
+        assertThat(queue.poll(completed)).isEqualTo(1);
+        int generations = 1 << 12;
+        for (int i = 1; i < generations; i++) {
+            submit(0, 2);
+            complete(cidOfLast(), 0);
+            assertThat(queue.poll(completed)).isEqualTo(1);
+        }
+        until = System.nanoTime() + 2 * IO_TIMEOUT.toNanos();
+        while (System.nanoTime() < until) {
+            Thread.onSpinWait();
+        }
+        submit(0, 3);
+        assertThat(cidOfLast()).isEqualTo(cid);
+        for (int i = 0; i < 1024; i++) {
+            assertThat(queue.poll(completed)).isZero();
+        }
+        assertThat(controller.failure()).isNull();
     }
 
     @Test

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A namespace behind the user-space driver: what every backend that has a {@link PciFunction} returns. */
 public final class NvmeDevice implements Device {
-    /** Commands that a synchronous call keeps in flight when it needs more than one. */
+    /** Commands that a synchronous call keeps in flight, if the controller's queues hold as many. */
     private static final int SYNC_DEPTH = 8;
 
     private final String name;
@@ -42,12 +42,18 @@ public final class NvmeDevice implements Device {
                             + " not carry; format it without");
         }
         int lba = namespace.lbaBytes();
-        int transfer = Math.min(controller.maxTransferBytes(), 0x1_0000 * lba) / lba * lba;
+        int transfer = transferBytes(controller.maxTransferBytes(), lba);
         if (transfer == 0) {
             throw new NvmeException("%s: transfers of at most %d bytes, less than a block of %d"
                     .formatted(name, controller.maxTransferBytes(), lba));
         }
         geometry = new Geometry(lba, namespace.lbaCount(), transfer, controller.maxDepth(), controller.maxQueuePairs());
+    }
+
+    /** The most whole blocks in one command: what the controller moves, and the 65536 that a command counts. */
+    static int transferBytes(int controllerBytes, int lbaBytes) {
+        // In 64 bits: 65536 blocks of 32 KiB do not fit 32.
+        return (int) Math.min(controllerBytes, 0x1_0000L * lbaBytes) / lbaBytes * lbaBytes;
     }
 
     /**
@@ -154,11 +160,7 @@ public final class NvmeDevice implements Device {
             try {
                 for (long done = 0; done < bytes; ) {
                     int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
-                    if (free == SYNC_DEPTH || queue.outstanding() == SYNC_DEPTH) {
-                        slots[0] = take(queue, completed);
-                    } else {
-                        slots[0] = free++;
-                    }
+                    slots[0] = free < queue.depth() ? free++ : take(queue, completed);
                     queue.bindTransfer(slots[0], opcode, buffer, offset + done, part);
                     lbas[0] = lba + done / geometry.lbaBytes();
                     queue.submit(slots, lbas, 1);

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A namespace behind the user-space driver: what every backend that has a {@link PciFunction} returns. */
 public final class NvmeDevice implements Device {
-    /** Commands that a synchronous call keeps in flight when it needs more than one. */
+    /** Commands that a synchronous call keeps in flight when it needs more than one, where a queue holds that many. */
     private static final int SYNC_DEPTH = 8;
 
     private final String name;
@@ -154,7 +154,7 @@ public final class NvmeDevice implements Device {
             try {
                 for (long done = 0; done < bytes; ) {
                     int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
-                    if (free == SYNC_DEPTH || queue.outstanding() == SYNC_DEPTH) {
+                    if (free == queue.depth()) {
                         slots[0] = take(queue, completed);
                     } else {
                         slots[0] = free++;
@@ -211,6 +211,8 @@ public final class NvmeDevice implements Device {
             try {
                 NvmeQueue queue = sync;
                 if (queue != null) {
+                    // Should the controller stay open, because other queues are, then the next call opens a new one.
+                    sync = null;
                     queue.close();
                 }
             } finally {

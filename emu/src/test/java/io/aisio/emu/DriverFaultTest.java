@@ -117,6 +117,17 @@ class DriverFaultTest {
     }
 
     @Test
+    void refusesASecondCompletionThatHadToWaitForRoom() throws Exception {
+        try (Reads reads = new Reads(with("duplicate:8"))) {
+            reads.submitAll();
+            reads.takeAll();
+            reads.assertEachCameBackOnce();
+            assertThat(reads.good).containsOnly(1);
+            assertThat(failureOf(reads)).hasMessageEndingWith("which is of no command in flight");
+        }
+    }
+
+    @Test
     void failsWhatIsInFlightWhenACommandIsCompletedTwice() throws Exception {
         try (Reads reads = new Reads(with("duplicate:3"))) {
             reads.submitAll();

@@ -31,6 +31,10 @@ final class Dispatcher {
     private final @Nullable FaultInjector faults;
     private final Command command = new Command();
     private @Nullable End end;
+    /** A second completion that its queue had no room for yet. */
+    private @Nullable Duplicate duplicate;
+
+    private record Duplicate(SubmissionQueue queue, int cid, int status) {}
 
     Dispatcher(
             AdminCommands admin,
@@ -77,6 +81,9 @@ final class Dispatcher {
 
     /** Serves an I/O queue: everything that is in it, or that is due. */
     int serve(SubmissionQueue queue) {
+        if (faults != null) {
+            postDuplicate(queue);
+        }
         DelayLine delayed = queue.delayed;
         if (delayed != null && pace != null) {
             return serveDelayed(queue, delayed, pace);
@@ -177,15 +184,22 @@ final class Dispatcher {
             case DUPLICATE -> {
                 int status = executeNvm();
                 complete(queue, cid, status);
-                if (queue.completions.hasRoom()) {
-                    complete(queue, cid, status);
-                }
+                duplicate = new Duplicate(queue, cid, status);
+                postDuplicate(queue);
             }
             case WRONGCID -> complete(queue, cid ^ 0x8000, executeNvm());
             case ERROR -> complete(queue, cid, Status.UNRECOVERED_READ_ERROR);
             case FATAL -> end = End.FATAL;
             case VANISH -> end = End.VANISH;
             case STALLADMIN -> throw new AssertionError("an admin fault on an I/O command");
+        }
+    }
+
+    private void postDuplicate(SubmissionQueue queue) {
+        Duplicate owed = duplicate;
+        if (owed != null && owed.queue == queue && queue.completions.hasRoom()) {
+            duplicate = null;
+            complete(queue, owed.cid, owed.status);
         }
     }
 

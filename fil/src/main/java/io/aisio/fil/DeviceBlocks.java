@@ -49,6 +49,10 @@ public final class DeviceBlocks implements BlockSource, AutoCloseable {
     @Override
     public synchronized void read(long position, MemorySegment target) throws IOException {
         int lbaBytes = alignment();
+        if (position % lbaBytes != 0) {
+            throw new IllegalArgumentException(
+                    "%s: byte %d is not on a logical block of %d bytes".formatted(name(), position, lbaBytes));
+        }
         for (long done = 0; done < target.byteSize(); ) {
             long part = Math.min(target.byteSize() - done, buffer.size());
             device.read((position + done) / lbaBytes, buffer, 0, part);

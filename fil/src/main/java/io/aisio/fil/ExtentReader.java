@@ -125,8 +125,10 @@ public final class ExtentReader implements AutoCloseable {
             List<Source> batch = files.subList(from, to);
             try {
                 submitAll(batch);
+                ring();
             } finally {
                 // Even after an error: nothing may be in flight into the buffer when this returns.
+                withdraw();
                 drain();
             }
             handOver(batch, sink);
@@ -191,15 +193,20 @@ public final class ExtentReader implements AutoCloseable {
     }
 
     private void ring() throws IOException {
-        int n = pending;
+        queue.submit(slots, lbas, pending);
+        commands += pending;
         pending = 0;
-        queue.submit(slots, lbas, n);
-        commands += n;
+    }
+
+    /** Forgets commands that the device was not told, after an error. */
+    private void withdraw() {
+        while (pending > 0) {
+            freeSlots[free++] = slots[--pending];
+        }
     }
 
     private void drain() throws IOException {
         IOException first = null;
-        ring();
         while (queue.outstanding() > 0) {
             try {
                 take(queue.await(completed));

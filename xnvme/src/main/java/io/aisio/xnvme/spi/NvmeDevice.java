@@ -213,6 +213,8 @@ public final class NvmeDevice implements Device {
             try {
                 NvmeQueue queue = sync;
                 if (queue != null) {
+                    // Should the controller stay open, because other queues are, then the next call opens a new one.
+                    sync = null;
                     queue.close();
                 }
             } finally {

@@ -3,4 +3,6 @@ module io.aisio.fil {
     requires static org.jspecify;
     requires transitive io.aisio.xnvme;
     requires transitive io.aisio.xal;
+
+    exports io.aisio.fil;
 }

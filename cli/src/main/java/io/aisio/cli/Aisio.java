@@ -22,7 +22,7 @@ import picocli.CommandLine.ScopeType;
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {Xnvmeperf.class, HelpCommand.class},
+        subcommands = {Xnvmeperf.class, XalCommand.class, HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio quickstart",

@@ -81,7 +81,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
     /** A command that did its work, but whose output went nowhere: Java's standard output does not tell why. */
     int lostOutput(PrintWriter err) {
-        say(err, "standard output could not be written: its disk is full, or its reader has gone");
+        say(err, StandardOutput.LOST);
         return Exit.FAILED;
     }
 
@@ -108,8 +108,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     }
 
     /** The JDK's file exceptions say only the path; the reason is in their type. */
-    private static String message(Throwable e) {
+    static String message(Throwable e) {
         String reason = switch (e) {
+            case FileSystemException said when said.getReason() != null -> said.getReason();
             case NoSuchFileException _ -> "no such file";
             case AccessDeniedException _ -> "permission denied";
             case FileAlreadyExistsException _ -> "already exists";
@@ -122,8 +123,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         return message == null ? e.getClass().getSimpleName() : firstLine(message);
     }
 
+    /** How anything that went wrong is told, also where a command goes on after it. */
+    static String line(String text) {
+        return "aisio: " + Printable.of(text);
+    }
+
     private static void say(PrintWriter err, String line) {
-        err.println("aisio: " + line);
+        err.println(line(line));
     }
 
     private void trace(PrintWriter err, Throwable e) {

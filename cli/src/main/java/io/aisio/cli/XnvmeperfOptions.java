@@ -9,12 +9,6 @@ import picocli.CommandLine.TypeConversionException;
 final class XnvmeperfOptions {
     private XnvmeperfOptions() {}
 
-    /** Who reads the output. */
-    enum Output {
-        human,
-        json
-    }
-
     /** {@code 4096} or {@code 4KiB}. */
     static final class Bytes implements ITypeConverter<Long> {
         @Override

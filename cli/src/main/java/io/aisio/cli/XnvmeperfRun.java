@@ -153,7 +153,7 @@ final class XnvmeperfRun implements Callable<Integer> {
             paramLabel = "FORMAT",
             description = "human, or json in the shape of fio's (human).")
     @SuppressWarnings("NullAway.Init")
-    private XnvmeperfOptions.Output output;
+    private Output output;
 
     @Parameters(
             arity = "1..*",
@@ -165,7 +165,7 @@ final class XnvmeperfRun implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (Run run = Run.open(options())) {
-            return output == XnvmeperfOptions.Output.json ? json(run) : human(run);
+            return output == Output.json ? json(run) : human(run);
         }
     }
 

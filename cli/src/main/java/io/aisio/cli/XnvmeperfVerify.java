@@ -89,7 +89,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
 
     @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
     @SuppressWarnings("NullAway.Init")
-    private XnvmeperfOptions.Output output;
+    private Output output;
 
     @Parameters(arity = "1..*", paramLabel = "DEVICE", description = "Such as emu:1GiB or emu:/path/to/image.")
     @SuppressWarnings("NullAway.Init")
@@ -98,7 +98,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         VerifyOptions options = options();
-        boolean json = output == XnvmeperfOptions.Output.json;
+        boolean json = output == Output.json;
         if (!json) {
             System.out.println("xnvmeperf verify: iosize=" + ioBytes + ", nios=" + count);
         }

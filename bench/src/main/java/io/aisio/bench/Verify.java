@@ -28,7 +28,6 @@ public final class Verify implements AutoCloseable {
     /** Looks that found nothing between two looks at the clock. */
     private static final int IDLE_LOOKS_PER_CHECK = 1024;
     /** How long a device may be silent with I/Os in flight. */
-
     private static final long SILENCE_NANOS = 60_000_000_000L;
 
     private final VerifyOptions options;

@@ -57,6 +57,10 @@ public final class Aisio {
             // picocli hands on exceptions, but no errors.
             exit = failures.ownFault(e, command.getErr());
         }
+        if (Interruption.requested() && exit != Exit.INTERRUPTED) {
+            // It stopped early, and returned as if it were done: the JVM exits with 130 all the same.
+            return failures.interrupted(command.getErr());
+        }
         if (System.out.checkError() && exit == Exit.DONE) {
             return failures.lostOutput(command.getErr());
         }

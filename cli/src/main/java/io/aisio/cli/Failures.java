@@ -18,6 +18,7 @@ import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
+import tools.jackson.core.exc.JacksonIOException;
 
 /**
  * Tells a person what went wrong: one line on standard error, and the exit code.
@@ -57,9 +58,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         PrintWriter err = command.getErr();
         Throwable cause = unwrap(e);
         if (Interruption.requested()) {
-            say(err, "interrupted");
+            int exit = interrupted(err);
             trace(err, cause);
-            return Exit.INTERRUPTED;
+            return exit;
         }
         if (cause instanceof IOException || cause instanceof IllegalArgumentException) {
             say(err, message(cause));
@@ -77,6 +78,12 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
                         + (debug.getAsBoolean() ? "" : "; run it again with --debug for the trace, and report it"));
         trace(err, e);
         return Exit.INTERNAL;
+    }
+
+    /** A command that Ctrl-C stopped. */
+    int interrupted(PrintWriter err) {
+        say(err, "interrupted");
+        return Exit.INTERRUPTED;
     }
 
     /** A command that did its work, but whose output went nowhere: Java's standard output does not tell why. */
@@ -102,7 +109,10 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     /** Whatever only carries another exception from a place where it could not be thrown. */
     private static Throwable unwrap(Throwable e) {
         Throwable cause = e.getCause();
-        return cause != null && (e instanceof UncheckedIOException || e instanceof ExecutionException)
+        return cause != null
+                        && (e instanceof UncheckedIOException
+                                || e instanceof ExecutionException
+                                || e instanceof JacksonIOException)
                 ? unwrap(cause)
                 : e;
     }

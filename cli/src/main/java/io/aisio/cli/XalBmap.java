@@ -2,6 +2,7 @@ package io.aisio.cli;
 
 import io.aisio.xal.Extent;
 import io.aisio.xal.Inode;
+import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -149,7 +150,8 @@ final class XalBmap implements Callable<Integer> {
                 extents = volume.xal().extents(inode);
             } catch (IOException e) {
                 XalVolume.stopIfInterrupted();
-                System.err.println(Failures.line(Failures.message(e)));
+                String damage = e instanceof XfsException ? path + ": " : "";
+                System.err.println(Failures.line(damage + Failures.message(e)));
                 failures.put(path, Failures.message(e));
                 continue;
             }

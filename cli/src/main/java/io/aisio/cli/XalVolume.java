@@ -10,6 +10,7 @@ import io.aisio.xnvme.Device;
 import io.aisio.xnvme.DeviceUri;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -37,7 +38,11 @@ final class XalVolume implements AutoCloseable {
             BlockSource blocks;
             if (uri.scheme().equals("file")) {
                 uri.requireOptions("readonly");
-                FileBlocks file = FileBlocks.open(Path.of(uri.target()));
+                Path image = Path.of(uri.target());
+                if (Files.notExists(image)) {
+                    throw new IOException(image + ": no such file; name an image or a device that mkfs.xfs made");
+                }
+                FileBlocks file = FileBlocks.open(image);
                 open.push(file::close);
                 blocks = file;
                 path = "kernel, pread, page cache";
@@ -52,7 +57,11 @@ final class XalVolume implements AutoCloseable {
             xal = Xal.open(blocks);
             open.push(xal::close);
         } catch (IOException | RuntimeException e) {
-            close();
+            try {
+                close();
+            } catch (IOException closing) {
+                e.addSuppressed(closing);
+            }
             throw e;
         }
     }

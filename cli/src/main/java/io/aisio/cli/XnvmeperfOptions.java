@@ -33,6 +33,18 @@ final class XnvmeperfOptions {
         }
     }
 
+    /** A whole number, perhaps a large one. */
+    static final class Large implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return Long.valueOf(text);
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + text + "' is no whole number up to " + Long.MAX_VALUE);
+            }
+        }
+    }
+
     /** {@code randread} and the others. */
     static final class Pattern implements ITypeConverter<IoPattern> {
         @Override

@@ -137,6 +137,7 @@ final class XnvmeperfRun implements Callable<Integer> {
 
     @Option(
             names = "--seed",
+            converter = XnvmeperfOptions.Large.class,
             defaultValue = "" + RunOptions.DEFAULT_SEED,
             paramLabel = "N",
             description = "Where random numbers start (" + RunOptions.DEFAULT_SEED + ").")

@@ -4,6 +4,7 @@ module io.aisio.cli {
     requires io.aisio.bench;
     requires io.aisio.emu;
     requires info.picocli;
+    requires tools.jackson.databind;
 
     // picocli reads the annotations on commands and sets their fields.
     opens io.aisio.cli to

@@ -35,12 +35,16 @@ public final class DataAtRisk {
      *
      * @param devices their names
      * @param meant whether {@value #FLAG} was given
-     * @throws IllegalArgumentException if a device keeps data and that was not given
+     * @throws IllegalArgumentException if a device keeps data and that was not given, or is named read-only
      * @throws IOException if a device is in use: mounted, swapped to, or part of something that may be
      */
     public static void check(List<String> devices, boolean meant) throws IOException {
         for (String device : devices) {
             DeviceUri uri = DeviceUri.parse(device);
+            if (uri.options().containsKey("readonly") && uri.flag("readonly")) {
+                throw new IllegalArgumentException(
+                        device + ": it is named 'readonly', and this writes; leave that out to write");
+            }
             if (keepsData(uri)) {
                 if (!meant) {
                     throw new IllegalArgumentException(

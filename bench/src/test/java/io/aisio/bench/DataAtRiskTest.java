@@ -102,4 +102,13 @@ class DataAtRiskTest {
         DataAtRisk.check(List.of("emu:1GiB", "emu:null", "emu:null,1TiB", "emu:64MiB?lba=4096"), false);
         assertThat(DataAtRisk.keepsData(DeviceUri.parse("emu:/no/such/image"))).isFalse();
     }
+
+    @Test
+    void refusesWhatIsNamedReadOnlyBeforeAnyWriteFails() throws IOException {
+        for (String device : new String[] {"emu:1GiB?readonly", "emu:1GiB?lba=4096&readonly=1", "/no/file?readonly"}) {
+            assertThatThrownBy(() -> DataAtRisk.check(List.of(device), true))
+                    .hasMessage(device + ": it is named 'readonly', and this writes; leave that out to write");
+        }
+        DataAtRisk.check(List.of("emu:1GiB?readonly=0"), false);
+    }
 }

@@ -22,7 +22,7 @@ import picocli.CommandLine.ScopeType;
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {QuickstartCommand.class, Xnvmeperf.class, HelpCommand.class},
+        subcommands = {QuickstartCommand.class, Xnvmeperf.class, XalCommand.class, HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio quickstart",
@@ -56,6 +56,10 @@ public final class Aisio {
         } catch (Error e) {
             // picocli hands on exceptions, but no errors.
             exit = failures.ownFault(e, command.getErr());
+        }
+        if (Interruption.requested() && exit != Exit.INTERRUPTED) {
+            // It stopped early, and returned as if it were done: the JVM exits with 130 all the same.
+            return failures.interrupted(command.getErr());
         }
         if (System.out.checkError() && exit == Exit.DONE) {
             return failures.lostOutput(command.getErr());

@@ -18,6 +18,7 @@ import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
+import tools.jackson.core.exc.JacksonIOException;
 
 /**
  * Tells a person what went wrong: one line on standard error, and the exit code.
@@ -57,9 +58,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         PrintWriter err = command.getErr();
         Throwable cause = unwrap(e);
         if (Interruption.requested()) {
-            say(err, "interrupted");
+            int exit = interrupted(err);
             trace(err, cause);
-            return Exit.INTERRUPTED;
+            return exit;
         }
         if (cause instanceof IOException || cause instanceof IllegalArgumentException) {
             say(err, message(cause));
@@ -79,9 +80,15 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         return Exit.INTERNAL;
     }
 
+    /** A command that Ctrl-C stopped. */
+    int interrupted(PrintWriter err) {
+        say(err, "interrupted");
+        return Exit.INTERRUPTED;
+    }
+
     /** A command that did its work, but whose output went nowhere: Java's standard output does not tell why. */
     int lostOutput(PrintWriter err) {
-        say(err, "standard output could not be written: its disk is full, or its reader has gone");
+        say(err, StandardOutput.LOST);
         return Exit.FAILED;
     }
 
@@ -102,14 +109,18 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     /** Whatever only carries another exception from a place where it could not be thrown. */
     private static Throwable unwrap(Throwable e) {
         Throwable cause = e.getCause();
-        return cause != null && (e instanceof UncheckedIOException || e instanceof ExecutionException)
+        return cause != null
+                        && (e instanceof UncheckedIOException
+                                || e instanceof ExecutionException
+                                || e instanceof JacksonIOException)
                 ? unwrap(cause)
                 : e;
     }
 
     /** The JDK's file exceptions say only the path; the reason is in their type. */
-    private static String message(Throwable e) {
+    static String message(Throwable e) {
         String reason = switch (e) {
+            case FileSystemException said when said.getReason() != null -> said.getReason();
             case NoSuchFileException _ -> "no such file";
             case AccessDeniedException _ -> "permission denied";
             case FileAlreadyExistsException _ -> "already exists";
@@ -122,8 +133,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         return message == null ? e.getClass().getSimpleName() : firstLine(message);
     }
 
+    /** How anything that went wrong is told, also where a command goes on after it. */
+    static String line(String text) {
+        return "aisio: " + Printable.of(text);
+    }
+
     private static void say(PrintWriter err, String line) {
-        err.println("aisio: " + line);
+        err.println(line(line));
     }
 
     private void trace(PrintWriter err, Throwable e) {

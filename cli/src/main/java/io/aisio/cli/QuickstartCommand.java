@@ -51,7 +51,7 @@ final class QuickstartCommand implements Callable<Integer> {
 
     @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
     @SuppressWarnings("NullAway.Init") // picocli sets it
-    private XnvmeperfOptions.Output output;
+    private Output output;
 
     @Override
     public Integer call() throws IOException {
@@ -68,7 +68,7 @@ final class QuickstartCommand implements Callable<Integer> {
                 quickstart.keepImage();
             }
         }
-        if (output == XnvmeperfOptions.Output.json) {
+        if (output == Output.json) {
             System.out.println(ReportJson.of(report, cost));
         } else {
             tell(report, cost);

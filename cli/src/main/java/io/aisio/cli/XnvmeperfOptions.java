@@ -9,12 +9,6 @@ import picocli.CommandLine.TypeConversionException;
 final class XnvmeperfOptions {
     private XnvmeperfOptions() {}
 
-    /** Who reads the output. */
-    enum Output {
-        human,
-        json
-    }
-
     /** {@code 4096} or {@code 4KiB}. */
     static final class Bytes implements ITypeConverter<Long> {
         @Override
@@ -35,6 +29,18 @@ final class XnvmeperfOptions {
                 return Integer.valueOf(text);
             } catch (NumberFormatException e) {
                 throw new TypeConversionException("'" + text + "' is no whole number up to " + Integer.MAX_VALUE);
+            }
+        }
+    }
+
+    /** A whole number, perhaps a large one. */
+    static final class Large implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return Long.valueOf(text);
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + text + "' is no whole number up to " + Long.MAX_VALUE);
             }
         }
     }

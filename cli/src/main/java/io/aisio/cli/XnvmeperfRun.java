@@ -137,6 +137,7 @@ final class XnvmeperfRun implements Callable<Integer> {
 
     @Option(
             names = "--seed",
+            converter = XnvmeperfOptions.Large.class,
             defaultValue = "" + RunOptions.DEFAULT_SEED,
             paramLabel = "N",
             description = "Where random numbers start (" + RunOptions.DEFAULT_SEED + ").")
@@ -153,7 +154,7 @@ final class XnvmeperfRun implements Callable<Integer> {
             paramLabel = "FORMAT",
             description = "human, or json in the shape of fio's (human).")
     @SuppressWarnings("NullAway.Init")
-    private XnvmeperfOptions.Output output;
+    private Output output;
 
     @Parameters(
             arity = "1..*",
@@ -165,7 +166,7 @@ final class XnvmeperfRun implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (Run run = Run.open(options())) {
-            return output == XnvmeperfOptions.Output.json ? json(run) : human(run);
+            return output == Output.json ? json(run) : human(run);
         }
     }
 

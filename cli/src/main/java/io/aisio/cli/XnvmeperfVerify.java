@@ -45,6 +45,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
 
     @Option(
             names = "--count",
+            converter = XnvmeperfOptions.Large.class,
             required = true,
             paramLabel = "N",
             description = "How many I/Os, from the start of the device on.")
@@ -77,6 +78,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
 
     @Option(
             names = "--seed",
+            converter = XnvmeperfOptions.Large.class,
             defaultValue = "" + RunOptions.DEFAULT_SEED,
             paramLabel = "N",
             description = "Where pattern and order start (" + RunOptions.DEFAULT_SEED + ").")
@@ -89,7 +91,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
 
     @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
     @SuppressWarnings("NullAway.Init")
-    private XnvmeperfOptions.Output output;
+    private Output output;
 
     @Parameters(arity = "1..*", paramLabel = "DEVICE", description = "Such as emu:1GiB or emu:/path/to/image.")
     @SuppressWarnings("NullAway.Init")
@@ -98,14 +100,11 @@ final class XnvmeperfVerify implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         VerifyOptions options = options();
-        boolean json = output == XnvmeperfOptions.Output.json;
-        if (!json) {
-            System.out.println("xnvmeperf verify: iosize=" + ioBytes + ", nios=" + count);
-        }
         VerifyReport report = Verify.verify(options);
-        if (json) {
+        if (output == Output.json) {
             System.out.println(ReportJson.of(report));
         } else {
+            System.out.println("xnvmeperf verify: iosize=" + ioBytes + ", nios=" + count);
             report.devices().forEach(XnvmeperfVerify::tell);
         }
         return report.ok() ? 0 : 1;

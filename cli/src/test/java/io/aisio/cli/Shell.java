@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * Runs a program as a person would, and tells its exit code and what it wrote.
@@ -121,6 +122,31 @@ final class Shell {
         /** Presses Ctrl-C, or sends another signal: {@code INT}, {@code TERM}. */
         void signal(String name) {
             program("kill", "-" + name, Long.toString(process.pid())).run().succeeds();
+        }
+
+        /** Waits until it has a thread whose name, as the kernel has it, begins so. */
+        void awaitsThread(String name) {
+            long deadlineNanos = System.nanoTime() + deadline.toNanos();
+            while (threads().noneMatch(thread -> thread.startsWith(name))) {
+                if (System.nanoTime() > deadlineNanos || !process.isAlive()) {
+                    process.destroyForcibly();
+                    throw new AssertionError(command + ": no thread " + name + "; it wrote:\n" + read(out) + read(err));
+                }
+                Thread.onSpinWait();
+            }
+        }
+
+        private Stream<String> threads() {
+            try (Stream<Path> tasks = Files.list(Path.of("/proc", Long.toString(process.pid()), "task"))) {
+                return tasks
+                        .map(task -> Path.of(task.toString(), "comm"))
+                        .filter(Files::exists)
+                        .map(Running::read)
+                        .toList()
+                        .stream();
+            } catch (IOException e) {
+                return Stream.of();
+            }
         }
 
         /** Waits for its end. */

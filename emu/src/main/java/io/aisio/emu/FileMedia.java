@@ -7,6 +7,7 @@ import io.aisio.linux.OpenFile;
 import io.aisio.nvme.spec.Status;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Media in a file or block device, through the kernel's page cache; Flush makes it durable. */
@@ -33,6 +34,9 @@ final class FileMedia implements Media {
      * @throws IOException if it is not there, cannot be opened, or has no such size; one sentence with the next step
      */
     static FileMedia open(Path path, boolean readOnly, int lbaBytes) throws IOException {
+        if (Files.isDirectory(path)) {
+            throw new IOException(path + " is a folder: name an image file or a block device");
+        }
         OpenFile file = openFile(path, readOnly);
         try {
             long bytes = file.size();

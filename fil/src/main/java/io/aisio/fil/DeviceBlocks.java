@@ -4,6 +4,7 @@ import io.aisio.xal.BlockSource;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -54,6 +55,10 @@ public final class DeviceBlocks implements BlockSource, AutoCloseable {
                     "%s: byte %d is not on a logical block of %d bytes".formatted(name(), position, lbaBytes));
         }
         for (long done = 0; done < target.byteSize(); ) {
+            // A read in flight is waited for; what comes after it is not begun.
+            if (Thread.currentThread().isInterrupted()) {
+                throw new InterruptedIOException(name() + ": interrupted before reading byte " + (position + done));
+            }
             long part = Math.min(target.byteSize() - done, buffer.size());
             device.read((position + done) / lbaBytes, buffer, 0, part);
             MemorySegment.copy(buffer.segment(), 0, target, done, part);

@@ -34,7 +34,7 @@ final class FileDevice implements Device {
         if (Files.isDirectory(path)) {
             throw new IllegalArgumentException("'" + path + "' is a folder, no device");
         }
-        OpenFile file = OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
+        OpenFile file = openFile(path, readOnly);
         try {
             long size = file.size();
             if (size < lbaBytes) {
@@ -51,6 +51,19 @@ final class FileDevice implements Device {
         } catch (IOException | RuntimeException e) {
             file.close();
             throw e;
+        }
+    }
+
+    private static OpenFile openFile(Path path, boolean readOnly) throws IOException {
+        try {
+            return OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
+        } catch (LinuxException e) {
+            String next = switch (e.errno()) {
+                case Errno.ENOENT -> ": make an image with 'truncate -s 1G " + path + "'";
+                case Errno.EACCES, Errno.EROFS -> readOnly ? "" : ": to read it, add '?readonly' to its name";
+                default -> "";
+            };
+            throw new IOException(e.getMessage() + next, e);
         }
     }
 

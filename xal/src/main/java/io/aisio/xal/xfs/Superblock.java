@@ -84,7 +84,8 @@ final class Superblock {
     static Geometry read(String source, MetadataReader reader, long size) throws IOException {
         Where where = new Where(source, "superblock", -1, 0, null);
         if (size < 1 << MIN_SECTOR_LOG) {
-            throw where.bad("the device holds " + size + " bytes, too few for a file system");
+            throw where.bad("the device holds " + size
+                    + " bytes, too few for a file system; name an image or a device that mkfs.xfs made");
         }
         MemorySegment s = reader.read(0, 1 << MIN_SECTOR_LOG);
         long magic = OnDisk.u32(s, MAGICNUM);

@@ -59,7 +59,10 @@ record Where(
         int stored = OnDisk.storedCrc(s, crcOffset);
         int computed = OnDisk.computedCrc(s, crcOffset);
         if (stored != computed) {
-            throw badHex("crc", stored & 0xFFFF_FFFFL, "0x" + Integer.toHexString(computed));
+            throw badHex(
+                    "crc",
+                    stored & 0xFFFF_FFFFL,
+                    "0x" + Integer.toHexString(computed) + "; xfs_repair -n tells all that is damaged");
         }
     }
 

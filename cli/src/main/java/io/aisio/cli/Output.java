@@ -1,0 +1,7 @@
+package io.aisio.cli;
+
+/** Who reads the output. */
+enum Output {
+    human,
+    json
+}

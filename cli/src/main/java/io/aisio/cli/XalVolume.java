@@ -1,0 +1,141 @@
+package io.aisio.cli;
+
+import io.aisio.fil.DeviceBlocks;
+import io.aisio.linux.Terminal;
+import io.aisio.xal.BlockSource;
+import io.aisio.xal.FileBlocks;
+import io.aisio.xal.Inode;
+import io.aisio.xal.Xal;
+import io.aisio.xnvme.Device;
+import io.aisio.xnvme.DeviceUri;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * The file system on a device of any name, to read only.
+ *
+ * <pre>
+ *   /path/to/image, /dev/nvme0n1   FileBlocks, through the kernel
+ *   any other name                 Device ── DeviceBlocks, through its queue pair
+ * </pre>
+ */
+final class XalVolume implements AutoCloseable {
+    private final String device;
+    private final Deque<Closing> open = new ArrayDeque<>();
+    private final String path;
+    private final Xal xal;
+
+    private XalVolume(String name) throws IOException {
+        device = name;
+        try {
+            DeviceUri uri = DeviceUri.parse(name);
+            BlockSource blocks;
+            if (uri.scheme().equals("file")) {
+                uri.requireOptions("readonly");
+                Path image = Path.of(uri.target());
+                if (Files.notExists(image)) {
+                    throw new IOException(image + ": no such file; name an image or a device that mkfs.xfs made");
+                }
+                FileBlocks file = FileBlocks.open(image);
+                open.push(file::close);
+                blocks = file;
+                path = "kernel, pread, page cache";
+            } else {
+                Device opened = Device.open(readOnly(uri));
+                open.push(opened::close);
+                DeviceBlocks deviceBlocks = DeviceBlocks.open(opened);
+                open.push(deviceBlocks::close);
+                blocks = deviceBlocks;
+                path = opened.path();
+            }
+            xal = Xal.open(blocks);
+            open.push(xal::close);
+        } catch (IOException | RuntimeException e) {
+            try {
+                close();
+            } catch (IOException closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
+        }
+    }
+
+    /**
+     * Opens it. On a terminal, standard error tells which way the data takes.
+     *
+     * @throws IOException if the device cannot be opened, or holds no XFS that can be read
+     */
+    static XalVolume open(String device) throws IOException {
+        XalVolume volume = new XalVolume(device);
+        if (Terminal.onStandardError()) {
+            System.err.println("note: " + Printable.of(device) + " is read by: " + volume.path());
+        }
+        return volume;
+    }
+
+    /** A software controller's image is opened so that nothing can be written to it. */
+    private static String readOnly(DeviceUri uri) {
+        if (!uri.scheme().equals("emu") || uri.options().containsKey("readonly")) {
+            return uri.text();
+        }
+        return uri.text() + (uri.options().isEmpty() ? "?" : "&") + "readonly";
+    }
+
+    /** The device's name as it was given. */
+    String device() {
+        return device;
+    }
+
+    /** Which way the data takes, for people. */
+    String path() {
+        return path;
+    }
+
+    Xal xal() {
+        return xal;
+    }
+
+    /**
+     * The inode at a path.
+     *
+     * @throws IOException if there is none, in one sentence, or if it is damaged
+     */
+    Inode lookup(String name) throws IOException {
+        if (!name.startsWith("/")) {
+            throw new IOException("'" + name + "': a path in a file system begins with /; try '/" + name + "'");
+        }
+        try {
+            return xal.lookup(name);
+        } catch (NoSuchFileException e) {
+            throw new IOException(
+                    device + " holds no " + e.getFile() + "; './aisio xal find " + device + "' lists what it holds", e);
+        } catch (NotDirectoryException e) {
+            throw new IOException(device + ": " + e.getFile() + " is no directory, so there is no " + name, e);
+        }
+    }
+
+    /** To be asked in loops: Ctrl-C ends them. */
+    static void stopIfInterrupted() throws InterruptedIOException {
+        if (Interruption.requested()) {
+            throw new InterruptedIOException("interrupted");
+        }
+    }
+
+    /** Closes the device and all that was opened on it. Closing again does nothing. */
+    @Override
+    public void close() throws IOException {
+        while (!open.isEmpty()) {
+            open.pop().close();
+        }
+    }
+
+    private interface Closing {
+        void close() throws IOException;
+    }
+}

@@ -28,7 +28,7 @@ public final class Table {
                 .parent(given)
                 .include(DriverBenchmark.class.getSimpleName())
                 .include(TransferBenchmark.class.getSimpleName())
-                .jvmArgs("--enable-native-access=ALL-UNNAMED", "-Xmx256m", "-XX:+UseSerialGC")
+                .jvmArgs("--enable-native-access=ALL-UNNAMED", "-Xmx256m")
                 .forks(given.getForkCount().orElse(3))
                 .warmupIterations(given.getWarmupIterations().orElse(3))
                 .warmupTime(given.getWarmupTime().orElse(TimeValue.seconds(1)))

@@ -393,6 +393,16 @@ public final class QueuePair implements AutoCloseable {
         if (!entered) {
             enter();
         }
+        long first = getLongAcquire(cqAddress + (long) head * Cqe.BYTES + Cqe.WORD1);
+        // Empty polls stay out of the loop: where they are many, the compiler would take the loop for rarely entered.
+        int n = (first & PHASE) == phase ? reap(completed) : 0;
+        if ((++polls & POLLS_PER_LOOK - 1) == 0) {
+            look();
+        }
+        return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
+    }
+
+    private int reap(int[] completed) {
         // Fields in locals: after each acquire the compiler would load them anew.
         long[] tokens = token;
         long cq = cqAddress;
@@ -410,7 +420,7 @@ public final class QueuePair implements AutoCloseable {
             long expected = word & TOKEN_FIELDS;
             int slot = Cqe.cid(word) & tokens.length - 1;
             if (tokens[slot] != expected) {
-                return refuse(word, n, h, ph, completed);
+                return refuse(word, n, h, ph);
             }
             tokens[slot] = expected | FREE << FREE_SHIFT;
             completed[n++] = Cqe.status(word) == 0 ? slot : failed(slot, word);
@@ -422,7 +432,7 @@ public final class QueuePair implements AutoCloseable {
         if (n != 0) {
             long last = getLongAcquire(cq + (long) (h == 0 ? size - 1 : h - 1) * Cqe.BYTES + Cqe.WORD1);
             if (Cqe.sqHead(last) >= size) {
-                return refuse(last, n, h, ph, completed);
+                return refuse(last, n, h, ph);
             }
             head = h;
             phase = ph;
@@ -430,10 +440,7 @@ public final class QueuePair implements AutoCloseable {
             // A release: the controller may reuse the entries only after they were read here.
             ring(cqHeadDoorbell, h);
         }
-        if ((++polls & POLLS_PER_LOOK - 1) == 0) {
-            look();
-        }
-        return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
+        return n;
     }
 
     private int failed(int slot, long word) {
@@ -442,12 +449,12 @@ public final class QueuePair implements AutoCloseable {
     }
 
     /** A completion that breaks the rules: nothing that this controller says can be believed any more. */
-    private int refuse(long word, int n, int h, long ph, int[] completed) {
+    private int refuse(long word, int n, int h, long ph) {
         head = h;
         phase = ph;
         outstanding -= n;
         controller.fail(unexpected(word));
-        return n == 0 ? giveUp(completed) : n;
+        return n;
     }
 
     /** Looks at the clock and at the controller: is a command overdue, is the controller still there? */

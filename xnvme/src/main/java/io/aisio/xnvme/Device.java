@@ -21,7 +21,7 @@ public interface Device extends AutoCloseable {
     static Device open(String name) throws IOException {
         DeviceUri uri = DeviceUri.parse(name);
         TreeSet<String> schemes = new TreeSet<>();
-        for (Backend backend : ServiceLoader.load(Device.class.getModule().getLayer(), Backend.class)) {
+        for (Backend backend : backends()) {
             if (backend.scheme().equals(uri.scheme())) {
                 return backend.open(uri);
             }
@@ -29,6 +29,12 @@ public interface Device extends AutoCloseable {
         }
         throw new IllegalArgumentException(
                 "'" + name + "': nothing here opens '" + uri.scheme() + "' devices; there is " + schemes);
+    }
+
+    private static ServiceLoader<Backend> backends() {
+        // The layer finds modules that nobody requires; on the class path there is none.
+        ModuleLayer layer = Device.class.getModule().getLayer();
+        return layer == null ? ServiceLoader.load(Backend.class) : ServiceLoader.load(layer, Backend.class);
     }
 
     /** Its name as it was opened. */

@@ -280,10 +280,22 @@ public final class Verify implements AutoCloseable {
     /** Closes the queues, then frees their memory. */
     @Override
     public void close() throws IOException {
+        IOException first = null;
         for (Lane lane : lanes) {
-            lane.queue.close();
-            lane.buffer.close();
+            try {
+                lane.queue.close();
+                lane.buffer.close();
+            } catch (IOException e) {
+                if (first == null) {
+                    first = e;
+                } else {
+                    first.addSuppressed(e);
+                }
+            }
         }
         lanes.clear();
+        if (first != null) {
+            throw first;
+        }
     }
 }

@@ -55,7 +55,7 @@ final class Worker implements Runnable {
      */
     record Job(int device, int queue) {}
 
-    /** The longest silence of a queue that is being emptied: longer than a driver takes to give up a command. */
+    /** The longest silence of a queue that is being emptied, in ns: a device that takes longer for an I/O has failed it. */
     private static final long DRAIN_NANOS = 10_000_000_000L;
 
     private final int cpu;

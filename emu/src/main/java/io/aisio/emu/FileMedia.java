@@ -57,11 +57,20 @@ final class FileMedia implements Media {
 
     private static OpenFile openFile(Path path, boolean readOnly) throws IOException {
         try {
-            return OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
+            OpenFile file = OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
+            try {
+                file.claim();
+                return file;
+            } catch (LinuxException e) {
+                file.close();
+                throw e;
+            }
         } catch (LinuxException e) {
             String next = switch (e.errno()) {
                 case Errno.ENOENT -> ": make an image with 'truncate -s 1G " + path + "'";
                 case Errno.EACCES, Errno.EROFS -> readOnly ? "" : ": open it with the option 'readonly'";
+                case Errno.EAGAIN ->
+                    ": close the other program that has it open, or open both with the option 'readonly'";
                 default -> "";
             };
             throw new IOException(e.getMessage() + next, e);

@@ -211,7 +211,7 @@ class DeviceTest {
         Queue queue = device.openQueue(2);
         assertThatThrownBy(device::close)
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("queue pairs [2] are open");
+                .hasMessageContaining("queue pairs {2} are open");
         // The refusal has changed nothing.
         queue.bindRead(0, buffer, 0, 512);
         queue.submit(new int[] {0}, new long[] {9}, 1);

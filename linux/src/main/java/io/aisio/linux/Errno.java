@@ -15,6 +15,8 @@ public final class Errno {
     public static final int EIO = 5;
     /** Bad file descriptor. */
     public static final int EBADF = 9;
+    /** Somebody else has it; the same number as EWOULDBLOCK. */
+    public static final int EAGAIN = 11;
     /** Out of memory. */
     public static final int ENOMEM = 12;
     /** Permission denied. */
@@ -95,6 +97,7 @@ public final class Errno {
             case EPERM, EACCES -> "permission denied";
             case ENOENT -> "no such file";
             case EIO -> "input/output error";
+            case EAGAIN -> "in use by somebody else";
             case ENOMEM -> "out of memory";
             case EINVAL -> "invalid argument";
             case EFBIG -> "file too large";

@@ -31,6 +31,10 @@ final class Libc {
 
     static final int SEEK_END = 2;
 
+    static final int LOCK_SH = 1;
+    static final int LOCK_EX = 2;
+    static final int LOCK_NB = 4;
+
     static final int PROT_READ = 1;
     static final int PROT_WRITE = 2;
     static final int MAP_PRIVATE = 2;
@@ -56,6 +60,7 @@ final class Libc {
             bind("pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle PWRITE =
             bind("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle FLOCK = bind("flock", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle FDATASYNC = bind("fdatasync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle LSEEK =
             bind("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
@@ -113,6 +118,14 @@ final class Libc {
     static long pwrite(int fd, MemorySegment source, long length, long position) {
         try {
             return (long) PWRITE.invokeExact(STATE.get(), fd, source, length, position);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int flock(int fd, int operation) {
+        try {
+            return (int) FLOCK.invokeExact(STATE.get(), fd, operation);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -30,12 +30,14 @@ public final class OpenFile implements AutoCloseable {
     private static final long ZEROES = 256 << 10;
 
     private final Path path;
+    private final Access access;
     private final int fd;
     private final ReentrantReadWriteLock inUse = new ReentrantReadWriteLock();
     private boolean closed;
 
-    private OpenFile(Path path, int fd) {
+    private OpenFile(Path path, Access access, int fd) {
         this.path = path;
+        this.access = access;
         this.fd = fd;
     }
 
@@ -50,7 +52,25 @@ public final class OpenFile implements AutoCloseable {
             if (fd < 0) {
                 throw failed("open", path);
             }
-            return new OpenFile(path, fd);
+            return new OpenFile(path, access, fd);
+        }
+    }
+
+    /**
+     * Claims the file among all that claim it: alone if it is open to be written, else together with other readers. The
+     * claim ends with {@link #close()}, or with the process.
+     *
+     * @throws LinuxException {@code EAGAIN} if somebody, in this process or another, has a claim that forbids it
+     */
+    public void claim() throws LinuxException {
+        enter();
+        try {
+            int operation = access == Access.READ_WRITE ? Libc.LOCK_EX : Libc.LOCK_SH;
+            if (Libc.flock(fd, operation | Libc.LOCK_NB) != 0) {
+                throw failed("flock", path);
+            }
+        } finally {
+            leave();
         }
     }
 

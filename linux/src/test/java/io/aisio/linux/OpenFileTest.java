@@ -93,4 +93,22 @@ class OpenFileTest {
         assertThatThrownBy(() -> Mapping.anonymous(0)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Mapping.anonymous(1L << 60)).hasMessageContaining("out of memory (mmap: ENOMEM)");
     }
+
+    @Test
+    void aFileThatIsWrittenIsClaimedByOneAndAFileThatIsReadByMany() throws IOException {
+        Path path = Files.write(folder.resolve("file"), new byte[512]);
+        try (OpenFile writer = OpenFile.open(path, OpenFile.Access.READ_WRITE)) {
+            writer.claim();
+            try (OpenFile reader = OpenFile.open(path, OpenFile.Access.READ_ONLY)) {
+                assertThatThrownBy(reader::claim).hasMessage(path + ": in use by somebody else (flock: EAGAIN)");
+            }
+        }
+        try (OpenFile one = OpenFile.open(path, OpenFile.Access.READ_ONLY);
+                OpenFile two = OpenFile.open(path, OpenFile.Access.READ_ONLY);
+                OpenFile writer = OpenFile.open(path, OpenFile.Access.READ_WRITE)) {
+            one.claim();
+            two.claim();
+            assertThatThrownBy(writer::claim).hasMessageContaining("in use by somebody else");
+        }
+    }
 }

@@ -28,6 +28,9 @@ public record ControllerIdentity(
         boolean volatileWriteCache,
         long shutdownMicros) {
 
+    /** The longest shutdown that is believed: a minute, where the field could ask for more than an hour. */
+    private static final long MAX_SHUTDOWN_MICROS = 60_000_000;
+
     /** @param minPageSize CAP.MPSMIN in bytes, the unit of MDTS */
     static ControllerIdentity of(MemorySegment data, long minPageSize) {
         int mdts = Wire.u8(data, IdentifyController.MDTS);
@@ -41,6 +44,6 @@ public record ControllerIdentity(
                 Wire.i32(data, IdentifyController.NN),
                 Wire.u16(data, IdentifyController.ONCS),
                 (Wire.u8(data, IdentifyController.VWC) & 1) != 0,
-                Wire.i32(data, IdentifyController.RTD3E) & 0xFFFF_FFFFL);
+                Math.min(Wire.i32(data, IdentifyController.RTD3E) & 0xFFFF_FFFFL, MAX_SHUTDOWN_MICROS));
     }
 }

@@ -4,6 +4,7 @@ import io.aisio.nvme.spec.Registers;
 import io.aisio.upcie.Bar;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntPredicate;
 
 /**
  * A controller's registers, and the state machine that the specification drives through them: disable, enable, shut down
@@ -71,12 +72,12 @@ final class ControllerRegisters {
     /** Disables a controller in whatever state it was left: one that is becoming ready is waited for (section 3.1.5). */
     void disable() throws NvmeException {
         int cc = bar.read32(Registers.CC);
-        int csts = bar.read32(Registers.CSTS);
         if (cc == Registers.ALL_ONES) {
             throw gone();
         }
-        if ((cc & Registers.CC_EN) != 0 && (csts & Registers.CSTS_CFS) == 0) {
-            await(Registers.CSTS_RDY, Registers.CSTS_RDY, readyTimeout(), "become ready, to be disabled");
+        if ((cc & Registers.CC_EN) != 0) {
+            // One that fails meanwhile, or takes for ever, is disabled all the same.
+            waitFor(csts -> (csts & (Registers.CSTS_RDY | Registers.CSTS_CFS)) != 0, readyTimeout());
         }
         stop();
     }
@@ -141,22 +142,29 @@ final class ControllerRegisters {
     }
 
     private void await(int mask, int value, Duration limit, String what) throws NvmeException {
+        // A controller that is being disabled clears CFS with RDY; one that should rise will not any more.
+        int fatal = value == 0 ? 0 : Registers.CSTS_CFS;
+        int csts = waitFor(seen -> (seen & mask) == value || (seen & fatal) != 0, limit);
+        if ((csts & mask) == value) {
+            return;
+        }
+        if ((csts & fatal) != 0) {
+            throw fatal(csts);
+        }
+        throw new NvmeException(
+                "%s: did not %s within %d ms (CSTS 0x%08x)".formatted(name, what, limit.toMillis(), csts));
+    }
+
+    /** Looks at CSTS until it is as wanted or the time is over; returns the last that was seen. */
+    private int waitFor(IntPredicate wanted, Duration limit) throws NvmeException {
         long deadline = System.nanoTime() + limit.toNanos();
         while (true) {
             int csts = bar.read32(Registers.CSTS);
             if (csts == Registers.ALL_ONES) {
                 throw gone();
             }
-            if ((csts & mask) == value) {
-                return;
-            }
-            // A controller that is being disabled clears CFS with RDY; one that should rise will not any more.
-            if ((csts & Registers.CSTS_CFS) != 0 && value != 0) {
-                throw fatal(csts);
-            }
-            if (System.nanoTime() - deadline > 0) {
-                throw new NvmeException(
-                        "%s: did not %s within %d ms (CSTS 0x%08x)".formatted(name, what, limit.toMillis(), csts));
+            if (wanted.test(csts) || System.nanoTime() - deadline > 0) {
+                return csts;
             }
             LockSupport.parkNanos(POLL_NANOS);
         }

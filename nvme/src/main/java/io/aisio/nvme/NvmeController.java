@@ -134,9 +134,16 @@ public final class NvmeController implements AutoCloseable {
     private Map<Integer, Namespace> readNamespaces() throws IOException {
         Map<Integer, Namespace> found = new LinkedHashMap<>();
         for (int nsid : activeNamespaces()) {
-            Namespace namespace = readNamespace(nsid);
-            if (namespace != null) {
-                found.put(nsid, namespace);
+            try {
+                Namespace namespace = readNamespace(nsid);
+                if (namespace != null) {
+                    found.put(nsid, namespace);
+                }
+            } catch (NvmeException e) {
+                // One that the controller will not describe is left out too: it may have gone since it was listed.
+                if (e.status() == null || hasFailed()) {
+                    throw e;
+                }
             }
         }
         return found;
@@ -153,7 +160,8 @@ public final class NvmeController implements AutoCloseable {
                     if (nsid == 0) {
                         return nsids;
                     }
-                    if (Integer.compareUnsigned(nsid, last) <= 0) {
+                    if (Integer.compareUnsigned(nsid, last) <= 0
+                            || Integer.compareUnsigned(nsid, Identify.LAST_NAMESPACE) > 0) {
                         throw new NvmeException("%s: the list of active namespaces has %s after %s"
                                 .formatted(name(), Integer.toUnsignedString(nsid), Integer.toUnsignedString(last)));
                     }

@@ -384,6 +384,8 @@ public final class QueuePair implements AutoCloseable {
      *
      * <p>While commands are in flight it also watches the time, every few hundred calls: a command that is overdue, or a
      * controller that has failed or is gone, fails the controller, and then everything in flight is returned as failed.
+     * Their memory is then quiet, unless the controller could not even be disabled; {@link NvmeController#failure()} has
+     * that as a suppressed exception.
      *
      * @param completed receives slots, {@code ~slot} (negative) for a command that failed; its length bounds how many
      * @return how many, 0 if none is complete
@@ -512,9 +514,10 @@ public final class QueuePair implements AutoCloseable {
     }
 
     /**
-     * Why the slot's last command failed: device, queue, command and status.
+     * Why the slot's last command that failed did: device, queue, command and status. To be asked between the poll that
+     * returned {@code ~slot} and the slot's next submission.
      *
-     * @throws IllegalStateException if it did not fail
+     * @throws IllegalStateException if no command of the slot ever failed
      */
     public NvmeException failure(int slot) {
         if (slot < 0 || slot >= depth || failed[slot] == 0) {
@@ -527,11 +530,6 @@ public final class QueuePair implements AutoCloseable {
             return e;
         }
         return new NvmeException(describe(slot), new Status(failed[slot]));
-    }
-
-    /** The status of the slot's last command. Valid from when {@link #poll} returned it until it is bound or submitted. */
-    Status status(int slot) {
-        return new Status(failed[slot]);
     }
 
     /** Dword 0 of the last completion that {@link #poll} took, as long as no command was submitted since. */

@@ -9,6 +9,7 @@ import io.aisio.nvme.spec.IdentifyNamespace;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Sqe;
+import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
@@ -42,6 +43,8 @@ final class HandDrivenFunction implements PciFunction {
     volatile int lbaFormat = IdentifyNamespace.lbaFormat(9, 0);
     volatile long blocks = 1 << 20;
     volatile int[] activeNamespaces = {1};
+    /** A namespace that is listed and not described, -1 for none. */
+    volatile int undescribed = -1;
     /** Opcode that is answered with a status, -1 for none. */
     volatile int failingOpcode = -1;
 
@@ -159,6 +162,11 @@ final class HandDrivenFunction implements PciFunction {
                 continue;
             }
             int status = opcode == failingOpcode || opcode == alsoFailingOpcode ? failingStatus : 0;
+            if (opcode == Opcode.IDENTIFY
+                    && Sqe.nsid(word0) == undescribed
+                    && (Wire.i64(sqe, Sqe.CDW10) & 0xFF) == Identify.CNS_NAMESPACE) {
+                status = Status.INVALID_NAMESPACE_OR_FORMAT;
+            }
             int result = status == 0 ? execute(opcode, sqe) : 0;
             MemorySegment cqe = at(bar.read64(Registers.ACQ) + (long) adminTail * Cqe.BYTES, Cqe.BYTES);
             Wire.i64(cqe, Cqe.RESULT, result & 0xFFFF_FFFFL);

@@ -285,4 +285,29 @@ class NvmeControllerTest {
             assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
         });
     }
+
+    @Test
+    void aNamespaceThatTheControllerWillNotDescribeIsLeftOut() throws IOException {
+        Consumer<HandDrivenFunction> three = f -> {
+            f.activeNamespaces = new int[] {1, 2, 3};
+            f.undescribed = 2;
+        };
+        with(three, (function, controller) -> {
+            assertThat(controller.namespaces()).extracting(Namespace::nsid).containsExactly(1, 3);
+            controller.close();
+        });
+        assertRefused(f -> f.activeNamespaces = new int[] {1, 0xFFFF_FFFF}, "has 4294967295 after 1");
+    }
+
+    @Test
+    void aControllerThatWasLeftEnabledAndNotReadyIsDisabledFirst() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction();
+        function.bar(0).write32(Registers.CC, Registers.CC_EN);
+        function.neverReady = true;
+        function.start();
+        assertThatThrownBy(() -> NvmeController.open(function, SHORT))
+                .hasMessageContaining("did not become ready within");
+        assertThat(function.live).isEmpty();
+        function.close();
+    }
 }

@@ -427,7 +427,10 @@ class QueuePairTest {
         });
         other.start();
         other.join();
-        assertThat(thrown).hasSize(2).allSatisfy(t -> assertThat(t).hasMessageContaining("belongs to"));
+        // Without assertions a poll by another thread is not noticed, only the close that would free the rings.
+        assertThat(thrown)
+                .hasSize(QueuePairTest.class.desiredAssertionStatus() ? 2 : 1)
+                .allSatisfy(t -> assertThat(t).hasMessageContaining("belongs to"));
         queue.handOver();
     }
 

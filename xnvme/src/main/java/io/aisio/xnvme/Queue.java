@@ -12,7 +12,8 @@ import java.io.IOException;
  * int m = queue.poll(completed);           // slots that are done, ~slot for one that failed
  * }</pre>
  *
- * <p>One thread owns a queue: the first that submits or polls. A slot is free, or in flight from {@link #submit} until
+ * <p>One thread owns a queue: the first that submits or polls. That another does not is checked only with assertions on
+ * ({@code -ea}). A slot is free, or in flight from {@link #submit} until
  * {@link #poll} returns it.
  */
 public interface Queue extends AutoCloseable {
@@ -42,6 +43,7 @@ public interface Queue extends AutoCloseable {
      * @param slots which, none of them in flight
      * @param lbas the first logical block of each
      * @param n how many of both, at most {@code depth() - outstanding()}
+     * @throws IndexOutOfBoundsException if either array is shorter than {@code n}; nothing is submitted then
      * @throws IllegalStateException if a slot is not bound, is in flight or does not exist, or the queue is closed;
      *     nothing is submitted then
      * @throws IOException if the device has failed; nothing is submitted then
@@ -67,9 +69,10 @@ public interface Queue extends AutoCloseable {
     }
 
     /**
-     * Why the slot's last command failed, naming device, queue, command and status.
+     * Why the slot's last command failed, naming device, queue, command and status. To be asked between the poll that
+     * returned {@code ~slot} and the slot's next submission.
      *
-     * @throws IllegalStateException if it did not fail
+     * @throws IllegalStateException if no command of the slot failed
      */
     IOException failure(int slot);
 

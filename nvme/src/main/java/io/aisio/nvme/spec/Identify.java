@@ -17,6 +17,9 @@ public final class Identify {
     /** NSIDs in one list of active namespaces. */
     public static final int LIST_ENTRIES = BYTES / 4;
 
+    /** The largest NSID that a namespace can have, unsigned: the next has no meaning, the last stands for all. */
+    public static final int LAST_NAMESPACE = 0xFFFF_FFFD;
+
     /** The NSID that stands for every namespace. */
     public static final int ALL_NAMESPACES = 0xFFFF_FFFF;
 

@@ -50,7 +50,17 @@ class ExtentReaderTest {
         Opened(String name) throws IOException {
             device = Device.open(name);
             blocks = DeviceBlocks.open(device);
-            xal = Xal.open(blocks);
+            try {
+                xal = Xal.open(blocks);
+                list();
+            } catch (IOException e) {
+                blocks.close();
+                device.close();
+                throw e;
+            }
+        }
+
+        private void list() throws IOException {
             xal.walk("/", new Xal.Visitor() {
                 @Override
                 public void visit(Entry entry, Inode inode) {

@@ -13,6 +13,8 @@ final class MemoryMedia implements Media {
     /** @throws LinuxException if the kernel does not give that much */
     MemoryMedia(long bytes) throws LinuxException {
         mapping = Mapping.anonymous(bytes);
+        // Only an offer: without huge pages everything works, random reads of large media take several times as long.
+        boolean _ = mapping.preferHugePages();
         memory = mapping.segment().asSlice(0, bytes);
     }
 

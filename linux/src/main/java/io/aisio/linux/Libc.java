@@ -41,6 +41,7 @@ final class Libc {
     static final int MAP_ANONYMOUS = 0x20;
     static final long MAP_FAILED = -1;
     static final int MADV_DONTNEED = 4;
+    static final int MADV_HUGEPAGE = 14;
     /** {@code linux/falloc.h}: FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE, which it needs. */
     static final int PUNCH_HOLE = 2 | 1;
 

@@ -192,7 +192,7 @@ public final class OpenFile implements AutoCloseable {
                 closed = true;
                 // Linux frees the descriptor even when close reports an error, and data errors were fdatasync's to
                 // tell.
-                int ignored = Libc.close(fd);
+                int _ = Libc.close(fd);
             }
         } finally {
             inUse.writeLock().unlock();

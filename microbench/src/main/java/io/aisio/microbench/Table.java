@@ -43,7 +43,13 @@ public final class Table {
         for (RunResult result : results) {
             String benchmark = result.getParams().getBenchmark();
             String queues = result.getParams().getParam("queues");
-            byName.put(benchmark.substring(benchmark.lastIndexOf('.') + 1) + (queues == null ? "" : queues), result);
+            String bytes = result.getParams().getParam("bytes");
+            byName.put(
+                    benchmark.substring(benchmark.lastIndexOf('.') + 1)
+                            + (queues == null
+                                    ? bytes + "of" + result.getParams().getParam("mebibytes")
+                                    : queues),
+                    result);
         }
         System.out.println();
         System.out.println("ns per 512 B read at depth 128, medians over all iterations");
@@ -58,19 +64,22 @@ public final class Table {
                         queues, median(driver), median(both), median(apart), allocated(both));
             }
         }
-        RunResult read = byName.get("read");
-        RunResult copy = byName.get("copy");
-        if (read != null && copy != null) {
-            System.out.println();
-            System.out.println("GiB/s at 128 KiB, medians over all iterations");
-            System.out.printf(
-                    "software controller %.2f, copy on one core %.2f, ratio %.2f%n",
-                    gibPerSecond(read), gibPerSecond(copy), gibPerSecond(read) / gibPerSecond(copy));
+        System.out.println();
+        System.out.println("random reads from memory media, driver and controller on a core each, medians");
+        System.out.println(" bytes  of MiB  million/s   GiB/s  a copy on one core, GiB/s  ratio");
+        for (int bytes : new int[] {512, 131072}) {
+            for (int mebibytes : new int[] {64, 1024}) {
+                RunResult read = byName.get("read" + bytes + "of" + mebibytes);
+                RunResult copy = byName.get("copy" + bytes + "of" + mebibytes);
+                if (read != null && copy != null) {
+                    double reads = bytes / median(read) * 1e9 / (1 << 30);
+                    double copies = bytes / median(copy) * 1e9 / (1 << 30);
+                    System.out.printf(
+                            "%6d  %6d  %9.2f  %6.2f  %25.2f  %5.2f%n",
+                            bytes, mebibytes, 1e3 / median(read), reads, copies, reads / copies);
+                }
+            }
         }
-    }
-
-    private static double gibPerSecond(RunResult result) {
-        return TransferBenchmark.BYTES / (median(result) / 1e6) / (1 << 30);
     }
 
     private static double median(RunResult result) {

@@ -12,56 +12,83 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * Reads of 128 KiB at random places of 1 GiB: from the software controller's memory media, driver and controller on a core
- * each, and by one core that only copies. Both read the same amount from the same kind of memory to the same kind of
- * buffer. Time is per 128 KiB.
+ * Reads at random places of 64 MiB or 1 GiB: from the software controller's memory media, driver and controller on a core each, and
+ * by one core that only copies. Both read from the same kind of memory, all of it written before, to the same kind of
+ * buffer: 512 bytes at depth 128, 128 KiB at depth 32. Time is per read.
  */
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class TransferBenchmark {
-    static final int BYTES = 128 << 10;
-    private static final long DEVICE_BYTES = 1L << 30;
-    private static final int DEPTH = 32;
+    /** Reads of one invocation. */
+    private static final int READS = 128;
+
+    /** What the device is written with before. */
+    private static final int FILL_BYTES = 128 << 10;
+
+    private static int depth(int bytes) {
+        return bytes == 512 ? 128 : 32;
+    }
 
     /** A device whose every page was written, so that none is the kernel's zero page. */
     @State(Scope.Thread)
     @SuppressWarnings("NullAway.Init") // JMH calls the set-up before anything else.
     public static class Controller {
+        @Param({"512", "131072"})
+        int bytes;
+
+        @Param({"64", "1024"})
+        int mebibytes;
+
         Device device;
         Buffer buffer;
         Queue queue;
-        long blocks;
+        long places;
         int lbas;
+        long[] at;
+        int[] completed;
+        /** Reads that the invocation before has done already. */
+        int ahead;
+
         final SplittableRandom random = new SplittableRandom(7);
-        final int[] slots = new int[DEPTH];
-        final long[] at = new long[DEPTH];
-        final int[] completed = new int[1];
 
         /** Opens and fills the device. */
         @Setup(Level.Trial)
         public void open() throws IOException {
-            device = Device.open("emu:1GiB");
-            buffer = device.allocate((long) DEPTH * BYTES);
+            int depth = depth(bytes);
+            device = Device.open("emu:" + mebibytes + "MiB");
+            buffer = device.allocate((long) Math.max(FILL_BYTES, depth * bytes));
             buffer.segment().fill((byte) 1);
-            lbas = BYTES / device.geometry().lbaBytes();
-            blocks = DEVICE_BYTES / BYTES;
-            for (long i = 0; i < blocks; i++) {
-                device.write(i * lbas, buffer, 0, BYTES);
+            int lbaBytes = device.geometry().lbaBytes();
+            for (long written = 0; written < device.geometry().bytes(); written += FILL_BYTES) {
+                device.write(written / lbaBytes, buffer, 0, FILL_BYTES);
             }
-            queue = device.openQueue(DEPTH);
-            for (int slot = 0; slot < DEPTH; slot++) {
-                queue.bindRead(slot, buffer, (long) slot * BYTES, BYTES);
-                slots[slot] = slot;
-                at[slot] = random.nextLong(blocks) * lbas;
+            lbas = bytes / lbaBytes;
+            places = device.geometry().bytes() / bytes;
+            queue = device.openQueue(depth);
+            at = new long[depth];
+            completed = new int[depth];
+            for (int slot = 0; slot < depth; slot++) {
+                queue.bindRead(slot, buffer, (long) slot * bytes, bytes);
+                completed[slot] = slot;
             }
-            queue.submit(slots, at, DEPTH);
+            submit(depth);
+        }
+
+        /** The first {@code n} of {@code completed}, somewhere else. */
+        void submit(int n) throws IOException {
+            for (int i = 0; i < n; i++) {
+                at[i] = random.nextLong(places) * lbas;
+            }
+            queue.submit(completed, at, n);
         }
 
         /** Closes everything. */
@@ -77,6 +104,12 @@ public class TransferBenchmark {
     @State(Scope.Thread)
     @SuppressWarnings("NullAway.Init")
     public static class Memory {
+        @Param({"512", "131072"})
+        int bytes;
+
+        @Param({"64", "1024"})
+        int mebibytes;
+
         Mapping source;
         Mapping target;
         int slot;
@@ -85,9 +118,10 @@ public class TransferBenchmark {
         /** Maps and fills the memory. */
         @Setup(Level.Trial)
         public void open() throws IOException {
-            source = Mapping.anonymous(DEVICE_BYTES);
+            source = Mapping.anonymous((long) mebibytes << 20);
+            boolean _ = source.preferHugePages();
             source.segment().fill((byte) 1);
-            target = Mapping.anonymous((long) DEPTH * BYTES);
+            target = Mapping.anonymous((long) depth(bytes) * bytes);
             target.segment().fill((byte) 2);
         }
 
@@ -99,22 +133,33 @@ public class TransferBenchmark {
         }
     }
 
-    /** One more read, with the queue kept full. */
+    /** Reads, with the queue kept full. */
     @Benchmark
+    @OperationsPerInvocation(READS)
     public int read(Controller state) throws IOException {
-        while (state.queue.poll(state.completed) == 0) {
-            Thread.onSpinWait();
+        while (state.ahead < READS) {
+            int n = state.queue.poll(state.completed);
+            if (n == 0) {
+                Thread.onSpinWait();
+            } else {
+                state.submit(n);
+                state.ahead += n;
+            }
         }
-        state.at[0] = state.random.nextLong(state.blocks) * state.lbas;
-        state.queue.submit(state.completed, state.at, 1);
+        state.ahead -= READS;
         return state.completed[0];
     }
 
-    /** One more copy. */
+    /** Copies. */
     @Benchmark
+    @OperationsPerInvocation(READS)
     public void copy(Memory state) {
-        long from = state.random.nextLong(DEVICE_BYTES / BYTES) * BYTES;
-        state.slot = state.slot + 1 == DEPTH ? 0 : state.slot + 1;
-        MemorySegment.copy(state.source.segment(), from, state.target.segment(), (long) state.slot * BYTES, BYTES);
+        int bytes = state.bytes;
+        long places = state.source.segment().byteSize() / bytes;
+        for (int i = 0; i < READS; i++) {
+            long from = state.random.nextLong(places) * bytes;
+            state.slot = state.slot + 1 == depth(bytes) ? 0 : state.slot + 1;
+            MemorySegment.copy(state.source.segment(), from, state.target.segment(), (long) state.slot * bytes, bytes);
+        }
     }
 }

@@ -70,8 +70,10 @@ final class TestReports {
                         + firstLine(failure.getAttribute("message")));
             } else if (skip != null) {
                 room.skipped++;
-                String reason = skip.getAttribute("message").replaceFirst("^Assumption failed: ", "");
-                reasons.merge(reason.isBlank() ? "without a reason" : firstLine(reason), 1, Integer::sum);
+                // Surefire has the reason in an attribute, failsafe in the text, behind the exception's name.
+                String said = firstLine(skip.getAttribute("message") + "\n" + skip.getTextContent());
+                String reason = said.replaceFirst("^(.*Exception: )?(Assumption failed: )?", "");
+                reasons.merge(reason.isBlank() ? "without a reason" : reason, 1, Integer::sum);
             } else {
                 room.passed++;
             }

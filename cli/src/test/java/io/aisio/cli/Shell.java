@@ -138,14 +138,18 @@ final class Shell {
 
         private Stream<String> threads() {
             try (Stream<Path> tasks = Files.list(Path.of("/proc", Long.toString(process.pid()), "task"))) {
-                return tasks
-                        .map(task -> Path.of(task.toString(), "comm"))
-                        .filter(Files::exists)
-                        .map(Running::read)
-                        .toList()
-                        .stream();
-            } catch (IOException e) {
+                return tasks.map(Running::name).toList().stream();
+            } catch (IOException | UncheckedIOException e) {
                 return Stream.of();
+            }
+        }
+
+        /** A thread's name; none if it has ended since it was listed. */
+        private static String name(Path task) {
+            try {
+                return Files.readString(task.resolve("comm"));
+            } catch (IOException e) {
+                return "";
             }
         }
 

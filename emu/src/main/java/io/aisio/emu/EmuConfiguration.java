@@ -2,6 +2,7 @@ package io.aisio.emu;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Consumer;
 
 /**
  * What a software controller is to be. {@link #memory}, {@link #nothing} and {@link #image} give one with defaults; each
@@ -131,200 +132,116 @@ public record EmuConfiguration(
 
     /** The same with another number of namespaces. */
     public EmuConfiguration withNamespaces(int value) {
-        return new EmuConfiguration(
-                medium,
-                value,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.namespaces = value);
     }
 
     /** The same with another LBA size. */
     public EmuConfiguration withLbaBytes(int value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                value,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.lbaBytes = value);
     }
 
     /** The same, write protected or not. */
     public EmuConfiguration withReadOnly(boolean value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                value,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.readOnly = value);
     }
 
     /** The same with another number of queue pairs. */
     public EmuConfiguration withQueuePairs(int value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                value,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.queuePairs = value);
     }
 
     /** The same with another largest queue. */
     public EmuConfiguration withEntries(int value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                value,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.entries = value);
     }
 
     /** The same with another MDTS. */
     public EmuConfiguration withMdts(int value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                value,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.mdts = value);
     }
 
     /** The same with another doorbell stride. */
     public EmuConfiguration withDoorbellStride(int value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                value,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.doorbellStride = value);
     }
 
     /** The same with another serial number. */
     public EmuConfiguration withSerial(String value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                value,
-                latency,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.serial = value);
     }
 
     /** The same with another latency. */
     public EmuConfiguration withLatency(Duration value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                value,
-                iops,
-                bytesPerSecond,
-                faults);
+        return with(changed -> changed.latency = value);
     }
 
     /** The same with other limits, of commands and of bytes a second; 0 for none. */
     public EmuConfiguration withRates(long commands, long bytes) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                commands,
-                bytes,
-                faults);
+        return with(changed -> {
+            changed.iops = commands;
+            changed.bytesPerSecond = bytes;
+        });
     }
 
     /** The same with other faults. */
     public EmuConfiguration withFaults(FaultPlan value) {
-        return new EmuConfiguration(
-                medium,
-                namespaces,
-                lbaBytes,
-                readOnly,
-                queuePairs,
-                entries,
-                mdts,
-                doorbellStride,
-                serial,
-                latency,
-                iops,
-                bytesPerSecond,
-                value);
+        return with(changed -> changed.faults = value);
+    }
+
+    private EmuConfiguration with(Consumer<Changed> change) {
+        Changed changed = new Changed(this);
+        change.accept(changed);
+        return changed.configuration();
+    }
+
+    /** The components while one of them is changed. */
+    private static final class Changed {
+        Medium medium;
+        int namespaces;
+        int lbaBytes;
+        boolean readOnly;
+        int queuePairs;
+        int entries;
+        int mdts;
+        int doorbellStride;
+        String serial;
+        Duration latency;
+        long iops;
+        long bytesPerSecond;
+        FaultPlan faults;
+
+        Changed(EmuConfiguration from) {
+            medium = from.medium;
+            namespaces = from.namespaces;
+            lbaBytes = from.lbaBytes;
+            readOnly = from.readOnly;
+            queuePairs = from.queuePairs;
+            entries = from.entries;
+            mdts = from.mdts;
+            doorbellStride = from.doorbellStride;
+            serial = from.serial;
+            latency = from.latency;
+            iops = from.iops;
+            bytesPerSecond = from.bytesPerSecond;
+            faults = from.faults;
+        }
+
+        EmuConfiguration configuration() {
+            return new EmuConfiguration(
+                    medium,
+                    namespaces,
+                    lbaBytes,
+                    readOnly,
+                    queuePairs,
+                    entries,
+                    mdts,
+                    doorbellStride,
+                    serial,
+                    latency,
+                    iops,
+                    bytesPerSecond,
+                    faults);
+        }
     }
 
     /** Whether commands wait for a latency or a rate. */

@@ -5,6 +5,7 @@ import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
 import io.aisio.nvme.spec.Status;
+import io.aisio.xnvme.spi.ImageFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -37,7 +38,7 @@ final class FileMedia implements Media {
         if (Files.isDirectory(path)) {
             throw new IOException(path + " is a folder: name an image file or a block device");
         }
-        OpenFile file = openFile(path, readOnly);
+        OpenFile file = ImageFile.open(path, readOnly);
         try {
             long bytes = file.size();
             if (bytes == 0) {
@@ -52,28 +53,6 @@ final class FileMedia implements Media {
         } catch (IOException e) {
             file.close();
             throw e;
-        }
-    }
-
-    private static OpenFile openFile(Path path, boolean readOnly) throws IOException {
-        try {
-            OpenFile file = OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
-            try {
-                file.claim();
-                return file;
-            } catch (LinuxException e) {
-                file.close();
-                throw e;
-            }
-        } catch (LinuxException e) {
-            String next = switch (e.errno()) {
-                case Errno.ENOENT -> ": make an image with 'truncate -s 1G " + path + "'";
-                case Errno.EACCES, Errno.EROFS -> readOnly ? "" : ": open it with the option 'readonly'";
-                case Errno.EAGAIN ->
-                    ": close the other program that has it open, or open both with the option 'readonly'";
-                default -> "";
-            };
-            throw new IOException(e.getMessage() + next, e);
         }
     }
 

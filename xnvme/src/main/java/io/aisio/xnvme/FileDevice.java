@@ -5,6 +5,7 @@ import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.xnvme.spi.ImageFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -34,7 +35,7 @@ final class FileDevice implements Device {
         if (Files.isDirectory(path)) {
             throw new IllegalArgumentException("'" + path + "' is a folder, no device");
         }
-        OpenFile file = openFile(path, readOnly);
+        OpenFile file = ImageFile.open(path, readOnly);
         try {
             long size = file.size();
             if (size < lbaBytes) {
@@ -51,27 +52,6 @@ final class FileDevice implements Device {
         } catch (IOException | RuntimeException e) {
             file.close();
             throw e;
-        }
-    }
-
-    private static OpenFile openFile(Path path, boolean readOnly) throws IOException {
-        try {
-            OpenFile file = OpenFile.open(path, readOnly ? OpenFile.Access.READ_ONLY : OpenFile.Access.READ_WRITE);
-            try {
-                file.claim();
-                return file;
-            } catch (LinuxException e) {
-                file.close();
-                throw e;
-            }
-        } catch (LinuxException e) {
-            String next = switch (e.errno()) {
-                case Errno.ENOENT -> ": make an image with 'truncate -s 1G " + path + "'";
-                case Errno.EACCES, Errno.EROFS -> readOnly ? "" : ": to read it, add '?readonly' to its name";
-                case Errno.EAGAIN -> ": close the other program that has it open, or add '?readonly' to both names";
-                default -> "";
-            };
-            throw new IOException(e.getMessage() + next, e);
         }
     }
 

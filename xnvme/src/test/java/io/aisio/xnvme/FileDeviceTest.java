@@ -133,4 +133,18 @@ class FileDeviceTest {
             assertThatThrownBy(() -> segment.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
         }
     }
+
+    @Test
+    void aFileThatIsBeingWrittenIsNotOpenedASecondTime() throws IOException {
+        try (Device writer = Device.open(image.toString())) {
+            assertThat(writer.geometry().lbaCount()).isEqualTo(BLOCKS);
+            assertThatThrownBy(() -> Device.open(image + "?readonly"))
+                    .hasMessageContaining("in use by somebody else")
+                    .hasMessageContaining("close the other program");
+        }
+        try (Device one = Device.open(image + "?readonly");
+                Device two = Device.open(image + "?readonly")) {
+            assertThat(one.geometry()).isEqualTo(two.geometry());
+        }
+    }
 }

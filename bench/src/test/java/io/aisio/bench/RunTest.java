@@ -25,6 +25,10 @@ class RunTest {
     }
 
     private static RunOptions options(IoPattern pattern, int readPercent, int queues, boolean latency) {
+        return options(pattern, readPercent, queues, null, latency);
+    }
+
+    private static RunOptions options(IoPattern pattern, int readPercent, int queues, CpuSet cpus, boolean latency) {
         return new RunOptions(
                 List.of("emu:null"),
                 pattern,
@@ -34,7 +38,7 @@ class RunTest {
                 SHORT,
                 Duration.ofMillis(10),
                 queues,
-                null,
+                cpus,
                 latency,
                 Duration.ofMillis(20),
                 1,
@@ -136,10 +140,12 @@ class RunTest {
     }
 
     @Test
-    void refusesToMeasureWithFewerQueuesThanAsked() {
+    void refusesToMeasureWithFewerQueuesThanAsked() throws IOException {
         TestDevice device = TestDevice.ofNullMedia(1 << 20);
         device.queuesGranted = 2;
-        assertThatThrownBy(() -> run(options(IoPattern.RANDREAD, 100, 3, false), device))
+        // One thread, so that the queues are created in their order.
+        CpuSet one = CpuSet.ofList(Integer.toString(CpuSet.ofCurrentThread().toArray()[0]));
+        assertThatThrownBy(() -> run(options(IoPattern.RANDREAD, 100, 3, one, false), device))
                 .isInstanceOf(IOException.class)
                 .hasMessage("emu:test: queue 3 of 3 could not be created: "
                         + "Create I/O Completion Queue: Invalid Queue Identifier");

@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * What {@code ./aisio} does before Java starts: in a copy of the project that has the real launcher and the real app,
  * but for Maven a script that lays the app where Maven does and notes that it was called.
  */
+@Tag("slow")
 class LauncherIT {
     private static final String JAVA = System.getProperty("java.home");
 

@@ -9,10 +9,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Quickstart as a newcomer runs it. */
+@Tag("slow")
 class QuickstartIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 

@@ -15,12 +15,14 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every fault of {@link FaultPlan}, met by the real driver: a true answer, in bounded time, and an orderly end. */
+@Tag("slow")
 class DriverFaultTest {
     private static final int DEPTH = 8;
 

@@ -4,7 +4,6 @@ import io.aisio.fil.DeviceBlocks;
 import io.aisio.fil.ExtentReader;
 import io.aisio.xal.Entry;
 import io.aisio.xal.FileType;
-import io.aisio.xal.Inode;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.Device;
@@ -138,15 +137,15 @@ public final class Quickstart implements AutoCloseable {
             Device device, Xal xal, ExtentReader reader, Map<String, byte[]> digests, boolean shipped)
             throws IOException {
         List<String> mismatches = new ArrayList<>();
-        List<ExtentReader.Source> sources = list(xal, digests, mismatches);
+        List<Entry> sources = list(xal, digests, mismatches);
         MessageDigest sha256 = SampleFiles.sha256();
         int[] compared = new int[1];
         reader.read(sources, (file, content) -> {
             checkInterrupt();
             progress.accept("reading and comparing: " + compared[0]++ + " of " + sources.size());
             update(sha256, content);
-            if (!Arrays.equals(sha256.digest(), digests.get(file.entry().path()))) {
-                mismatches.add(file.entry().path() + ": its SHA-256 is not its source's");
+            if (!Arrays.equals(sha256.digest(), digests.get(file.path()))) {
+                mismatches.add(file.path() + ": its SHA-256 is not its source's");
             }
         });
 
@@ -173,16 +172,15 @@ public final class Quickstart implements AutoCloseable {
     }
 
     /** The regular files of the image, each of which must be one of the sources. */
-    private static List<ExtentReader.Source> list(Xal xal, Map<String, byte[]> digests, List<String> mismatches)
-            throws IOException {
-        List<ExtentReader.Source> sources = new ArrayList<>();
+    private static List<Entry> list(Xal xal, Map<String, byte[]> digests, List<String> mismatches) throws IOException {
+        List<Entry> sources = new ArrayList<>();
         List<String> missing = new ArrayList<>(digests.keySet());
         xal.walk("/", new Xal.Visitor() {
             @Override
-            public void visit(Entry entry, Inode inode) {
-                if (inode.type() == FileType.REGULAR) {
+            public void visit(Entry entry) {
+                if (entry.type() == FileType.REGULAR) {
                     if (missing.remove(entry.path())) {
-                        sources.add(new ExtentReader.Source(entry, inode));
+                        sources.add(entry);
                     } else {
                         mismatches.add(entry.path() + ": is in the image and has no source");
                     }

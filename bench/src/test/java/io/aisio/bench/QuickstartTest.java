@@ -30,9 +30,9 @@ class QuickstartTest {
                 Xal xal = Xal.open(blocks)) {
             xal.walk("/", new Xal.Visitor() {
                 @Override
-                public void visit(io.aisio.xal.Entry entry, io.aisio.xal.Inode inode) {
+                public void visit(io.aisio.xal.Entry entry) {
                     if (entry.type() == FileType.REGULAR) {
-                        found.add(entry.path() + " " + inode.size());
+                        found.add(entry.path() + " " + entry.inode().size());
                     }
                 }
 

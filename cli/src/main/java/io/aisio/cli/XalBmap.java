@@ -1,5 +1,6 @@
 package io.aisio.cli;
 
+import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.Inode;
 import io.aisio.xal.XfsException;
@@ -143,11 +144,11 @@ final class XalBmap implements Callable<Integer> {
         Map<String, String> failures = new LinkedHashMap<>();
         for (String path : paths) {
             XalVolume.stopIfInterrupted();
-            Inode inode;
+            Entry file;
             List<Extent> extents;
             try {
-                inode = volume.lookup(path);
-                extents = volume.xal().extents(inode);
+                file = volume.lookup(path);
+                extents = volume.xal().extents(file);
             } catch (IOException e) {
                 XalVolume.stopIfInterrupted();
                 String damage = e instanceof XfsException ? path + ": " : "";
@@ -155,7 +156,7 @@ final class XalBmap implements Callable<Integer> {
                 failures.put(path, Failures.message(e));
                 continue;
             }
-            mapped.mapped(path, inode, extents);
+            mapped.mapped(path, file.inode(), extents);
         }
         return failures;
     }

@@ -1,7 +1,6 @@
 package io.aisio.cli;
 
 import io.aisio.xal.Entry;
-import io.aisio.xal.Inode;
 import io.aisio.xal.Xal;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -66,7 +65,7 @@ final class XalFind implements Callable<Integer> {
 
     private int human(XalVolume volume) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
-            return walk(volume, (entry, _) -> out.line(entry.path())).isEmpty() ? Exit.DONE : Exit.FAILED;
+            return walk(volume, entry -> out.line(entry.path())).isEmpty() ? Exit.DONE : Exit.FAILED;
         }
     }
 
@@ -77,7 +76,7 @@ final class XalFind implements Callable<Integer> {
             json.writeStringProperty("device", volume.device());
             json.writeStringProperty("path", volume.path());
             json.writeArrayPropertyStart("entries");
-            Map<String, String> damage = walk(volume, (entry, inode) -> write(json, entry, inode));
+            Map<String, String> damage = walk(volume, entry -> write(json, entry));
             json.writeEndArray();
             json.writeArrayPropertyStart("damaged");
             damage.forEach((where, problem) -> XalBmap.write(json, where, problem));
@@ -89,12 +88,12 @@ final class XalFind implements Callable<Integer> {
         }
     }
 
-    private static void write(JsonGenerator json, Entry entry, Inode inode) {
+    private static void write(JsonGenerator json, Entry entry) {
         json.writeStartObject();
         json.writeStringProperty("path", entry.path());
-        json.writeStringProperty("type", inode.type().name().toLowerCase(Locale.ROOT));
-        json.writeNumberProperty("inode", inode.number());
-        json.writeNumberProperty("size", inode.size());
+        json.writeStringProperty("type", entry.type().name().toLowerCase(Locale.ROOT));
+        json.writeNumberProperty("inode", entry.inode().number());
+        json.writeNumberProperty("size", entry.inode().size());
         json.writeEndObject();
     }
 
@@ -103,9 +102,9 @@ final class XalFind implements Callable<Integer> {
         Map<String, String> damage = new LinkedHashMap<>();
         volume.xal().walk(path, new Xal.Visitor() {
             @Override
-            public void visit(Entry entry, Inode inode) throws IOException {
+            public void visit(Entry entry) throws IOException {
                 XalVolume.stopIfInterrupted();
-                found.found(entry, inode);
+                found.found(entry);
             }
 
             @Override
@@ -120,6 +119,6 @@ final class XalFind implements Callable<Integer> {
     }
 
     private interface Found {
-        void found(Entry entry, Inode inode) throws IOException;
+        void found(Entry entry) throws IOException;
     }
 }

@@ -3,8 +3,8 @@ package io.aisio.cli;
 import io.aisio.fil.DeviceBlocks;
 import io.aisio.linux.Terminal;
 import io.aisio.xal.BlockSource;
+import io.aisio.xal.Entry;
 import io.aisio.xal.FileBlocks;
-import io.aisio.xal.Inode;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.DeviceUri;
@@ -102,11 +102,11 @@ final class XalVolume implements AutoCloseable {
     }
 
     /**
-     * The inode at a path.
+     * What is at a path.
      *
      * @throws IOException if there is none, in one sentence, or if it is damaged
      */
-    Inode lookup(String name) throws IOException {
+    Entry lookup(String name) throws IOException {
         if (!name.startsWith("/")) {
             throw new IOException("'" + name + "': a path in a file system begins with /; try '/" + name + "'");
         }

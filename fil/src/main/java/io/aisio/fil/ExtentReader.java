@@ -1,7 +1,6 @@
 package io.aisio.fil;
 
 import io.aisio.xal.Entry;
-import io.aisio.xal.Inode;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Buffer;
@@ -43,14 +42,6 @@ public final class ExtentReader implements AutoCloseable {
 
     private long commands;
 
-    /**
-     * A file to be read.
-     *
-     * @param entry its name
-     * @param inode what it was when it was found
-     */
-    public record Source(Entry entry, Inode inode) {}
-
     /** Takes files that were read. */
     @FunctionalInterface
     public interface Sink {
@@ -61,7 +52,7 @@ public final class ExtentReader implements AutoCloseable {
          * @param content exactly its bytes; valid until this returns
          * @throws IOException to end the reading
          */
-        void accept(Source file, MemorySegment content) throws IOException;
+        void accept(Entry file, MemorySegment content) throws IOException;
     }
 
     private ExtentReader(Device device, Xal xal, Queue queue, Buffer buffer) {
@@ -110,7 +101,7 @@ public final class ExtentReader implements AutoCloseable {
      * @throws IllegalArgumentException if one is larger than the buffer, or no regular file
      * @throws IOException naming file and device, if one cannot be read; those handed over before are good
      */
-    public void read(List<Source> files, Sink sink) throws IOException {
+    public void read(List<Entry> files, Sink sink) throws IOException {
         for (int from = 0; from < files.size(); ) {
             int to = from;
             long used = 0;
@@ -118,11 +109,11 @@ public final class ExtentReader implements AutoCloseable {
                 used += room(files.get(to++));
             }
             if (to == from) {
-                Source file = files.get(from);
+                Entry file = files.get(from);
                 throw new IllegalArgumentException("%s has %d bytes, more than the buffer of %d"
-                        .formatted(file.entry().path(), file.inode().size(), buffer.size()));
+                        .formatted(file.path(), file.inode().size(), buffer.size()));
             }
-            List<Source> batch = files.subList(from, to);
+            List<Entry> batch = files.subList(from, to);
             try {
                 submitAll(batch);
                 ring();
@@ -137,33 +128,36 @@ public final class ExtentReader implements AutoCloseable {
     }
 
     /** Asked of the size first: the room of a size that only a damaged inode has overflows. */
-    private boolean fits(Source file, long used) {
+    private boolean fits(Entry file, long used) {
         return file.inode().size() <= buffer.size() && room(file) <= buffer.size() - used;
     }
 
     /** What a file takes of the buffer: whole pages, so that none is shared, and whole blocks, as the device reads them. */
-    private long room(Source file) {
+    private long room(Entry file) {
         long unit = Math.max(PAGE, device.geometry().lbaBytes());
         return (file.inode().size() + unit - 1) & -unit;
     }
 
-    private void submitAll(List<Source> batch) throws IOException {
+    private void submitAll(List<Entry> batch) throws IOException {
         long at = 0;
-        for (Source file : batch) {
-            for (Piece piece : xal.pieces(file.inode())) {
-                if (piece.kind() == Piece.Kind.DATA) {
-                    submit(file, piece, at + piece.offset());
-                } else {
-                    buffer.segment()
-                            .asSlice(at + piece.offset(), piece.length())
-                            .fill((byte) 0);
+        for (Entry file : batch) {
+            for (Piece piece : xal.pieces(file)) {
+                switch (piece.kind()) {
+                    case DATA -> submit(file, piece, at + piece.offset());
+                    case HOLE, UNWRITTEN ->
+                        buffer.segment()
+                                .asSlice(at + piece.offset(), piece.length())
+                                .fill((byte) 0);
+                    case ELSEWHERE ->
+                        throw new IOException("%s: the device does not hold %s as it is, from byte %d on"
+                                .formatted(device.name(), file.path(), piece.offset()));
                 }
             }
             at += room(file);
         }
     }
 
-    private void submit(Source file, Piece piece, long target) throws IOException {
+    private void submit(Entry file, Piece piece, long target) throws IOException {
         Geometry geometry = device.geometry();
         int lbaBytes = geometry.lbaBytes();
         // The last block of a file is read whole. Any other must end where a block of the device does: what is read
@@ -173,7 +167,7 @@ public final class ExtentReader implements AutoCloseable {
                 || piece.offset() % lbaBytes != 0
                 || (!last && piece.length() % lbaBytes != 0)) {
             throw new IOException("%s: %s has %d bytes at byte %d, which are not whole logical blocks of %d bytes"
-                    .formatted(device.name(), file.entry().path(), piece.length(), piece.position(), lbaBytes));
+                    .formatted(device.name(), file.path(), piece.length(), piece.position(), lbaBytes));
         }
         long length = (piece.length() + lbaBytes - 1) / lbaBytes * lbaBytes;
         for (long done = 0; done < length; ) {
@@ -185,7 +179,7 @@ public final class ExtentReader implements AutoCloseable {
             int slot = freeSlots[free - 1];
             queue.bindRead(slot, buffer, target + done, part);
             free--;
-            readBySlot[slot] = file.entry().path();
+            readBySlot[slot] = file.path();
             slots[pending] = slot;
             lbas[pending++] = (piece.position() + done) / lbaBytes;
             done += part;
@@ -233,9 +227,9 @@ public final class ExtentReader implements AutoCloseable {
         }
     }
 
-    private void handOver(List<Source> batch, Sink sink) throws IOException {
+    private void handOver(List<Entry> batch, Sink sink) throws IOException {
         long at = 0;
-        for (Source file : batch) {
+        for (Entry file : batch) {
             sink.accept(file, buffer.segment().asSlice(at, file.inode().size()).asReadOnly());
             at += room(file);
         }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.xal.Entry;
 import io.aisio.xal.FileType;
-import io.aisio.xal.Inode;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
@@ -45,7 +44,7 @@ class ExtentReaderTest {
         final Device device;
         final DeviceBlocks blocks;
         final Xal xal;
-        final List<ExtentReader.Source> files = new ArrayList<>();
+        final List<Entry> files = new ArrayList<>();
 
         Opened(String name) throws IOException {
             device = Device.open(name);
@@ -63,9 +62,9 @@ class ExtentReaderTest {
         private void list() throws IOException {
             xal.walk("/", new Xal.Visitor() {
                 @Override
-                public void visit(Entry entry, Inode inode) {
-                    if (inode.type() == FileType.REGULAR) {
-                        files.add(new ExtentReader.Source(entry, inode));
+                public void visit(Entry entry) {
+                    if (entry.type() == FileType.REGULAR) {
+                        files.add(entry);
                     }
                 }
 
@@ -76,9 +75,9 @@ class ExtentReaderTest {
             });
         }
 
-        ExtentReader.Source file(String path) {
+        Entry file(String path) {
             return files.stream()
-                    .filter(file -> file.entry().path().equals(path))
+                    .filter(file -> file.path().equals(path))
                     .findFirst()
                     .orElseThrow();
         }
@@ -88,7 +87,7 @@ class ExtentReaderTest {
             Map<String, byte[]> contents = new TreeMap<>();
             reader.read(files, (file, content) -> {
                 byte[] bytes = content.toArray(ValueLayout.JAVA_BYTE);
-                assertThat(contents.put(file.entry().path(), bytes)).isNull();
+                assertThat(contents.put(file.path(), bytes)).isNull();
             });
             return contents;
         }
@@ -148,8 +147,8 @@ class ExtentReaderTest {
         try (Opened opened = new Opened("emu:" + xfs.image);
                 ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 8, 1 << 21)) {
             Collections.shuffle(opened.files, new Random(2));
-            List<ExtentReader.Source> given = List.copyOf(opened.files);
-            List<ExtentReader.Source> got = new ArrayList<>();
+            List<Entry> given = List.copyOf(opened.files);
+            List<Entry> got = new ArrayList<>();
             reader.read(given, (file, content) -> {
                 got.add(file);
                 assertThat(content.byteSize()).isEqualTo(file.inode().size());
@@ -165,9 +164,8 @@ class ExtentReaderTest {
         try (Opened opened = new Opened("emu:" + xfs.image);
                 ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 8, 64 << 10)) {
             List<String> got = new ArrayList<>();
-            List<ExtentReader.Source> files = List.of(opened.file("/small"), opened.file("/large"));
-            assertThatThrownBy(() -> reader.read(
-                            files, (file, content) -> got.add(file.entry().path())))
+            List<Entry> files = List.of(opened.file("/small"), opened.file("/large"));
+            assertThatThrownBy(() -> reader.read(files, (file, content) -> got.add(file.path())))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("/large has 70000 bytes, more than the buffer of 65536");
             assertThat(got).containsExactly("/small");
@@ -244,7 +242,7 @@ class ExtentReaderTest {
         Xfs xfs = new Xfs(folder).with("a", 100_000).make();
         long lba;
         try (Opened opened = new Opened("emu:" + xfs.image)) {
-            lba = opened.xal.pieces(opened.file("/a").inode()).getFirst().position() / 512 + 3;
+            lba = opened.xal.pieces(opened.file("/a")).getFirst().position() / 512 + 3;
         }
         try (Opened opened = new Opened("emu:" + xfs.image + "?fault=corrupt:" + lba);
                 ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 16, 1 << 20)) {
@@ -287,15 +285,11 @@ class ExtentReaderTest {
                     Xal xal = Xal.open(blocks);
                     ExtentReader reader = ExtentReader.open(opened.device, xal, 8, 1 << 20)) {
                 List<String> got = new ArrayList<>();
-                assertThatThrownBy(() -> reader.read(
-                                opened.files,
-                                (file, content) -> got.add(file.entry().path())))
+                assertThatThrownBy(() -> reader.read(opened.files, (file, content) -> got.add(file.path())))
                         .isInstanceOf(IOException.class)
                         .hasMessageContaining(String.valueOf(inode));
                 // What does not depend on it is still read.
-                reader.read(
-                        List.of(opened.file("/a")),
-                        (file, content) -> got.add(file.entry().path()));
+                reader.read(List.of(opened.file("/a")), (file, content) -> got.add(file.path()));
                 assertThat(got).containsExactly("/a");
             }
         }
@@ -335,10 +329,9 @@ class ExtentReaderTest {
         }
         try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2");
                 ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 8, 4 << 20)) {
-            assertThat(opened.xal.pieces(opened.file("/unwritten").inode()))
+            assertThat(opened.xal.pieces(opened.file("/unwritten")))
                     .anyMatch(piece -> piece.kind() == Piece.Kind.UNWRITTEN);
-            assertThat(opened.xal.pieces(opened.file("/hole").inode()))
-                    .allMatch(piece -> piece.kind() == Piece.Kind.HOLE);
+            assertThat(opened.xal.pieces(opened.file("/hole"))).allMatch(piece -> piece.kind() == Piece.Kind.HOLE);
             assertSame(opened.read(reader), contents);
             // The buffer now holds other files where the holes come to lie.
             Collections.reverse(opened.files);

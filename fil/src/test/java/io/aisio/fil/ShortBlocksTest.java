@@ -69,11 +69,10 @@ class ShortBlocksTest {
         }
     }
 
-    private static ExtentReader.Source claiming(Xal xal, String path, long size) throws IOException {
-        Inode inode = xal.lookup(path);
-        return new ExtentReader.Source(
-                new Entry(path, path.substring(1), inode.type(), inode.number()),
-                new Inode(inode.number(), inode.generation(), inode.type(), inode.mode(), inode.links(), size));
+    private static Entry claiming(Xal xal, String path, long size) throws IOException {
+        Inode inode = xal.lookup(path).inode();
+        return new Entry(
+                path, new Inode(inode.number(), inode.generation(), inode.type(), inode.mode(), inode.links(), size));
     }
 
     @Test
@@ -82,7 +81,8 @@ class ShortBlocksTest {
         List<String> edit = new ArrayList<>(List.of("-x"));
         with(image, (xal, reader) -> {
             for (int i = 0; i < FILES; i++) {
-                edit.addAll(List.of("-c", "inode " + xal.lookup("/f" + i).number(), "-c", "write core.size 4096"));
+                edit.addAll(
+                        List.of("-c", "inode " + xal.lookup("/f" + i).inode().number(), "-c", "write core.size 4096"));
             }
         });
         edit.add(image.toString());
@@ -90,8 +90,8 @@ class ShortBlocksTest {
         with(image, (xal, reader) -> {
             int onABlock = 0;
             for (int i = 0; i < FILES; i++) {
-                ExtentReader.Source file = claiming(xal, "/f" + i, 4096);
-                List<Piece> pieces = xal.pieces(file.inode());
+                Entry file = claiming(xal, "/f" + i, 4096);
+                List<Piece> pieces = xal.pieces(file);
                 assertThat(pieces).hasSize(2);
                 onABlock += pieces.getFirst().position() % 4096 == 0 ? 1 : 0;
                 assertThatThrownBy(() -> reader.read(List.of(file), (f, bytes) -> {}))
@@ -106,7 +106,7 @@ class ShortBlocksTest {
     void refusesASizeThatNoMemoryHolds() throws Exception {
         with(image(), (xal, reader) -> {
             for (long size : new long[] {Long.MAX_VALUE, Long.MAX_VALUE - 4095, (1 << 20) + 1}) {
-                ExtentReader.Source file = claiming(xal, "/f0", size);
+                Entry file = claiming(xal, "/f0", size);
                 assertThatThrownBy(() -> reader.read(List.of(file), (f, bytes) -> {}))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("more than the buffer");

@@ -9,11 +9,11 @@ import java.util.List;
  *
  * @param kind how it is read
  * @param offset in the file, in bytes
- * @param position on the device, in bytes; {@link #NOWHERE} for a hole
+ * @param position on the device, in bytes; {@link #NOWHERE} for a hole and for what the device does not hold
  * @param length in bytes, at least 1; exact at the end of the file, so not a multiple of a block there
  */
 public record Piece(Kind kind, long offset, long position, long length) {
-    /** The position of a hole. */
+    /** The position of what the device does not hold. */
     public static final long NOWHERE = -1;
 
     /** How a piece is read. */
@@ -23,7 +23,9 @@ public record Piece(Kind kind, long offset, long position, long length) {
         /** As zeros: no block is allocated. */
         HOLE,
         /** As zeros: blocks are allocated, what they hold is somebody's old data. */
-        UNWRITTEN
+        UNWRITTEN,
+        /** Through the file system only: the device does not hold these bytes, or not as they are. */
+        ELSEWHERE
     }
 
     /**
@@ -44,14 +46,21 @@ public record Piece(Kind kind, long offset, long position, long length) {
             }
             done = Math.min(extent.end(), size);
             pieces.add(new Piece(
-                    extent.unwritten() ? Kind.UNWRITTEN : Kind.DATA,
+                    kind(extent),
                     extent.offset(),
-                    extent.position(),
+                    extent.located() ? extent.position() : NOWHERE,
                     done - extent.offset()));
         }
         if (done < size) {
             pieces.add(new Piece(Kind.HOLE, done, NOWHERE, size - done));
         }
         return pieces;
+    }
+
+    private static Kind kind(Extent extent) {
+        if (extent.unwritten()) {
+            return Kind.UNWRITTEN;
+        }
+        return extent.located() ? Kind.DATA : Kind.ELSEWHERE;
     }
 }

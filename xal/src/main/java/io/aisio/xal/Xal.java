@@ -1,6 +1,7 @@
 package io.aisio.xal;
 
-import io.aisio.xal.xfs.DirectoryEntry;
+import io.aisio.xal.backend.Backend;
+import io.aisio.xal.backend.Child;
 import io.aisio.xal.xfs.XfsVolume;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -29,10 +30,10 @@ public final class Xal implements AutoCloseable {
     /** The longest path that is walked, in characters: 16 times Linux's PATH_MAX, so that a hostile tree ends. */
     private static final int MAX_PATH = 1 << 16;
 
-    private final XfsVolume volume;
+    private final Backend backend;
 
-    private Xal(XfsVolume volume) {
-        this.volume = volume;
+    private Xal(Backend backend) {
+        this.backend = backend;
     }
 
     /**
@@ -46,46 +47,34 @@ public final class Xal implements AutoCloseable {
         return new Xal(XfsVolume.open(source));
     }
 
-    /** Size of a file system block in bytes; extents are multiples of it. */
-    public int blockSize() {
-        return volume.blockSize();
+    /** What the file system says of itself. */
+    public Volume volume() {
+        return backend.describe();
     }
 
     /**
-     * The inode of a number.
-     *
-     * @throws XfsException if there is none in use of that number, or it is damaged
-     * @throws IOException if the source cannot be read
-     */
-    public Inode inode(long number) throws IOException {
-        return volume.inode(number);
-    }
-
-    /**
-     * The inode at a path. The directories on the way are read from their beginning, each time.
+     * What is at a path. The directories on the way are read from their beginning, each time.
      *
      * @throws NoSuchFileException if a part of the path does not exist
      * @throws NotDirectoryException if a part before the last is no directory
      * @throws XfsException if a directory on the way or the inode is damaged
      * @throws IOException if the source cannot be read
      */
-    public Inode lookup(String path) throws IOException {
+    public Entry lookup(String path) throws IOException {
         if (!path.startsWith("/")) {
             throw new NoSuchFileException(path, null, "a path in a file system begins with /");
         }
-        Inode found = volume.root();
-        StringBuilder walked = new StringBuilder();
+        Entry found = backend.root();
         for (String name : path.split("/", -1)) {
             if (!name.isEmpty()) {
                 if (found.type() != FileType.DIRECTORY) {
-                    throw new NotDirectoryException(walked.toString());
+                    throw new NotDirectoryException(found.path());
                 }
-                DirectoryEntry next = volume.find(found, name);
-                walked.append('/').append(name);
+                Child next = backend.find(found, name);
                 if (next == null) {
-                    throw new NoSuchFileException(walked.toString());
+                    throw new NoSuchFileException(Backend.path(found.path(), name));
                 }
-                found = volume.inode(next);
+                found = backend.child(found.path(), next);
             }
         }
         return found;
@@ -104,20 +93,19 @@ public final class Xal implements AutoCloseable {
      * @throws IOException if the source cannot be read there, or the visitor throws it
      */
     public void walk(String path, Visitor visitor) throws IOException {
-        Inode start = lookup(path);
-        new Walk(visitor).run(path.replaceAll("/+", "/").replaceAll("/$", ""), start);
+        new Walk(visitor).run(lookup(path));
     }
 
     /**
-     * Where an inode's blocks lie, in the order of their offsets, blocks behind the end of the file too.
+     * Where a file's blocks lie, in the order of their offsets, blocks behind the end of the file too.
      *
      * @return empty if it has none: an empty file, a device, a symbolic link or directory that fits into its inode
-     * @throws XfsException if its block map is damaged, if it lies on a real-time device, or if the inode is not what it
-     *     was when {@code inode} was read
+     * @throws XfsException if its block map is damaged, if it lies on a real-time device, or if it is not what it was when
+     *     the entry was read
      * @throws IOException if the source cannot be read
      */
-    public List<Extent> extents(Inode inode) throws IOException {
-        return volume.extents(inode);
+    public List<Extent> extents(Entry file) throws IOException {
+        return backend.extents(file);
     }
 
     /**
@@ -127,18 +115,17 @@ public final class Xal implements AutoCloseable {
      * @throws XfsException as {@link #extents} does
      * @throws IOException if the source cannot be read
      */
-    public List<Piece> pieces(Inode inode) throws IOException {
-        if (inode.type() != FileType.REGULAR) {
-            throw new IllegalArgumentException(
-                    "inode " + inode.number() + " is no regular file but of type " + inode.type());
+    public List<Piece> pieces(Entry file) throws IOException {
+        if (file.type() != FileType.REGULAR) {
+            throw new IllegalArgumentException(file.path() + " is no regular file but of type " + file.type());
         }
-        return Piece.of(extents(inode), inode.size());
+        return Piece.of(extents(file), file.inode().size());
     }
 
     /** Frees the memory for reading. The source stays open. Closing again does nothing. */
     @Override
     public void close() {
-        volume.close();
+        backend.close();
     }
 
     /** Is told what a walk finds. */
@@ -148,7 +135,7 @@ public final class Xal implements AutoCloseable {
          *
          * @throws IOException to end the walk
          */
-        void visit(Entry entry, Inode inode) throws IOException;
+        void visit(Entry entry) throws IOException;
 
         /**
          * Something that cannot be read: an inode, or a directory of which a part or all is missing from the walk.
@@ -164,75 +151,70 @@ public final class Xal implements AutoCloseable {
     private final class Walk {
         private final Visitor visitor;
         private final Deque<Open> open = new ArrayDeque<>();
-        private final StringBuilder path = new StringBuilder();
         private final Set<Long> seen = new HashSet<>();
 
         Walk(Visitor visitor) {
             this.visitor = visitor;
         }
 
-        /** A directory under way: what of it is still to visit, and how long its own path is. */
-        private record Open(Iterator<DirectoryEntry> rest, int pathLength) {}
+        /** A directory under way, and what of it is still to visit. */
+        private record Open(String path, Iterator<Child> rest) {}
 
-        void run(String startPath, Inode start) throws IOException {
-            path.append(startPath);
-            String name = startPath.substring(startPath.lastIndexOf('/') + 1);
-            visitor.visit(new Entry(path.isEmpty() ? "/" : startPath, name, start.type(), start.number()), start);
-            if (start.type() == FileType.DIRECTORY) {
-                enter(start);
-            }
+        void run(Entry start) throws IOException {
+            visit(start);
             while (!open.isEmpty()) {
                 Open directory = open.getLast();
-                path.setLength(directory.pathLength());
                 if (directory.rest().hasNext()) {
-                    next(directory.rest().next());
+                    next(directory.path(), directory.rest().next());
                 } else {
                     open.removeLast();
                 }
             }
         }
 
-        private void next(DirectoryEntry name) throws IOException {
-            path.append('/').append(name.name());
-            Inode inode;
+        private void next(String directory, Child child) throws IOException {
+            Entry entry;
             try {
-                inode = volume.inode(name);
+                entry = backend.child(directory, child);
             } catch (IOException e) {
-                visitor.damaged(path.toString(), e);
+                visitor.damaged(Backend.path(directory, child.name()), e);
                 return;
             }
-            visitor.visit(new Entry(path.toString(), name.name(), inode.type(), inode.number()), inode);
-            if (inode.type() == FileType.DIRECTORY) {
-                enter(inode);
+            visit(entry);
+        }
+
+        private void visit(Entry entry) throws IOException {
+            visitor.visit(entry);
+            if (entry.type() == FileType.DIRECTORY) {
+                enter(entry);
             }
         }
 
-        private void enter(Inode directory) throws IOException {
-            if (!seen.add(directory.number())) {
-                visitor.damaged(
-                        path.toString(), volume.damaged(directory, "a directory has one name: this is another"));
+        private void enter(Entry directory) throws IOException {
+            String path = directory.path();
+            if (!seen.add(directory.inode().number())) {
+                visitor.damaged(path, backend.damaged(directory, "a directory has one name: this is another"));
             } else if (path.length() > MAX_PATH) {
                 visitor.damaged(
-                        path.toString(),
-                        volume.damaged(directory, "its path is longer than " + MAX_PATH + " characters"));
+                        path, backend.damaged(directory, "its path is longer than " + MAX_PATH + " characters"));
             } else {
                 List<IOException> problems = new ArrayList<>();
-                List<DirectoryEntry> names = new ArrayList<>();
-                volume.list(directory, names::add, problems::add);
-                names.sort(Comparator.comparing(DirectoryEntry::name));
-                String twice = twice(names);
+                List<Child> children = new ArrayList<>();
+                backend.list(directory, children::add, problems::add);
+                children.sort(Comparator.comparing(Child::name));
+                String twice = twice(children);
                 if (twice != null) {
-                    problems.add(volume.damaged(directory, "two of its entries are named " + twice));
+                    problems.add(backend.damaged(directory, "two of its entries are named " + twice));
                 }
                 for (IOException problem : problems) {
-                    visitor.damaged(path.isEmpty() ? "/" : path.toString(), problem);
+                    visitor.damaged(path, problem);
                 }
-                open.addLast(new Open(names.iterator(), path.length()));
+                open.addLast(new Open(path, children.iterator()));
             }
         }
 
         /** The first name that sorted entries share, or null. */
-        private static @Nullable String twice(List<DirectoryEntry> names) {
+        private static @Nullable String twice(List<Child> names) {
             for (int i = 1; i < names.size(); i++) {
                 if (names.get(i).name().equals(names.get(i - 1).name())) {
                     return names.get(i).name();

@@ -103,6 +103,6 @@ final class BlockMap {
                 offset << geometry.blockLog(),
                 geometry.position(block),
                 count << geometry.blockLog(),
-                ExtentRecord.unwritten(s, at)));
+                ExtentRecord.unwritten(s, at) ? Extent.UNWRITTEN : 0));
     }
 }

@@ -1,6 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
+import io.aisio.xal.backend.Child;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
@@ -55,12 +56,7 @@ final class DirectoryBlock {
      * @param first whether it is the first block of its directory
      */
     static void parse(
-            Geometry geometry,
-            InodeCore directory,
-            boolean first,
-            MemorySegment s,
-            Where where,
-            Consumer<DirectoryEntry> names)
+            Geometry geometry, InodeCore directory, boolean first, MemorySegment s, Where where, Consumer<Child> names)
             throws XfsException {
         long magic = OnDisk.u32(s, MAGIC_FIELD);
         boolean alone = magic == ALONE_MAGIC && directory.inode().size() == s.byteSize();
@@ -85,7 +81,7 @@ final class DirectoryBlock {
     }
 
     private static long entries(
-            MemorySegment s, long end, long owner, boolean first, Where where, Consumer<DirectoryEntry> names)
+            MemorySegment s, long end, long owner, boolean first, Where where, Consumer<Child> names)
             throws XfsException {
         long found = 0;
         for (long at = HEADER_BYTES; at < end; ) {
@@ -111,17 +107,11 @@ final class DirectoryBlock {
     }
 
     private static void entry(
-            MemorySegment s,
-            long at,
-            int nameLength,
-            long owner,
-            boolean first,
-            Where where,
-            Consumer<DirectoryEntry> names)
+            MemorySegment s, long at, int nameLength, long owner, boolean first, Where where, Consumer<Child> names)
             throws XfsException {
         long inode = OnDisk.i64(s, at + ENTRY_INUMBER);
         int ftype = OnDisk.u8(s, at + ENTRY_NAME + nameLength);
-        DirectoryEntry entry = DirectoryEntry.of(s, at + ENTRY_NAME, nameLength, inode, ftype, at, where);
+        Child entry = DirectoryEntry.of(s, at + ENTRY_NAME, nameLength, inode, ftype, at, where);
         if (!entry.isDot()) {
             names.accept(entry);
         } else if (!first) {

@@ -2,18 +2,13 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.FileType;
 import io.aisio.xal.XfsException;
+import io.aisio.xal.backend.Child;
+import io.aisio.xal.backend.FileName;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A name in a directory, of whichever form.
- *
- * @param name as {@link FileName} decodes it
- * @param inode the number that it names
- * @param type what the directory says that it is, or null if the directory does not know
- */
-public record DirectoryEntry(
-        String name, long inode, @Nullable FileType type) {
+/** What the entries of all forms of directories share: a name, an inode number and a file type. */
+final class DirectoryEntry {
     /** Types by the number in an entry, {@code XFS_DIR3_FT_*}; 0 is unknown, 8 a whiteout. */
     private static final @Nullable FileType[] TYPES = {
         null,
@@ -27,13 +22,15 @@ public record DirectoryEntry(
         FileType.CHARACTER_DEVICE,
     };
 
+    private DirectoryEntry() {}
+
     /**
      * Reads a name.
      *
      * @param s where the name's bytes lie, {@code length} of them at {@code offset}
      * @param entryAt where the entry begins, for messages
      */
-    static DirectoryEntry of(MemorySegment s, long offset, int length, long inode, int ftype, long entryAt, Where where)
+    static Child of(MemorySegment s, long offset, int length, long inode, int ftype, long entryAt, Where where)
             throws XfsException {
         where.check(ftype < TYPES.length, "ftype of the entry at " + entryAt, ftype, "0 to " + (TYPES.length - 1));
         byte[] bytes = OnDisk.bytes(s, offset, length);
@@ -43,11 +40,6 @@ public record DirectoryEntry(
                         + " in it: " + FileName.decode(bytes));
             }
         }
-        return new DirectoryEntry(FileName.decode(bytes), inode, TYPES[ftype]);
-    }
-
-    /** Whether it names the directory itself or the one above. */
-    boolean isDot() {
-        return name.equals(".") || name.equals("..");
+        return new Child(FileName.decode(bytes), inode, TYPES[ftype]);
     }
 }

@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.Extent;
 import io.aisio.xal.XfsException;
+import io.aisio.xal.backend.Child;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -23,14 +24,14 @@ final class DirectoryReader {
     private final Geometry geometry;
     private final MetadataReader reader;
     private final InodeCore directory;
-    private final Consumer<DirectoryEntry> names;
+    private final Consumer<Child> names;
     private final Consumer<IOException> problems;
 
     private DirectoryReader(
             Geometry geometry,
             MetadataReader reader,
             InodeCore directory,
-            Consumer<DirectoryEntry> names,
+            Consumer<Child> names,
             Consumer<IOException> problems) {
         this.geometry = geometry;
         this.reader = reader;
@@ -50,7 +51,7 @@ final class DirectoryReader {
             Geometry geometry,
             MetadataReader reader,
             InodeCore directory,
-            Consumer<DirectoryEntry> names,
+            Consumer<Child> names,
             Consumer<IOException> problems)
             throws IOException {
         if (directory.format() == InodeCore.Format.LOCAL) {

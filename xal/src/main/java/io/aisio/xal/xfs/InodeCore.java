@@ -50,7 +50,6 @@ record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, b
     static final long NREXT64 = 1 << 4;
 
     private static final int FORKOFF_SHIFT = 3;
-    private static final int MODE_TYPE_SHIFT = 12;
     private static final int MODE_PERMISSIONS = 0xFFF;
 
     /** How a data fork is laid out, in the order of the numbers on disk. */
@@ -103,16 +102,11 @@ record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, b
         if (mode == 0) {
             throw where.bad("mode is 0: the inode is free");
         }
-        return switch (mode >>> MODE_TYPE_SHIFT) {
-            case 1 -> FileType.FIFO;
-            case 2 -> FileType.CHARACTER_DEVICE;
-            case 4 -> FileType.DIRECTORY;
-            case 6 -> FileType.BLOCK_DEVICE;
-            case 8 -> FileType.REGULAR;
-            case 10 -> FileType.SYMLINK;
-            case 12 -> FileType.SOCKET;
-            default -> throw where.badHex("mode", mode, "a file type in bits 15:12");
-        };
+        try {
+            return FileType.ofMode(mode);
+        } catch (IllegalArgumentException e) {
+            throw where.badHex("mode", mode, "a file type in bits 15:12");
+        }
     }
 
     private static Format format(MemorySegment s, FileType type, Where where) throws XfsException {

@@ -1,6 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
+import io.aisio.xal.backend.Child;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
@@ -24,7 +25,7 @@ final class ShortDirectory {
 
     private ShortDirectory() {}
 
-    static void parse(InodeCore directory, Consumer<DirectoryEntry> names) throws XfsException {
+    static void parse(InodeCore directory, Consumer<Child> names) throws XfsException {
         Where where = directory.where();
         long size = directory.inode().size();
         long room = directory.fork().byteSize();
@@ -42,8 +43,7 @@ final class ShortDirectory {
                         + " bytes");
             }
             long inode = large == 0 ? OnDisk.u32(s, typeAt + FTYPE_BYTES) : OnDisk.i64(s, typeAt + FTYPE_BYTES);
-            DirectoryEntry entry =
-                    DirectoryEntry.of(s, at + ENTRY_NAME, length, inode, OnDisk.u8(s, typeAt), at, where);
+            Child entry = DirectoryEntry.of(s, at + ENTRY_NAME, length, inode, OnDisk.u8(s, typeAt), at, where);
             if (entry.isDot()) {
                 throw where.bad("the entry at " + at + " is named " + entry.name());
             }

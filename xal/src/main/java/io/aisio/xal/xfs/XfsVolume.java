@@ -1,10 +1,15 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.BlockSource;
+import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
+import io.aisio.xal.Volume;
 import io.aisio.xal.XfsException;
+import io.aisio.xal.backend.Backend;
+import io.aisio.xal.backend.Catalog;
+import io.aisio.xal.backend.Child;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +17,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** An XFS file system, open to read: its inodes by number, their names and extents. Any thread may call it. */
-public final class XfsVolume implements AutoCloseable {
+public final class XfsVolume implements Backend {
     private final Geometry geometry;
     private final MetadataReader reader;
 
@@ -51,77 +56,59 @@ public final class XfsVolume implements AutoCloseable {
         AgInodeHeader.check(geometry, ag, reader.read(inodes, sector), where);
     }
 
-    /** Size of a block in bytes. */
-    public int blockSize() {
-        return geometry.blockSize();
+    @Override
+    public Volume describe() {
+        return new Volume(
+                "xfs",
+                geometry.source(),
+                "on disk",
+                geometry.uuid().toString(),
+                "",
+                geometry.blockSize(),
+                geometry.blocks(),
+                -1,
+                List.of());
     }
 
-    /**
-     * The root directory.
-     *
-     * @throws XfsException if it is damaged
-     */
-    public Inode root() throws IOException {
+    @Override
+    public Entry root() throws IOException {
         InodeCore core = core(geometry.rootInode());
         if (core.inode().type() != FileType.DIRECTORY) {
             throw core.where()
                     .bad("the root is no directory but of type " + core.inode().type());
         }
-        return core.inode();
+        return new Entry("/", core.inode());
     }
 
-    /**
-     * The inode of a number.
-     *
-     * @throws XfsException if it is free or damaged
-     */
-    public Inode inode(long number) throws IOException {
-        return core(number).inode();
-    }
-
-    /**
-     * The inode that a directory entry names.
-     *
-     * @throws XfsException if it is free or damaged, or of another type than the entry says
-     */
-    public Inode inode(DirectoryEntry entry) throws IOException {
-        InodeCore core = core(entry.inode());
-        if (entry.type() != null && entry.type() != core.inode().type()) {
+    @Override
+    public Entry child(String path, Child child) throws IOException {
+        InodeCore core = core(child.inode());
+        if (child.type() != null && child.type() != core.inode().type()) {
             throw core.where()
                     .bad("mode says that it is of type " + core.inode().type() + ", its directory entry says "
-                            + entry.type());
+                            + child.type());
         }
-        return core.inode();
+        return new Entry(Backend.path(path, child.name()), core.inode());
     }
 
-    /**
-     * Lists a directory. A part that is damaged hides no other.
-     *
-     * @param names takes each name, in the order on disk; {@code .} and {@code ..} are left out
-     * @param problems takes what kept names from being read; without any, the listing is complete
-     */
-    public void list(Inode directory, Consumer<DirectoryEntry> names, Consumer<IOException> problems) {
+    @Override
+    public void list(Entry directory, Consumer<Child> children, Consumer<IOException> problems) {
         try {
-            DirectoryReader.list(geometry, reader, core(directory), names, problems);
+            DirectoryReader.list(geometry, reader, core(directory.inode()), children, problems);
         } catch (IOException e) {
             problems.accept(e);
         }
     }
 
-    /**
-     * The entry of a name in a directory.
-     *
-     * @return null if it has none
-     * @throws IOException if none was found, and a part of the directory could not be read
-     */
-    public @Nullable DirectoryEntry find(Inode directory, String name) throws IOException {
-        List<DirectoryEntry> found = new ArrayList<>();
+    @Override
+    public @Nullable Child find(Entry directory, String name) throws IOException {
+        List<Child> found = new ArrayList<>();
         List<IOException> problems = new ArrayList<>();
         list(
                 directory,
-                entry -> {
-                    if (entry.name().equals(name)) {
-                        found.add(entry);
+                child -> {
+                    if (child.name().equals(name)) {
+                        found.add(child);
                     }
                 },
                 problems::add);
@@ -135,12 +122,13 @@ public final class XfsVolume implements AutoCloseable {
     }
 
     /**
-     * The extents of an inode.
+     * {@inheritDoc}
      *
      * @throws XfsException if the block map is damaged or on a real-time device, or the inode is not the same any more
      */
-    public List<Extent> extents(Inode inode) throws IOException {
-        InodeCore core = core(inode);
+    @Override
+    public List<Extent> extents(Entry file) throws IOException {
+        InodeCore core = core(file.inode());
         if (core.realtime()) {
             throw core.where()
                     .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
@@ -148,9 +136,18 @@ public final class XfsVolume implements AutoCloseable {
         return BlockMap.read(geometry, reader, core);
     }
 
-    /** What to tell of an inode that is sound in itself but does not fit into the tree. */
-    public XfsException damaged(Inode inode, String problem) throws XfsException {
-        return where(inode.number()).bad(problem);
+    @Override
+    public void readAll(Catalog catalog) throws IOException {
+        throw new UnsupportedOperationException("xfs: the inode B-trees are not read yet");
+    }
+
+    @Override
+    public XfsException damaged(Entry directory, String problem) {
+        try {
+            return where(directory.inode().number()).bad(problem);
+        } catch (XfsException e) {
+            return e;
+        }
     }
 
     /** Reads an inode again, which must be as it was. */
@@ -171,7 +168,6 @@ public final class XfsVolume implements AutoCloseable {
         return geometry.where("inode", number, geometry.inodePosition(number));
     }
 
-    /** Frees the memory for reading. Closing again does nothing. */
     @Override
     public void close() {
         reader.close();

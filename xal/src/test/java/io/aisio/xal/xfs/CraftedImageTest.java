@@ -42,7 +42,7 @@ class CraftedImageTest {
 
     private static FileBlocks image;
     private static Geometry geometry;
-    private static Map<String, Inode> pristine;
+    private static Map<String, Entry> pristine;
 
     private PatchedBlocks blocks;
 
@@ -97,7 +97,7 @@ class CraftedImageTest {
     }
 
     private static long number(String path) {
-        return pristine.get(path).number();
+        return pristine.get(path).inode().number();
     }
 
     /** The blocks of a file, each an extent of its own, in order. */
@@ -105,7 +105,7 @@ class CraftedImageTest {
         List<Extent> singles = new ArrayList<>();
         for (Extent extent : extents(path)) {
             for (long at = 0; at < extent.length(); at += BLOCK) {
-                singles.add(new Extent(extent.offset() + at, extent.position() + at, BLOCK, false));
+                singles.add(new Extent(extent.offset() + at, extent.position() + at, BLOCK, 0));
             }
         }
         return singles;
@@ -119,40 +119,40 @@ class CraftedImageTest {
 
     /** What a walk found, and what it told of damage. */
     private static final class Walk implements Xal.Visitor {
-        final Map<String, Inode> found = new TreeMap<>();
+        final Map<String, Entry> found = new TreeMap<>();
         final Map<String, IOException> damage = new TreeMap<>();
 
         Walk(PatchedBlocks blocks) throws IOException {
             try (Xal xal = Xal.open(blocks)) {
                 xal.walk("/", this);
-                for (Map.Entry<String, Inode> entry : found.entrySet()) {
+                for (Map.Entry<String, Entry> file : found.entrySet()) {
                     try {
-                        for (Extent extent : xal.extents(entry.getValue())) {
+                        for (Extent extent : xal.extents(file.getValue())) {
                             assertThat(extent.position()).isBetween(BLOCK * 2L, blocks.size() - extent.length());
                         }
-                        if (entry.getValue().type() == FileType.REGULAR) {
+                        if (file.getValue().type() == FileType.REGULAR) {
                             long at = 0;
-                            for (Piece piece : xal.pieces(entry.getValue())) {
+                            for (Piece piece : xal.pieces(file.getValue())) {
                                 assertThat(piece.offset()).isEqualTo(at);
                                 at += piece.length();
                             }
-                            assertThat(at).isEqualTo(entry.getValue().size());
+                            assertThat(at).isEqualTo(file.getValue().inode().size());
                         }
                     } catch (XfsException e) {
-                        damage.putIfAbsent(entry.getKey(), e);
+                        damage.putIfAbsent(file.getKey(), e);
                     }
                 }
             }
         }
 
-        Map<String, Inode> sound() {
+        Map<String, Entry> sound() {
             assertThat(damage).isEmpty();
             return found;
         }
 
         @Override
-        public void visit(Entry entry, Inode inode) {
-            found.put(entry.path(), inode);
+        public void visit(Entry entry) {
+            found.put(entry.path(), entry);
         }
 
         @Override
@@ -171,13 +171,13 @@ class CraftedImageTest {
                 geometry,
                 number("/file"),
                 List.of(
-                        new Extent(2 * BLOCK, at, 3 * BLOCK, false),
-                        new Extent(5 * BLOCK, at + 8 * BLOCK, BLOCK, true),
-                        new Extent(10 * BLOCK, at + 3 * BLOCK, BLOCK, false),
-                        new Extent(90 * BLOCK, at + 5 * BLOCK, BLOCK, false)));
+                        new Extent(2 * BLOCK, at, 3 * BLOCK, 0),
+                        new Extent(5 * BLOCK, at + 8 * BLOCK, BLOCK, Extent.UNWRITTEN),
+                        new Extent(10 * BLOCK, at + 3 * BLOCK, BLOCK, 0),
+                        new Extent(90 * BLOCK, at + 5 * BLOCK, BLOCK, 0)));
         blocks.inodeField(geometry, number("/file"), InodeCore.SIZE, 8, 12 * BLOCK + 7);
         try (Xal xal = Xal.open(blocks)) {
-            Inode file = xal.lookup("/file");
+            Entry file = xal.lookup("/file");
             assertThat(xal.pieces(file))
                     .containsExactly(
                             new Piece(Piece.Kind.HOLE, 0, Piece.NOWHERE, 2 * BLOCK),
@@ -198,7 +198,8 @@ class CraftedImageTest {
         List<Extent> singles = single("/file");
         List<Extent> scattered = new ArrayList<>();
         for (int i = 0; i < singles.size(); i++) {
-            scattered.add(new Extent(i * 3L * BLOCK, singles.get(i).position(), BLOCK, i % 5 == 0));
+            scattered.add(
+                    new Extent(i * 3L * BLOCK, singles.get(i).position(), BLOCK, i % 5 == 0 ? Extent.UNWRITTEN : 0));
         }
         long spare = single("/spare").getFirst().position();
         assertThat(blocks.tree(geometry, number("/file"), scattered, spare, 4, 3, forkoff))
@@ -229,17 +230,16 @@ class CraftedImageTest {
     void refusesExtentsThatOverlapOrLeaveTheirAllocationGroup() throws IOException {
         long at = single("/file").getFirst().position();
         long number = number("/file");
-        blocks.inline(
-                geometry, number, List.of(new Extent(0, at, 2 * BLOCK, false), new Extent(BLOCK, at, BLOCK, false)));
+        blocks.inline(geometry, number, List.of(new Extent(0, at, 2 * BLOCK, 0), new Extent(BLOCK, at, BLOCK, 0)));
         assertThatThrownBy(() -> extents("/file")).hasMessageContaining("startoff is 1, expected 2 or more");
         long end = geometry.agPosition(1);
-        blocks.inline(geometry, number, List.of(new Extent(0, end - BLOCK, 2 * BLOCK, false)));
+        blocks.inline(geometry, number, List.of(new Extent(0, end - BLOCK, 2 * BLOCK, 0)));
         assertThatThrownBy(() -> extents("/file")).hasMessageContaining("blockcount 2, expected blocks inside");
-        blocks.inline(geometry, number, List.of(new Extent(0, end, BLOCK, false)));
+        blocks.inline(geometry, number, List.of(new Extent(0, end, BLOCK, 0)));
         assertThatThrownBy(() -> extents("/file")).hasMessageContaining("inode " + number);
-        blocks.inline(geometry, number, List.of(new Extent(0, geometry.blocks() * BLOCK, BLOCK, false)));
+        blocks.inline(geometry, number, List.of(new Extent(0, geometry.blocks() * BLOCK, BLOCK, 0)));
         assertThatThrownBy(() -> extents("/file")).isInstanceOf(XfsException.class);
-        blocks.inline(geometry, number, List.of(new Extent(0, at, 0, false)));
+        blocks.inline(geometry, number, List.of(new Extent(0, at, 0, 0)));
         assertThatThrownBy(() -> extents("/file")).hasMessageContaining("blockcount 0");
         blocks.inodeField(geometry, number, InodeCore.NEXTENTS, 4, 22);
         assertThatThrownBy(() -> extents("/file")).hasMessageContaining("nextents is 22, expected at most 21");
@@ -259,9 +259,11 @@ class CraftedImageTest {
     @Test
     void refusesToMapAnInodeThatChanged() throws IOException {
         try (Xal xal = Xal.open(blocks)) {
-            Inode file = xal.lookup("/file");
-            Inode reused = new Inode(
-                    file.number(), file.generation() + 1, file.type(), file.mode(), file.links(), file.size());
+            Inode file = xal.lookup("/file").inode();
+            Entry reused = new Entry(
+                    "/file",
+                    new Inode(
+                            file.number(), file.generation() + 1, file.type(), file.mode(), file.links(), file.size()));
             assertThatThrownBy(() -> xal.extents(reused)).hasMessageContaining("changed since it was read");
         }
     }
@@ -277,7 +279,7 @@ class CraftedImageTest {
         long stale = blocks.get(block, 4096 - DirectoryBlock.TAIL_STALE, 4);
         blocks.put(block, 4096 - DirectoryBlock.TAIL_STALE, 4, stale + 1);
         blocks.seal(block, 4096, DirectoryBlock.CRC);
-        TreeMap<String, Inode> expected = new TreeMap<>(pristine);
+        TreeMap<String, Entry> expected = new TreeMap<>(pristine);
         expected.remove("/block/entry-7-of-a-block");
         assertThat(new Walk(blocks).sound()).containsOnlyKeys(expected.keySet());
     }
@@ -382,7 +384,7 @@ class CraftedImageTest {
         Walk walk = new Walk(blocks);
         assertThat(walk.damage).containsKey("/leaf");
         assertThat(walk.damage.get("/leaf")).hasMessageContaining("crc is 0x");
-        TreeMap<String, Inode> lost = new TreeMap<>(pristine);
+        TreeMap<String, Entry> lost = new TreeMap<>(pristine);
         lost.keySet().removeAll(walk.found.keySet());
         assertThat(lost).hasSizeBetween(20, 110);
         assertThat(lost.keySet()).allMatch(path -> path.startsWith("/leaf/"));
@@ -400,7 +402,7 @@ class CraftedImageTest {
                 number("/leaf"),
                 InodeCore.SIZE,
                 8,
-                pristine.get("/leaf").size() + 4096);
+                pristine.get("/leaf").inode().size() + 4096);
         Walk walk = new Walk(blocks);
         assertThat(walk.damage).containsOnlyKeys("/leaf");
         assertThat(walk.damage.get("/leaf")).hasMessageContaining("where its last block of entries ends");
@@ -447,7 +449,8 @@ class CraftedImageTest {
     private static void open(Path path) throws IOException {
         try (FileBlocks file = FileBlocks.open(path);
                 Xal xal = Xal.open(file)) {
-            throw new AssertionError("opened " + path + " with blocks of " + xal.blockSize());
+            throw new AssertionError(
+                    "opened " + path + " with blocks of " + xal.volume().blockBytes());
         }
     }
 
@@ -511,7 +514,7 @@ class CraftedImageTest {
             List<String> paths = new ArrayList<>();
             xal.walk("/", new Xal.Visitor() {
                 @Override
-                public void visit(Entry entry, Inode inode) {
+                public void visit(Entry entry) {
                     paths.add(entry.path());
                 }
 

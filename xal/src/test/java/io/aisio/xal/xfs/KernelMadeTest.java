@@ -8,10 +8,10 @@ import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileBlocks;
 import io.aisio.xal.FileType;
-import io.aisio.xal.Inode;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xal.XfsImage;
+import io.aisio.xal.backend.FileName;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -88,14 +88,14 @@ class KernelMadeTest {
             List<String> listed = new ArrayList<>();
             xal.walk("/", new Xal.Visitor() {
                 @Override
-                public void visit(Entry entry, Inode inode) {
+                public void visit(Entry entry) {
                     listed.add("%s %d %d %o %d %s"
                             .formatted(
-                                    letter(inode.type()),
-                                    inode.number(),
-                                    inode.size(),
-                                    inode.mode(),
-                                    inode.links(),
+                                    letter(entry.type()),
+                                    entry.inode().number(),
+                                    entry.inode().size(),
+                                    entry.inode().mode(),
+                                    entry.inode().links(),
                                     entry.path().substring(1)));
                 }
 
@@ -107,13 +107,13 @@ class KernelMadeTest {
             assertThat(listed).containsExactlyInAnyOrderElementsOf(found);
 
             for (Map.Entry<String, List<Mapped>> map : maps.entrySet()) {
-                Inode inode = xal.lookup(map.getKey());
+                Entry file = xal.lookup(map.getKey());
                 List<Mapped> mapped = new ArrayList<>();
-                for (Extent extent : xal.extents(inode)) {
+                for (Extent extent : xal.extents(file)) {
                     add(mapped, new Mapped(extent.sectors(), extent.unwritten()));
                 }
                 assertThat(mapped).as(map.getKey()).isEqualTo(map.getValue());
-                assertThat(read(image.path(), xal.pieces(inode)))
+                assertThat(read(image.path(), xal.pieces(file)))
                         .as(map.getKey())
                         .isEqualTo(contents.get(map.getKey()));
             }
@@ -123,7 +123,7 @@ class KernelMadeTest {
             assertThat(xal.lookup("/bad\uDCFFname").type()).isEqualTo(FileType.REGULAR);
             assertThatThrownBy(() -> xal.lookup("/bad\uFFFDname")).isInstanceOf(IOException.class);
             for (String tall : List.of("/scattered", "/names")) {
-                assertThat(image.db("inode " + xal.lookup(tall).number(), "print core.format"))
+                assertThat(image.db("inode " + xal.lookup(tall).inode().number(), "print core.format"))
                         .as("mkfs and the kernel made what this test is for: %s", tall)
                         .contains("btree");
             }

@@ -101,7 +101,7 @@ class OffsetsTest {
     void inode(String field, String constant, int bytes) throws Exception {
         try (Xal xal = Xal.open(blocks)) {
             for (String path : new String[] {"/", "/file", "/directory", "/more"}) {
-                long number = xal.lookup(path).number();
+                long number = xal.lookup(path).inode().number();
                 long position = geometry().inodePosition(number);
                 assertThat(blocks.get(position, offset(InodeCore.class, constant), bytes))
                         .as(path)
@@ -113,7 +113,7 @@ class OffsetsTest {
     @Test
     void directoryBlocks() throws Exception {
         try (Xal xal = Xal.open(blocks)) {
-            long number = xal.lookup("/more").number();
+            long number = xal.lookup("/more").inode().number();
             Extent extent = xal.extents(xal.lookup("/more")).getFirst();
             long position = extent.position();
             String address = "inode " + number;

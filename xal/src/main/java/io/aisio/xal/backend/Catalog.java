@@ -1,0 +1,34 @@
+package io.aisio.xal.backend;
+
+import java.io.IOException;
+
+/**
+ * Takes what a backend finds while it reads a whole file system, for the first time or again. Any thread may call it.
+ *
+ * <p>An inode is given before a name that stands for it and before its own names. What is not given and not kept is gone
+ * when the reading ends.
+ */
+public interface Catalog {
+    /** Takes inodes with their extents, in any order, each once. */
+    void inodes(InodeBatch batch);
+
+    /**
+     * Takes the names of a directory, all of them; they replace those that it had.
+     *
+     * @param directory its inode number
+     */
+    void names(long directory, NameBatch batch);
+
+    /**
+     * Whether an inode is already known as it is, so that what is costly to read may be kept.
+     *
+     * @param stamp as in {@link InodeBatch#stamp}
+     */
+    boolean knows(long number, int generation, long stamp);
+
+    /** Keeps an inode that is {@linkplain #knows known}, its extents and, of a directory, its names. */
+    void keep(long number);
+
+    /** Is told of something that cannot be read; what depends on it is missing from the catalog. */
+    void damaged(IOException problem);
+}

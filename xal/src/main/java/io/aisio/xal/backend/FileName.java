@@ -1,0 +1,41 @@
+package io.aisio.xal.backend;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+
+/** The bytes of a name as a string, so that no two names become the same string. */
+public final class FileName {
+    /** What a byte outside of UTF-8 is added to: it becomes a low surrogate without a high one. */
+    private static final char ESCAPE = '\uDC00';
+
+    private FileName() {}
+
+    /** The string of a name. */
+    public static String decode(byte[] name) {
+        ByteBuffer in = ByteBuffer.wrap(name);
+        CharBuffer out = CharBuffer.allocate(name.length);
+        CharsetDecoder decoder = UTF_8.newDecoder();
+        while (decoder.decode(in, out, true).isError()) {
+            out.put((char) (ESCAPE + (in.get() & 0xFF)));
+        }
+        return out.flip().toString();
+    }
+
+    /** The bytes of a string that {@link #decode} made, or of any other: then they are its UTF-8. */
+    public static byte[] encode(CharSequence name) {
+        ByteBuffer out = ByteBuffer.allocate(3 * name.length());
+        for (int i = 0; i < name.length(); ) {
+            int c = Character.codePointAt(name, i);
+            if (c >>> 8 == ESCAPE >>> 8) {
+                out.put((byte) c);
+            } else {
+                out.put(Character.toString(c).getBytes(UTF_8));
+            }
+            i += Character.charCount(c);
+        }
+        return java.util.Arrays.copyOf(out.array(), out.position());
+    }
+}

@@ -21,6 +21,8 @@ public final class Errno {
     public static final int ENOMEM = 12;
     /** Permission denied. */
     public static final int EACCES = 13;
+    /** It is there already. */
+    public static final int EEXIST = 17;
     /** Invalid argument. */
     public static final int EINVAL = 22;
     /** File too large. */
@@ -29,6 +31,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** A symbolic link where none is followed, or too many of them. */
+    public static final int ELOOP = 40;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
     /** Disk quota exceeded. */
@@ -99,6 +103,8 @@ public final class Errno {
             case EIO -> "input/output error";
             case EAGAIN -> "in use by somebody else";
             case ENOMEM -> "out of memory";
+            case EEXIST -> "it exists already";
+            case ELOOP -> "a symbolic link, which is not followed";
             case EINVAL -> "invalid argument";
             case EFBIG -> "file too large";
             case ENOSPC -> "no space left on the device";

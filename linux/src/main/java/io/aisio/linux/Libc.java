@@ -26,6 +26,8 @@ final class Libc {
     static final int O_CREAT = 0x40;
     static final int O_EXCL = 0x80;
     static final int O_CLOEXEC = 0x80000;
+    /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
+    static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
     /** {@code asm/fcntl.h}: 040000 octal, but 0200000 on aarch64. */
     static final int O_DIRECT = "aarch64".equals(System.getProperty("os.arch")) ? 0x10000 : 0x4000;
 
@@ -34,16 +36,23 @@ final class Libc {
     static final int LOCK_SH = 1;
     static final int LOCK_EX = 2;
     static final int LOCK_NB = 4;
+    static final int LOCK_UN = 8;
 
     static final int PROT_READ = 1;
     static final int PROT_WRITE = 2;
+    static final int MAP_SHARED = 1;
     static final int MAP_PRIVATE = 2;
     static final int MAP_ANONYMOUS = 0x20;
+    static final int MAP_NORESERVE = 0x4000;
     static final long MAP_FAILED = -1;
     static final int MADV_DONTNEED = 4;
     static final int MADV_HUGEPAGE = 14;
     /** {@code linux/falloc.h}: FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE, which it needs. */
     static final int PUNCH_HOLE = 2 | 1;
+    /** {@code linux/fcntl.h}: statx of the descriptor itself, its path empty. */
+    static final int AT_EMPTY_PATH = 0x1000;
+    /** {@code linux/stat.h}: what stat(2) tells. */
+    static final int STATX_BASIC_STATS = 0x7FF;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
@@ -76,6 +85,11 @@ final class Libc {
             bind("sched_setaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
     private static final MethodHandle SCHED_GETAFFINITY =
             bind("sched_getaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
+    private static final MethodHandle FTRUNCATE =
+            bind("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle STATX =
+            bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
     private static final MethodHandle ISATTY = bind("isatty", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
 
     private Libc() {}
@@ -192,6 +206,30 @@ final class Libc {
     static int schedGetAffinity(MemorySegment mask) {
         try {
             return (int) SCHED_GETAFFINITY.invokeExact(STATE.get(), 0, mask.byteSize(), mask);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int ftruncate(int fd, long size) {
+        try {
+            return (int) FTRUNCATE.invokeExact(STATE.get(), fd, size);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int statx(int fd, MemorySegment path, int flags, int mask, MemorySegment target) {
+        try {
+            return (int) STATX.invokeExact(STATE.get(), fd, path, flags, mask, target);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int geteuid() {
+        try {
+            return (int) GETEUID.invokeExact(STATE.get());
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -9,7 +9,6 @@ import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.DeviceUri;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
@@ -97,6 +96,11 @@ final class XalVolume implements AutoCloseable {
         return path;
     }
 
+    /** Size of a block of the file system in bytes. */
+    int blockBytes() {
+        return xal.volume().blockBytes();
+    }
+
     Xal xal() {
         return xal;
     }
@@ -117,13 +121,6 @@ final class XalVolume implements AutoCloseable {
                     device + " holds no " + e.getFile() + "; './aisio xal find " + device + "' lists what it holds", e);
         } catch (NotDirectoryException e) {
             throw new IOException(device + ": " + e.getFile() + " is no directory, so there is no " + name, e);
-        }
-    }
-
-    /** To be asked in loops: Ctrl-C ends them. */
-    static void stopIfInterrupted() throws InterruptedIOException {
-        if (Interruption.requested()) {
-            throw new InterruptedIOException("interrupted");
         }
     }
 

@@ -2,11 +2,8 @@ package io.aisio.cli;
 
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
-import io.aisio.xal.Inode;
-import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -77,13 +74,16 @@ final class XalBmap implements Callable<Integer> {
 
     private int human(XalVolume volume) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
-            Map<String, String> failures = map(volume, (path, inode, extents) -> {
+            Map<String, String> failures = volume.each(paths, file -> {
+                List<Extent> extents = volume.xal().extents(file);
                 List<String> lines = format == Format.yaml
-                        ? yaml(volume.device() + path, extents)
-                        : xfsBmap(path, inode.size(), volume.blockBytes(), extents);
-                for (String line : lines) {
-                    out.line(line);
-                }
+                        ? yaml(volume.device() + file.path(), extents)
+                        : xfsBmap(file.path(), file.inode().size(), volume.blockBytes(), extents);
+                return () -> {
+                    for (String line : lines) {
+                        out.line(line);
+                    }
+                };
             });
             return failures.isEmpty() ? Exit.DONE : Exit.FAILED;
         }
@@ -98,19 +98,16 @@ final class XalBmap implements Callable<Integer> {
         return lines;
     }
 
-    /** As xfs_bmap(8) prints a file without options: holes too, and nothing behind the end of the file. */
+    /** As xfs_bmap(8) prints a file that was preallocated: holes too, and blocks behind the end of the file. */
     static List<String> xfsBmap(String path, long size, int blockBytes, List<Extent> extents) {
         List<String> lines = new ArrayList<>();
         long end = (size + blockBytes - 1) / blockBytes * blockBytes;
         long done = 0;
         for (Extent extent : extents) {
-            if (extent.offset() >= end) {
-                break;
-            }
             if (extent.offset() > done) {
                 lines.add(xfsBmapLine(lines.size(), done, extent.offset(), "hole"));
             }
-            done = Math.min(extent.end(), end);
+            done = extent.end();
             long first = extent.position() / Extent.SECTOR_BYTES;
             long last = first + (done - extent.offset()) / Extent.SECTOR_BYTES - 1;
             lines.add(xfsBmapLine(
@@ -150,7 +147,10 @@ final class XalBmap implements Callable<Integer> {
             json.writeStringProperty("path", volume.path());
             json.writeNumberProperty("sector_bytes", Extent.SECTOR_BYTES);
             json.writeArrayPropertyStart("files");
-            Map<String, String> failures = map(volume, (path, inode, extents) -> write(json, path, inode, extents));
+            Map<String, String> failures = volume.each(paths, file -> {
+                List<Extent> extents = volume.xal().extents(file);
+                return () -> write(json, file, extents);
+            });
             json.writeEndArray();
             json.writeArrayPropertyStart("failures");
             failures.forEach((path, problem) -> write(json, path, problem));
@@ -162,11 +162,11 @@ final class XalBmap implements Callable<Integer> {
         }
     }
 
-    private static void write(JsonGenerator json, String path, Inode inode, List<Extent> extents) {
+    private static void write(JsonGenerator json, Entry file, List<Extent> extents) {
         json.writeStartObject();
-        json.writeStringProperty("path", path);
-        json.writeNumberProperty("inode", inode.number());
-        json.writeNumberProperty("size", inode.size());
+        json.writeStringProperty("path", file.path());
+        json.writeNumberProperty("inode", file.inode().number());
+        json.writeNumberProperty("size", file.inode().size());
         json.writeArrayPropertyStart("extents");
         for (Extent extent : extents) {
             Extent.Sectors sectors = extent.sectors();
@@ -191,31 +191,5 @@ final class XalBmap implements Callable<Integer> {
         json.writeStringProperty("path", path);
         json.writeStringProperty("problem", problem);
         json.writeEndObject();
-    }
-
-    /** Maps what can be mapped, says what cannot, and returns that: paths and what is wrong there. */
-    private Map<String, String> map(XalVolume volume, Mapped mapped) throws IOException {
-        Map<String, String> failures = new LinkedHashMap<>();
-        for (String path : paths) {
-            XalOptions.stopIfInterrupted();
-            Entry file;
-            List<Extent> extents;
-            try {
-                file = volume.lookup(path);
-                extents = volume.xal().extents(file);
-            } catch (IOException e) {
-                XalOptions.stopIfInterrupted();
-                String damage = e instanceof XfsException ? path + ": " : "";
-                System.err.println(Failures.line(damage + Failures.message(e)));
-                failures.put(path, Failures.message(e));
-                continue;
-            }
-            mapped.mapped(path, file.inode(), extents);
-        }
-        return failures;
-    }
-
-    private interface Mapped {
-        void mapped(String path, Inode inode, List<Extent> extents) throws IOException;
     }
 }

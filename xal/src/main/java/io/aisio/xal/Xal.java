@@ -109,6 +109,16 @@ public final class Xal implements AutoCloseable {
     }
 
     /**
+     * All that is recorded of a file; of a symbolic link, also where it leads.
+     *
+     * @throws XfsException if it is damaged, or is not what it was when the entry was read
+     * @throws IOException if the source cannot be read
+     */
+    public Attributes attributes(Entry entry) throws IOException {
+        return backend.attributes(entry);
+    }
+
+    /**
      * How each byte of a regular file is read, from the first to the last.
      *
      * @throws IllegalArgumentException if it is no regular file

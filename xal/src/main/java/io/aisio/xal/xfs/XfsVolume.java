@@ -1,5 +1,6 @@
 package io.aisio.xal.xfs;
 
+import io.aisio.xal.Attributes;
 import io.aisio.xal.BlockSource;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
@@ -11,6 +12,7 @@ import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.Child;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -134,6 +136,20 @@ public final class XfsVolume implements Backend {
                     .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
         }
         return BlockMap.read(geometry, reader, core);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws XfsException if the inode or the path that a symbolic link holds is damaged, or the inode is not the same
+     *     any more
+     */
+    @Override
+    public Attributes attributes(Entry entry) throws IOException {
+        InodeCore core = core(entry.inode());
+        String target = core.inode().type() == FileType.SYMLINK ? SymlinkTarget.read(geometry, reader, core) : null;
+        MemorySegment s = reader.read(core.where().position(), geometry.inodeSize());
+        return InodeAttributes.parse(geometry, s, core, target);
     }
 
     @Override

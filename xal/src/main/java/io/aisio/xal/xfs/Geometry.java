@@ -15,6 +15,7 @@ import io.aisio.xal.XfsException;
  * @param blocks of the whole file system
  * @param uuid that all metadata carries
  * @param largeExtentCounts inodes may say (in flags2) that they count extents in 64 bits
+ * @param reflink files may share blocks
  */
 record Geometry(
         String source,
@@ -29,7 +30,8 @@ record Geometry(
         long blocks,
         long rootInode,
         Uuid uuid,
-        boolean largeExtentCounts) {
+        boolean largeExtentCounts,
+        boolean reflink) {
 
     /** Blocks carry their own address in units of 2 to the power of this: 512 bytes, whatever the sector size. */
     static final int BASIC_SHIFT = 9;
@@ -69,6 +71,12 @@ record Geometry(
     /** Where a block that {@link #holds} begins, in bytes. */
     long position(long block) {
         return ((block >>> agBlockLog) * agBlocks + blockInAg(block)) << blockLog;
+    }
+
+    /** The file system block at a position in bytes, the other way round. */
+    long block(long position) {
+        long block = position >> blockLog;
+        return ((block / agBlocks) << agBlockLog) | (block % agBlocks);
     }
 
     /** Where an inode lies, in bytes. */

@@ -26,6 +26,7 @@ final class Superblock {
     static final long AGBLKLOG = 124;
     static final long INPROGRESS = 126;
     static final long DIRBLKLOG = 192;
+    static final long FEATURES_RO_COMPAT = 212;
     static final long FEATURES_INCOMPAT = 216;
     static final long CRC = 224;
     static final long META_UUID = 248;
@@ -38,7 +39,10 @@ final class Superblock {
     /** The version's number: bits 3:0 of {@code versionnum}. */
     static final int VERSION_MASK = 0xF;
 
-    /** File types in directory entries. */
+    /** FEATURES_RO_COMPAT: files may share blocks. */
+    static final long REFLINK = 1 << 2;
+
+    /** FEATURES_INCOMPAT: file types in directory entries. */
     static final long FTYPE = 1 << 0;
     /** Metadata carries {@code meta_uuid}, not {@code uuid}. */
     static final long HAS_META_UUID = 1 << 2;
@@ -186,7 +190,8 @@ final class Superblock {
                 blocks,
                 OnDisk.i64(s, ROOTINO),
                 Uuid.read(s, (incompat & HAS_META_UUID) != 0 ? META_UUID : UUID),
-                (incompat & NREXT64) != 0);
+                (incompat & NREXT64) != 0,
+                (OnDisk.u32(s, FEATURES_RO_COMPAT) & REFLINK) != 0);
     }
 
     private static void log(Where where, String field, int value, int least, int most) throws XfsException {

@@ -22,10 +22,12 @@ import org.jspecify.annotations.Nullable;
 public final class XfsVolume implements Backend {
     private final Geometry geometry;
     private final MetadataReader reader;
+    private final SharedBlocks shared;
 
     private XfsVolume(Geometry geometry, MetadataReader reader) {
         this.geometry = geometry;
         this.reader = reader;
+        shared = new SharedBlocks(geometry, reader);
     }
 
     /**
@@ -135,7 +137,13 @@ public final class XfsVolume implements Backend {
             throw core.where()
                     .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
         }
-        return BlockMap.read(geometry, reader, core);
+        List<Extent> extents = BlockMap.read(geometry, reader, core);
+        if (core.reflink()) {
+            for (int i = 0; i < extents.size(); i++) {
+                extents.set(i, sharing(extents.get(i)));
+            }
+        }
+        return extents;
     }
 
     /**
@@ -155,6 +163,12 @@ public final class XfsVolume implements Backend {
     @Override
     public void readAll(Catalog catalog) throws IOException {
         throw new UnsupportedOperationException("xfs: the inode B-trees are not read yet");
+    }
+
+    private Extent sharing(Extent extent) throws IOException {
+        return shared.any(geometry.block(extent.position()), extent.length() >> geometry.blockLog())
+                ? new Extent(extent.offset(), extent.position(), extent.length(), extent.flags() | Extent.SHARED)
+                : extent;
     }
 
     @Override

@@ -1,9 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
-import io.aisio.xal.backend.Child;
 import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
 
 /**
  * A block of directory entries, {@code struct xfs_dir3_data_hdr} and what follows: entries and free room, each with its
@@ -56,7 +54,12 @@ final class DirectoryBlock {
      * @param first whether it is the first block of its directory
      */
     static void parse(
-            Geometry geometry, InodeCore directory, boolean first, MemorySegment s, Where where, Consumer<Child> names)
+            Geometry geometry,
+            InodeCore directory,
+            boolean first,
+            MemorySegment s,
+            Where where,
+            DirectoryEntry.Names names)
             throws XfsException {
         long magic = OnDisk.u32(s, MAGIC_FIELD);
         boolean alone = magic == ALONE_MAGIC && directory.inode().size() == s.byteSize();
@@ -81,7 +84,7 @@ final class DirectoryBlock {
     }
 
     private static long entries(
-            MemorySegment s, long end, long owner, boolean first, Where where, Consumer<Child> names)
+            MemorySegment s, long end, long owner, boolean first, Where where, DirectoryEntry.Names names)
             throws XfsException {
         long found = 0;
         for (long at = HEADER_BYTES; at < end; ) {
@@ -107,16 +110,24 @@ final class DirectoryBlock {
     }
 
     private static void entry(
-            MemorySegment s, long at, int nameLength, long owner, boolean first, Where where, Consumer<Child> names)
+            MemorySegment s,
+            long at,
+            int nameLength,
+            long owner,
+            boolean first,
+            Where where,
+            DirectoryEntry.Names names)
             throws XfsException {
         long inode = OnDisk.i64(s, at + ENTRY_INUMBER);
         int ftype = OnDisk.u8(s, at + ENTRY_NAME + nameLength);
-        Child entry = DirectoryEntry.of(s, at + ENTRY_NAME, nameLength, inode, ftype, at, where);
-        if (!entry.isDot()) {
-            names.accept(entry);
+        long name = at + ENTRY_NAME;
+        DirectoryEntry.check(s, name, nameLength, ftype, at, where);
+        boolean dot = DirectoryEntry.isDot(s, name, nameLength);
+        if (!dot && !DirectoryEntry.isDotDot(s, name, nameLength)) {
+            names.name(s, name, nameLength, inode, ftype);
         } else if (!first) {
-            throw where.bad("the entry at " + at + " is named " + entry.name() + ", outside of the first block");
-        } else if (entry.name().equals(".")) {
+            throw where.bad("the entry at " + at + " is named " + (dot ? "." : "..") + ", outside of the first block");
+        } else if (dot) {
             where.check(inode == owner, "inumber of .", inode, "that of the directory, " + owner);
         }
     }

@@ -1,6 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
+import java.util.List;
 
 /**
  * The sizes of a file system, as its superblock gives them and as they were checked there, and the arithmetic on its
@@ -16,6 +17,8 @@ import io.aisio.xal.XfsException;
  * @param uuid that all metadata carries
  * @param largeExtentCounts inodes may say (in flags2) that they count extents in 64 bits
  * @param reflink files may share blocks
+ * @param sparseInodes chunks of inodes may lack some
+ * @param internalInodes those that no directory names, of the real-time device and of quotas
  */
 record Geometry(
         String source,
@@ -31,7 +34,9 @@ record Geometry(
         long rootInode,
         Uuid uuid,
         boolean largeExtentCounts,
-        boolean reflink) {
+        boolean reflink,
+        boolean sparseInodes,
+        List<Long> internalInodes) {
 
     /** Blocks carry their own address in units of 2 to the power of this: 512 bytes, whatever the sector size. */
     static final int BASIC_SHIFT = 9;
@@ -77,6 +82,11 @@ record Geometry(
     long block(long position) {
         long block = position >> blockLog;
         return ((block / agBlocks) << agBlockLog) | (block % agBlocks);
+    }
+
+    /** Whether an inode is the file system's own, so that no directory names it. */
+    boolean internal(long inode) {
+        return internalInodes.contains(inode);
     }
 
     /** Where an inode lies, in bytes. */

@@ -36,6 +36,7 @@ record InodeCore(
     static final long FLAGS = 90;
     static final long GEN = 92;
     static final long CRC = 100;
+    static final long CHANGECOUNT = 104;
     static final long FLAGS2 = 120;
     static final long INO = 152;
     static final long UUID = 160;

@@ -13,6 +13,8 @@ final class Superblock {
     static final long DBLOCKS = 8;
     static final long UUID = 32;
     static final long ROOTINO = 56;
+    static final long RBMINO = 64;
+    static final long RSUMINO = 72;
     static final long AGBLOCKS = 84;
     static final long AGCOUNT = 88;
     static final long VERSIONNUM = 100;
@@ -25,10 +27,13 @@ final class Superblock {
     static final long INOPBLOG = 123;
     static final long AGBLKLOG = 124;
     static final long INPROGRESS = 126;
+    static final long UQUOTINO = 160;
+    static final long GQUOTINO = 168;
     static final long DIRBLKLOG = 192;
     static final long FEATURES_RO_COMPAT = 212;
     static final long FEATURES_INCOMPAT = 216;
     static final long CRC = 224;
+    static final long PQUOTINO = 232;
     static final long META_UUID = 248;
 
     /** Bytes up to the end of the last field that version 5 began with; later ones follow, within the sector. */
@@ -44,6 +49,8 @@ final class Superblock {
 
     /** FEATURES_INCOMPAT: file types in directory entries. */
     static final long FTYPE = 1 << 0;
+    /** Chunks of inodes may lack some. */
+    static final long SPARSE_INODES = 1 << 1;
     /** Metadata carries {@code meta_uuid}, not {@code uuid}. */
     static final long HAS_META_UUID = 1 << 2;
     /** xfs_repair must run first. */
@@ -191,7 +198,14 @@ final class Superblock {
                 OnDisk.i64(s, ROOTINO),
                 Uuid.read(s, (incompat & HAS_META_UUID) != 0 ? META_UUID : UUID),
                 (incompat & NREXT64) != 0,
-                (OnDisk.u32(s, FEATURES_RO_COMPAT) & REFLINK) != 0);
+                (OnDisk.u32(s, FEATURES_RO_COMPAT) & REFLINK) != 0,
+                (incompat & SPARSE_INODES) != 0,
+                List.of(
+                        OnDisk.i64(s, RBMINO),
+                        OnDisk.i64(s, RSUMINO),
+                        OnDisk.i64(s, UQUOTINO),
+                        OnDisk.i64(s, GQUOTINO),
+                        OnDisk.i64(s, PQUOTINO)));
     }
 
     private static void log(Where where, String field, int value, int least, int most) throws XfsException {

@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
 
 /** An XFS file system, open to read: its inodes by number, their names and extents. Any thread may call it. */
 public final class XfsVolume implements Backend {
+    private final BlockSource source;
     private final Geometry geometry;
     private final MetadataReader reader;
     private final SharedBlocks shared;
 
-    private XfsVolume(Geometry geometry, MetadataReader reader) {
+    private XfsVolume(BlockSource source, Geometry geometry, MetadataReader reader) {
+        this.source = source;
         this.geometry = geometry;
         this.reader = reader;
         shared = new SharedBlocks(geometry, reader);
@@ -43,7 +45,7 @@ public final class XfsVolume implements Backend {
             for (long ag = 0; ag < geometry.agCount(); ag++) {
                 checkHeaders(geometry, reader, ag);
             }
-            return new XfsVolume(geometry, reader);
+            return new XfsVolume(source, geometry, reader);
         } catch (IOException | RuntimeException e) {
             reader.close();
             throw e;
@@ -98,7 +100,13 @@ public final class XfsVolume implements Backend {
     @Override
     public void list(Entry directory, Consumer<Child> children, Consumer<IOException> problems) {
         try {
-            DirectoryReader.list(geometry, reader, core(directory.inode()), children, problems);
+            DirectoryReader.list(
+                    geometry,
+                    reader,
+                    core(directory.inode()),
+                    (s, offset, length, inode, ftype) ->
+                            children.accept(DirectoryEntry.child(s, offset, length, inode, ftype)),
+                    problems);
         } catch (IOException e) {
             problems.accept(e);
         }
@@ -133,17 +141,7 @@ public final class XfsVolume implements Backend {
     @Override
     public List<Extent> extents(Entry file) throws IOException {
         InodeCore core = core(file.inode());
-        if (core.realtime()) {
-            throw core.where()
-                    .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
-        }
-        List<Extent> extents = BlockMap.read(geometry, reader, core);
-        if (core.reflink()) {
-            for (int i = 0; i < extents.size(); i++) {
-                extents.set(i, sharing(extents.get(i)));
-            }
-        }
-        return extents;
+        return BlockMap.read(geometry, reader, shared, core);
     }
 
     /**
@@ -162,13 +160,7 @@ public final class XfsVolume implements Backend {
 
     @Override
     public void readAll(Catalog catalog) throws IOException {
-        throw new UnsupportedOperationException("xfs: the inode B-trees are not read yet");
-    }
-
-    private Extent sharing(Extent extent) throws IOException {
-        return shared.any(geometry.block(extent.position()), extent.length() >> geometry.blockLog())
-                ? new Extent(extent.offset(), extent.position(), extent.length(), extent.flags() | Extent.SHARED)
-                : extent;
+        VolumeScan.read(geometry, source, shared, catalog);
     }
 
     @Override

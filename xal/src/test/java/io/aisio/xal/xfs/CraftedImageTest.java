@@ -123,6 +123,7 @@ class CraftedImageTest {
         final Map<String, IOException> damage = new TreeMap<>();
 
         Walk(PatchedBlocks blocks) throws IOException {
+            assertThat(RecordedCatalog.of(blocks).damage()).hasOnlyElementsOfType(XfsException.class);
             try (Xal xal = Xal.open(blocks)) {
                 xal.walk("/", this);
                 for (Map.Entry<String, Entry> file : found.entrySet()) {

@@ -89,6 +89,7 @@ class KernelMadeTest {
             throws Exception {
         try (FileBlocks blocks = FileBlocks.open(image.path());
                 Xal xal = Xal.open(blocks)) {
+            RecordedCatalog.agreesWithAWalk(blocks);
             List<String> listed = new ArrayList<>();
             xal.walk("/", new Xal.Visitor() {
                 @Override

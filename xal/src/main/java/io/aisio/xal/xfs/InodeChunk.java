@@ -38,16 +38,10 @@ record InodeChunk(long first, long holes, long free) {
     /** Reads and checks a record. */
     static InodeChunk parse(Geometry geometry, long ag, MemorySegment s, long at, Where where) throws XfsException {
         long first = OnDisk.u32(s, at + STARTINO);
-        long inodes = geometry.agLength(ag) << geometry.inodesPerBlockLog();
-        long place = (ag << geometry.agBlockLog() << geometry.inodesPerBlockLog()) | first;
-        where.check(
-                first <= inodes - INODES && geometry.holds(place >>> geometry.inodesPerBlockLog(), 1),
-                "startino",
-                first,
-                "64 inodes inside the allocation group");
         long free = OnDisk.i64(s, at + FREE);
         long holes = geometry.sparseInodes() ? spread(OnDisk.u16(s, at + HOLEMASK)) : 0;
         InodeChunk chunk = new InodeChunk(first, holes, free);
+        where.check(chunk.liesIn(geometry, ag), "startino", first, "64 inodes inside the allocation group");
         where.check((holes & ~free) == 0, "holemask of startino " + first, holes, "no inode that is in use");
         if (geometry.sparseInodes()) {
             where.check(
@@ -73,6 +67,18 @@ record InodeChunk(long first, long holes, long free) {
             }
         }
         return holes;
+    }
+
+    /** Whether the inodes that exist lie in the allocation group: the holes of its last chunk may lie behind its end. */
+    private boolean liesIn(Geometry geometry, long ag) {
+        if (holes == -1) {
+            return false;
+        }
+        long begin = first + Long.numberOfTrailingZeros(~holes);
+        long last = first + INODES - 1 - Long.numberOfLeadingZeros(~holes);
+        long block = begin >>> geometry.inodesPerBlockLog();
+        long count = (last >>> geometry.inodesPerBlockLog()) - block + 1;
+        return block < 1L << geometry.agBlockLog() && geometry.holds((ag << geometry.agBlockLog()) | block, count);
     }
 
     /** How many of its inodes exist. */

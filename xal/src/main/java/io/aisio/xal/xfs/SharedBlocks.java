@@ -3,7 +3,9 @@ package io.aisio.xal.xfs;
 import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,6 +66,7 @@ final class SharedBlocks {
         MemorySegment agf = reader.read(position, sector);
         AgFreeHeader.check(geometry, ag, agf, head);
         Runs found = new Runs();
+        List<IOException> problems = new ArrayList<>();
         TREE.read(
                 geometry,
                 reader,
@@ -71,7 +74,11 @@ final class SharedBlocks {
                 OnDisk.u32(agf, AgFreeHeader.REFCOUNT_ROOT),
                 OnDisk.u32(agf, AgFreeHeader.REFCOUNT_LEVEL),
                 head,
-                new Reading(geometry.agLength(ag), found));
+                new Reading(geometry.agLength(ag), found),
+                problems::add);
+        if (!problems.isEmpty()) {
+            throw problems.getFirst();
+        }
         return found;
     }
 

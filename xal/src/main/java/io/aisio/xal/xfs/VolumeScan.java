@@ -120,39 +120,44 @@ final class VolumeScan {
         }
     }
 
-    /** The chunks of an allocation group; those before the damaged part, if its tree is damaged. */
+    /** The chunks of an allocation group; without those beneath damaged blocks of its tree. */
     private List<InodeChunk> chunks(long ag, MetadataReader reader) throws IOException {
         int sector = 1 << geometry.sectorLog();
         long position = geometry.agPosition(ag) + (long) AgInodeHeader.SECTOR * sector;
         Where head = geometry.where("AGI", ag, position);
         List<InodeChunk> chunks = new ArrayList<>();
+        List<IOException> problems = new ArrayList<>();
         try {
             MemorySegment agi = reader.read(position, sector);
             AgInodeHeader.check(geometry, ag, agi, head);
             long root = OnDisk.u32(agi, AgInodeHeader.ROOT);
             long levels = OnDisk.u32(agi, AgInodeHeader.LEVEL);
-            InodeChunk.TREE.read(geometry, reader, ag, root, levels, head, (s, at, where) -> {
+            AgBtree.Records records = (s, at, where) -> {
                 InodeChunk chunk = InodeChunk.parse(geometry, ag, s, at, where);
                 long least = chunks.isEmpty() ? 0 : chunks.getLast().first() + InodeChunk.INODES;
                 where.check(chunk.first() >= least, "startino", chunk.first(), least + " or more, behind that before");
                 chunks.add(chunk);
-            });
-            long count = chunks.stream().mapToLong(InodeChunk::count).sum();
-            head.check(
-                    count == OnDisk.u32(agi, AgInodeHeader.COUNT),
-                    "count",
-                    OnDisk.u32(agi, AgInodeHeader.COUNT),
-                    count + ", as the inode B-tree has it");
-            long free = chunks.stream().mapToLong(InodeChunk::freeCount).sum();
-            head.check(
-                    free == OnDisk.u32(agi, AgInodeHeader.FREECOUNT),
-                    "freecount",
-                    OnDisk.u32(agi, AgInodeHeader.FREECOUNT),
-                    free + ", as the inode B-tree has it");
-        } catch (XfsException e) {
-            catalog.damaged(e);
+            };
+            InodeChunk.TREE.read(geometry, reader, ag, root, levels, head, records, problems::add);
+            if (problems.isEmpty()) {
+                checkCounts(agi, chunks, head);
+            }
+        } catch (InterruptedIOException e) {
+            throw e;
+        } catch (IOException e) {
+            problems.add(e);
         }
+        problems.forEach(catalog::damaged);
         return chunks;
+    }
+
+    private static void checkCounts(MemorySegment agi, List<InodeChunk> chunks, Where head) throws XfsException {
+        long count = chunks.stream().mapToLong(InodeChunk::count).sum();
+        long toldCount = OnDisk.u32(agi, AgInodeHeader.COUNT);
+        head.check(toldCount == count, "count", toldCount, count + ", as the inode B-tree has it");
+        long free = chunks.stream().mapToLong(InodeChunk::freeCount).sum();
+        long toldFree = OnDisk.u32(agi, AgInodeHeader.FREECOUNT);
+        head.check(toldFree == free, "freecount", toldFree, free + ", as the inode B-tree has it");
     }
 
     /** One allocation group under way, on one thread. */

@@ -480,12 +480,61 @@ class CraftedImageTest {
         long known = blocks.get(0, Superblock.FEATURES_INCOMPAT, 4);
         blocks.put(Superblock.META_UUID, blocks.get(Superblock.UUID, 16));
         blocks.put(Superblock.UUID, new byte[16]);
+        blocks.put(log() + LogHead.FS_UUID, new byte[16]);
         superblock(Superblock.FEATURES_INCOMPAT, known | Superblock.HAS_META_UUID);
         assertThat(new Walk(blocks).sound()).containsOnlyKeys(pristine.keySet());
         superblock(Superblock.FEATURES_INCOMPAT, known);
         assertThatThrownBy(() -> Xal.open(blocks))
                 .hasMessageContaining("AGF 0")
                 .hasMessageContaining("uuid is " + geometry.uuid());
+    }
+
+    /** Where the log begins, in bytes. */
+    private long log() throws IOException {
+        return geometry.position(blocks.get(0, Superblock.LOGSTART, 8));
+    }
+
+    @Test
+    void refusesALogOfWhichAnythingIsInDoubt() throws IOException {
+        long operation = log() + 512 + LogHead.OP_FLAGS;
+        for (long[] change : new long[][] {
+            {log() + LogHead.NUM_LOGOPS, 4, 2},
+            {log() + LogHead.FS_UUID, 4, 7},
+            {log() + LogHead.LEN, 4, 1024},
+            {log() + LogHead.LSN, 8, 1L << 32 | 1},
+            {log() + LogHead.VERSION, 4, 1},
+            {log() + LogHead.CYCLE, 4, 0},
+            {log() + LogHead.CYCLE, 4, 2},
+            {log() + LogHead.MAGICNO, 4, 1},
+            {log() + LogHead.SIZE, 4, 0xFFFF_FFFFL},
+            {operation, 1, 0},
+            {log() + 512 * 3, 4, 1},
+            {log() + 512 * 200, 4, 7},
+            {log() + 512, 4, 0},
+        }) {
+            PatchedBlocks changed = new PatchedBlocks(blocks);
+            changed.put(change[0], 0, (int) change[1], change[2]);
+            assertThatThrownBy(() -> Xal.open(changed))
+                    .as("%d at %d of the log", change[2], change[0] - log())
+                    .isInstanceOf(XfsException.class)
+                    .hasMessageContaining("log (")
+                    .hasMessageContaining("mount and unmount it once");
+            try (Xal unrecovered = Xal.openUnrecovered(changed)) {
+                assertThat(unrecovered.lookup("/file").type()).isEqualTo(FileType.REGULAR);
+            }
+        }
+        superblock(Superblock.LOGBLOCKS, 0x7FFF_FFFF);
+        assertThatThrownBy(() -> Xal.open(blocks)).hasMessageContaining("logblocks 2147483647");
+    }
+
+    @Test
+    void saysThatALogOnAnotherDeviceCannotBeChecked() throws IOException {
+        blocks.put(0, Superblock.LOGSTART, 8, 0);
+        blocks.seal(0, 512, Superblock.CRC);
+        assertThatThrownBy(() -> Xal.open(blocks)).hasMessageContaining("the log is on another device");
+        try (Xal unrecovered = Xal.openUnrecovered(blocks)) {
+            assertThat(unrecovered.volume().features()).contains("external log", "ftype");
+        }
     }
 
     @Test
@@ -550,6 +599,7 @@ class CraftedImageTest {
         for (int ag = 0; ag < 2; ag++) {
             targets.add(new Target(geometry.agPosition(ag) + 512, 512, (int) AgFreeHeader.CRC, 224));
             targets.add(new Target(geometry.agPosition(ag) + 1024, 512, (int) AgInodeHeader.CRC, 344));
+            targets.add(new Target(geometry.agPosition(ag) + 1536, 512, (int) AgFreeList.CRC, 36));
         }
         for (String path : List.of("/", "/file", "/leaf", "/block", "/short", "/link", "/pipe", "/empty", "/spare")) {
             targets.add(

@@ -91,15 +91,17 @@ final class DirectoryBlock {
             long room = end - at;
             if (OnDisk.u16(s, at + FREE_TAG) == FREE) {
                 int length = OnDisk.u16(s, at + FREE_LENGTH);
-                String field = "length of the free room at " + at;
-                where.check(length > 0 && length % ALIGNMENT == 0 && length <= room, field, length, within(room));
+                if (length == 0 || length % ALIGNMENT != 0 || length > room) {
+                    throw where.bad("length of the free room at " + at, length, within(room));
+                }
                 tag(s, at, length, where);
                 at += length;
             } else {
                 int nameLength = OnDisk.u8(s, at + ENTRY_NAMELEN);
                 long length = entryLength(nameLength);
-                String field = "namelen of the entry at " + at;
-                where.check(nameLength > 0 && length <= room, field, nameLength, within(room));
+                if (nameLength == 0 || length > room) {
+                    throw where.bad("namelen of the entry at " + at, nameLength, within(room));
+                }
                 tag(s, at, length, where);
                 entry(s, at, nameLength, owner, first, where, names);
                 found++;
@@ -135,7 +137,9 @@ final class DirectoryBlock {
     /** Each entry and each free room ends with its own place in the block. */
     private static void tag(MemorySegment s, long at, long length, Where where) throws XfsException {
         int tag = OnDisk.u16(s, at + length - TAG_BYTES);
-        where.check(tag == at, "tag of what begins at " + at, tag, "" + at);
+        if (tag != at) {
+            throw where.bad("tag of what begins at " + at, tag, "" + at);
+        }
     }
 
     private static long entryLength(int nameLength) {

@@ -45,7 +45,9 @@ final class DirectoryEntry {
      */
     static void check(MemorySegment s, long offset, int length, int ftype, long entryAt, Where where)
             throws XfsException {
-        where.check(ftype < TYPES.length, "ftype of the entry at " + entryAt, ftype, "0 to " + (TYPES.length - 1));
+        if (ftype >= TYPES.length) {
+            throw where.bad("ftype of the entry at " + entryAt, ftype, "0 to " + (TYPES.length - 1));
+        }
         for (int i = 0; i < length; i++) {
             int b = OnDisk.u8(s, offset + i);
             if (b == '/' || b == 0) {

@@ -54,7 +54,9 @@ record InodeCore(
     /** FLAGS2: extents are counted in 64 bits. */
     static final long NREXT64 = 1 << 4;
 
-    private static final int FORKOFF_SHIFT = 3;
+    /** Of {@link #FORKOFF}, to bytes. */
+    static final int FORKOFF_SHIFT = 3;
+
     private static final int MODE_PERMISSIONS = 0xFFF;
 
     /** How a data fork is laid out, in the order of the numbers on disk. */

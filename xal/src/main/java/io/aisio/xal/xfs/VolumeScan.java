@@ -111,10 +111,10 @@ final class VolumeScan {
                 Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(READ_BYTES, PAGE);
             List<InodeChunk> chunks = chunks(ag, reader);
-            Group group = new Group(ag, reader);
+            Group group = new Group(ag, reader, buffer);
             for (int i = 0; i < chunks.size(); ) {
                 stopIfInterrupted();
-                i += group.read(chunks, i, buffer);
+                i += group.read(chunks, i);
             }
             return group.directories();
         }
@@ -164,13 +164,17 @@ final class VolumeScan {
     private final class Group {
         private final long firstInode;
         private final MetadataReader reader;
+        private final MemorySegment buffer;
+        private final PlainFiles plain;
         private final InodeBatch batch = new InodeBatch();
         private long[] directories = new long[16];
         private int directoryCount;
 
-        Group(long ag, MetadataReader reader) {
+        Group(long ag, MetadataReader reader, MemorySegment buffer) {
             this.firstInode = ag << geometry.agBlockLog() << geometry.inodesPerBlockLog();
             this.reader = reader;
+            this.buffer = buffer;
+            plain = new PlainFiles(geometry, buffer);
         }
 
         /**
@@ -178,7 +182,7 @@ final class VolumeScan {
          *
          * @return how many chunks those were
          */
-        int read(List<InodeChunk> chunks, int from, MemorySegment buffer) throws IOException {
+        int read(List<InodeChunk> chunks, int from) throws IOException {
             InodeChunk first = chunks.get(from);
             int bytes = InodeChunk.INODES << geometry.inodeLog();
             if (first.holes() != 0 || bytes > buffer.byteSize()) {
@@ -205,11 +209,14 @@ final class VolumeScan {
             } catch (InterruptedIOException e) {
                 throw e;
             } catch (IOException e) {
-                catalog.damaged(e);
+                // Read in smaller pieces, so that what cannot be read hides as little as it can.
+                for (int i = 0; i < count; i++) {
+                    one(chunks.get(from + i));
+                }
                 return count;
             }
             for (int i = 0; i < count; i++) {
-                parse(chunks.get(from + i), target.asSlice((long) i * bytes, bytes));
+                parse(chunks.get(from + i), i * bytes);
             }
             catalog.inodes(batch);
             batch.clear();
@@ -234,10 +241,15 @@ final class VolumeScan {
             batch.clear();
         }
 
-        private void parse(InodeChunk chunk, MemorySegment s) throws IOException {
+        /** Reads the inodes of a chunk that lies in the buffer. */
+        private void parse(InodeChunk chunk, int begin) throws IOException {
             for (long used = ~chunk.free(); used != 0; used &= used - 1) {
                 int i = Long.numberOfTrailingZeros(used);
-                add(firstInode + chunk.first() + i, s.asSlice((long) i << geometry.inodeLog(), geometry.inodeSize()));
+                int at = begin + (i << geometry.inodeLog());
+                long number = firstInode + chunk.first() + i;
+                if (geometry.internal(number) || !plain.add(at, number, batch)) {
+                    add(number, buffer.asSlice(at, geometry.inodeSize()));
+                }
             }
         }
 

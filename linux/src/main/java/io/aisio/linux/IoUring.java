@@ -211,13 +211,10 @@ public final class IoUring implements AutoCloseable {
         if (outstanding == 0) {
             throw new IllegalStateException(file.path() + ": no read is in flight");
         }
-        boolean taken = false;
-        while (!taken || prepared > 0) {
-            taken = taken || take();
-            if (!taken || prepared > 0) {
-                enter(taken ? 0 : 1);
-            }
+        while (prepared > 0 || !ready()) {
+            enter(ready() ? 0 : 1);
         }
+        take();
     }
 
     /** Of the last result: the tag of its read. */
@@ -230,19 +227,19 @@ public final class IoUring implements AutoCloseable {
         return result;
     }
 
-    private boolean take() {
+    /** Whether there is a result. Pairs with the kernel's release of the tail: the result before it is whole. */
+    private boolean ready() {
+        return (int) WORD.get(rings, cqHead) != (int) WORD.getAcquire(rings, cqTail);
+    }
+
+    private void take() {
         int head = (int) WORD.get(rings, cqHead);
-        // Pairs with the kernel's release of the tail: the result before it is whole.
-        if (head == (int) WORD.getAcquire(rings, cqTail)) {
-            return false;
-        }
         long cqe = cqes + (long) (head & cqMask) * CQE_BYTES;
         tag = rings.get(JAVA_LONG, cqe);
         result = rings.get(JAVA_INT, cqe + CQE_RES);
         // Pairs with the kernel's acquire of the head: it overwrites the result only when it was read.
         WORD.setRelease(rings, cqHead, head + 1);
         outstanding--;
-        return true;
     }
 
     private void enter(int complete) throws LinuxException {
@@ -281,7 +278,9 @@ public final class IoUring implements AutoCloseable {
             return;
         }
         while (outstanding > prepared) {
-            if (!take()) {
+            if (ready()) {
+                take();
+            } else {
                 awaitOne();
             }
         }

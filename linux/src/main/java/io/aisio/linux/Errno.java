@@ -29,6 +29,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** No such system call: the kernel is too old, or a filter hides it. */
+    public static final int ENOSYS = 38;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
     /** Disk quota exceeded. */

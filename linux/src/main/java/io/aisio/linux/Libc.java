@@ -37,13 +37,22 @@ final class Libc {
 
     static final int PROT_READ = 1;
     static final int PROT_WRITE = 2;
+    static final int MAP_SHARED = 1;
     static final int MAP_PRIVATE = 2;
     static final int MAP_ANONYMOUS = 0x20;
+    /** Maps the pages at once rather than when they are touched. */
+    static final int MAP_POPULATE = 0x8000;
+
     static final long MAP_FAILED = -1;
     static final int MADV_DONTNEED = 4;
     static final int MADV_HUGEPAGE = 14;
     /** {@code linux/falloc.h}: FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE, which it needs. */
     static final int PUNCH_HOLE = 2 | 1;
+
+    /** {@code asm-generic/unistd.h}: the numbers of new calls are the same on all architectures. */
+    static final long SYS_IO_URING_SETUP = 425;
+
+    static final long SYS_IO_URING_ENTER = 426;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
@@ -77,6 +86,14 @@ final class Libc {
     private static final MethodHandle SCHED_GETAFFINITY =
             bind("sched_getaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
     private static final MethodHandle ISATTY = bind("isatty", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle IO_URING_SETUP = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle IO_URING_ENTER = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
 
     private Libc() {}
 
@@ -200,6 +217,25 @@ final class Libc {
     static boolean isatty(int fd) {
         try {
             return (int) ISATTY.invokeExact(STATE.get(), fd) == 1;
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** The descriptor of the new ring, or -1; glibc has no function of this name. */
+    static long ioUringSetup(int entries, MemorySegment parameters) {
+        try {
+            return (long) IO_URING_SETUP.invokeExact(STATE.get(), SYS_IO_URING_SETUP, entries, parameters);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** How many entries were consumed, or -1; glibc has no function of this name. */
+    static long ioUringEnter(int ring, int submit, int complete, int flags) {
+        try {
+            return (long) IO_URING_ENTER.invokeExact(
+                    STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }

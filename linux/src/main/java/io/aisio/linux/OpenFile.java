@@ -208,7 +208,13 @@ public final class OpenFile implements AutoCloseable {
         }
     }
 
-    private void enter() {
+    /** The descriptor; to be used only between {@link #enter()} and {@link #leave()}. */
+    int descriptor() {
+        return fd;
+    }
+
+    /** Keeps the descriptor open until {@link #leave()}, which the same thread calls. */
+    void enter() {
         inUse.readLock().lock();
         if (closed) {
             inUse.readLock().unlock();
@@ -216,7 +222,7 @@ public final class OpenFile implements AutoCloseable {
         }
     }
 
-    private void leave() {
+    void leave() {
         inUse.readLock().unlock();
     }
 

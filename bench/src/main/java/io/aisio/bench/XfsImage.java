@@ -8,12 +8,10 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /** Makes images with an XFS in them, without root and without a mount. */
@@ -22,19 +20,12 @@ final class XfsImage {
     static final long BYTES = 512L << 20;
 
     private static final String SHIPPED = "sample.xfs.gz";
-    /** Where administrators' programs lie when the PATH of a plain user lacks it. */
-    private static final List<String> SBIN = List.of("/usr/sbin", "/sbin", "/usr/local/sbin");
 
     private XfsImage() {}
 
     /** The mkfs.xfs of this machine, if it has one. */
     static Optional<Path> mkfs() {
-        String path = Objects.requireNonNullElse(System.getenv("PATH"), "");
-        return Stream.concat(Stream.of(path.split(":", -1)), SBIN.stream())
-                .filter(folder -> !folder.isEmpty())
-                .map(folder -> Path.of(folder, "mkfs.xfs"))
-                .filter(Files::isExecutable)
-                .findFirst();
+        return Program.find("mkfs.xfs").map(Program::path);
     }
 
     /**

@@ -2,14 +2,13 @@ package io.aisio.cli;
 
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
-import io.aisio.xal.Inode;
-import io.aisio.xal.XfsException;
 import java.io.IOException;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tools.jackson.core.JsonGenerator;
@@ -19,12 +18,12 @@ import tools.jackson.core.JsonGenerator;
         name = "bmap",
         header = "Tells where files' bytes lie on their device.",
         description = {
-            "%nYAML: a key for each file, the device's name and the path, and under it a line an extent, [first"
+            "%nYAML: a key for each file, where it was looked for and the path, and under it a line an extent, [first"
                     + " sector in the file, last, first sector on the device, last], in sectors of 512 bytes; ~ if"
                     + " there is none. What is between extents is a hole. Both holes and extents marked # unwritten"
-                    + " read as zeros. Extents are whole blocks and may reach beyond the end of the file. A plain"
-                    + " path of a device is read through the kernel, any other device through a queue pair of its"
-                    + " own; which way it was is in the JSON, and on standard error if that is a terminal."
+                    + " read as zeros; with delalloc, inline, encoded, not_aligned or unknown_loc the device does not"
+                    + " hold the bytes there. Extents are whole blocks and may reach beyond the end of the file. Which"
+                    + " way the data took is in the JSON, and on standard error if that is a terminal."
         },
         usageHelpWidth = 100,
         synopsisHeading = "%nUsage: ",
@@ -40,16 +39,17 @@ final class XalBmap implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.bmap/1";
 
-    @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    private Output output;
+    private XalOptions options;
 
-    @Parameters(
-            index = "0",
-            paramLabel = "DEVICE",
-            description = "Such as /path/to/image, /dev/nvme0n1 or emu:/path/to/image.")
+    @Option(
+            names = "--format",
+            defaultValue = "yaml",
+            paramLabel = "FORMAT",
+            description = "yaml, or xfs_bmap to print as that tool does (yaml).")
     @SuppressWarnings("NullAway.Init")
-    private String device;
+    private Format format;
 
     @Parameters(
             index = "1..*",
@@ -61,21 +61,68 @@ final class XalBmap implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (XalVolume volume = XalVolume.open(device)) {
-            return output == Output.json ? json(volume) : yaml(volume);
+        try (XalVolume volume = options.open()) {
+            return options.json() ? json(volume) : human(volume);
         }
     }
 
-    private int yaml(XalVolume volume) throws IOException {
+    /** What a person, or a script that knows another tool, reads. */
+    enum Format {
+        yaml,
+        xfs_bmap
+    }
+
+    private int human(XalVolume volume) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
-            Map<String, String> failures = map(volume, (path, _, extents) -> {
-                out.line(key(volume.device() + path) + ":" + (extents.isEmpty() ? " ~" : ""));
-                for (Extent extent : extents) {
-                    out.line(item(extent));
-                }
+            Map<String, String> failures = volume.each(paths, file -> {
+                List<Extent> extents = volume.xal().extents(file);
+                List<String> lines = format == Format.yaml
+                        ? yaml(volume.device() + file.path(), extents)
+                        : xfsBmap(file.path(), file.inode().size(), volume.blockBytes(), extents);
+                return () -> {
+                    for (String line : lines) {
+                        out.line(line);
+                    }
+                };
             });
             return failures.isEmpty() ? Exit.DONE : Exit.FAILED;
         }
+    }
+
+    private static List<String> yaml(String name, List<Extent> extents) {
+        List<String> lines = new ArrayList<>();
+        lines.add(key(name) + ":" + (extents.isEmpty() ? " ~" : ""));
+        for (Extent extent : extents) {
+            lines.add(item(extent));
+        }
+        return lines;
+    }
+
+    /** As xfs_bmap(8) prints a file that was preallocated: holes too, and blocks behind the end of the file. */
+    static List<String> xfsBmap(String path, long size, int blockBytes, List<Extent> extents) {
+        List<String> lines = new ArrayList<>();
+        long end = (size + blockBytes - 1) / blockBytes * blockBytes;
+        long done = 0;
+        for (Extent extent : extents) {
+            if (extent.offset() > done) {
+                lines.add(xfsBmapLine(lines.size(), done, extent.offset(), "hole"));
+            }
+            done = extent.end();
+            long first = extent.position() / Extent.SECTOR_BYTES;
+            long last = first + (done - extent.offset()) / Extent.SECTOR_BYTES - 1;
+            lines.add(xfsBmapLine(
+                    lines.size(), extent.offset(), done, extent.located() ? first + ".." + last : "delalloc"));
+        }
+        if (done < end) {
+            lines.add(xfsBmapLine(lines.size(), done, end, "hole"));
+        }
+        lines.addFirst(path + ":" + (lines.isEmpty() ? " no extents" : ""));
+        return lines;
+    }
+
+    private static String xfsBmapLine(int number, long begin, long end, String blocks) {
+        return "\t%d: [%d..%d]: %s"
+                .formatted(number, begin / Extent.SECTOR_BYTES, end / Extent.SECTOR_BYTES - 1, blocks);
     }
 
     /** In single quotes as long as they can hold it. */
@@ -88,7 +135,8 @@ final class XalBmap implements Callable<Integer> {
     private static String item(Extent extent) {
         Extent.Sectors sectors = extent.sectors();
         return "- [" + sectors.fileFirst() + ", " + sectors.fileLast() + ", " + sectors.deviceFirst() + ", "
-                + sectors.deviceLast() + "]" + (extent.unwritten() ? " # unwritten" : "");
+                + sectors.deviceLast() + "]"
+                + (extent.flags() == 0 ? "" : " # " + String.join(", ", extent.flagNames()));
     }
 
     private int json(XalVolume volume) throws IOException {
@@ -99,7 +147,10 @@ final class XalBmap implements Callable<Integer> {
             json.writeStringProperty("path", volume.path());
             json.writeNumberProperty("sector_bytes", Extent.SECTOR_BYTES);
             json.writeArrayPropertyStart("files");
-            Map<String, String> failures = map(volume, (path, inode, extents) -> write(json, path, inode, extents));
+            Map<String, String> failures = volume.each(paths, file -> {
+                List<Extent> extents = volume.xal().extents(file);
+                return () -> write(json, file, extents);
+            });
             json.writeEndArray();
             json.writeArrayPropertyStart("failures");
             failures.forEach((path, problem) -> write(json, path, problem));
@@ -111,11 +162,11 @@ final class XalBmap implements Callable<Integer> {
         }
     }
 
-    private static void write(JsonGenerator json, String path, Inode inode, List<Extent> extents) {
+    private static void write(JsonGenerator json, Entry file, List<Extent> extents) {
         json.writeStartObject();
-        json.writeStringProperty("path", path);
-        json.writeNumberProperty("inode", inode.number());
-        json.writeNumberProperty("size", inode.size());
+        json.writeStringProperty("path", file.path());
+        json.writeNumberProperty("inode", file.inode().number());
+        json.writeNumberProperty("size", file.inode().size());
         json.writeArrayPropertyStart("extents");
         for (Extent extent : extents) {
             Extent.Sectors sectors = extent.sectors();
@@ -125,6 +176,9 @@ final class XalBmap implements Callable<Integer> {
             json.writeNumberProperty("device_first", sectors.deviceFirst());
             json.writeNumberProperty("device_last", sectors.deviceLast());
             json.writeBooleanProperty("unwritten", extent.unwritten());
+            json.writeArrayPropertyStart("flags");
+            extent.flagNames().forEach(json::writeString);
+            json.writeEndArray();
             json.writeEndObject();
         }
         json.writeEndArray();
@@ -137,31 +191,5 @@ final class XalBmap implements Callable<Integer> {
         json.writeStringProperty("path", path);
         json.writeStringProperty("problem", problem);
         json.writeEndObject();
-    }
-
-    /** Maps what can be mapped, says what cannot, and returns that: paths and what is wrong there. */
-    private Map<String, String> map(XalVolume volume, Mapped mapped) throws IOException {
-        Map<String, String> failures = new LinkedHashMap<>();
-        for (String path : paths) {
-            XalVolume.stopIfInterrupted();
-            Entry file;
-            List<Extent> extents;
-            try {
-                file = volume.lookup(path);
-                extents = volume.xal().extents(file);
-            } catch (IOException e) {
-                XalVolume.stopIfInterrupted();
-                String damage = e instanceof XfsException ? path + ": " : "";
-                System.err.println(Failures.line(damage + Failures.message(e)));
-                failures.put(path, Failures.message(e));
-                continue;
-            }
-            mapped.mapped(path, file.inode(), extents);
-        }
-        return failures;
-    }
-
-    private interface Mapped {
-        void mapped(String path, Inode inode, List<Extent> extents) throws IOException;
     }
 }

@@ -8,14 +8,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 import tools.jackson.core.JsonGenerator;
 
 /** {@code xal find}: every file of a file system. */
 @Command(
         name = "find",
-        header = "Lists every file of the XFS on a device or image.",
+        header = "Lists every file of a file system.",
         description = {
             "%nOne path a line from the root of the file system, as find(1) prints them there: a directory before"
                     + " what it holds. Names are the bytes on the device; on a terminal, control characters are shown"
@@ -34,16 +34,9 @@ final class XalFind implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.find/1";
 
-    @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    private Output output;
-
-    @Parameters(
-            index = "0",
-            paramLabel = "DEVICE",
-            description = "Such as /path/to/image, /dev/nvme0n1 or emu:/path/to/image.")
-    @SuppressWarnings("NullAway.Init")
-    private String device;
+    private XalOptions options;
 
     @Parameters(
             index = "1",
@@ -56,10 +49,10 @@ final class XalFind implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (XalVolume volume = XalVolume.open(device)) {
+        try (XalVolume volume = options.open()) {
             // Before anything is printed, and with a sentence if it is not there.
             volume.lookup(path);
-            return output == Output.json ? json(volume) : human(volume);
+            return options.json() ? json(volume) : human(volume);
         }
     }
 
@@ -103,13 +96,13 @@ final class XalFind implements Callable<Integer> {
         volume.xal().walk(path, new Xal.Visitor() {
             @Override
             public void visit(Entry entry) throws IOException {
-                XalVolume.stopIfInterrupted();
+                XalOptions.stopIfInterrupted();
                 found.found(entry);
             }
 
             @Override
             public void damaged(String where, IOException problem) throws IOException {
-                XalVolume.stopIfInterrupted();
+                XalOptions.stopIfInterrupted();
                 String message = Failures.message(problem);
                 System.err.println(Failures.line(where + ": " + message));
                 damage.merge(where, message, (first, next) -> first + "; " + next);

@@ -6,16 +6,19 @@ import io.aisio.xal.BlockSource;
 import io.aisio.xal.Entry;
 import io.aisio.xal.FileBlocks;
 import io.aisio.xal.Xal;
+import io.aisio.xal.XfsException;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.DeviceUri;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * The file system on a device of any name, to read only.
@@ -97,6 +100,11 @@ final class XalVolume implements AutoCloseable {
         return path;
     }
 
+    /** Size of a block of the file system in bytes. */
+    int blockBytes() {
+        return xal.volume().blockBytes();
+    }
+
     Xal xal() {
         return xal;
     }
@@ -120,11 +128,39 @@ final class XalVolume implements AutoCloseable {
         }
     }
 
-    /** To be asked in loops: Ctrl-C ends them. */
-    static void stopIfInterrupted() throws InterruptedIOException {
-        if (Interruption.requested()) {
-            throw new InterruptedIOException("interrupted");
+    /**
+     * Reads what can be read of files and prints it, says what cannot, and returns that: paths and what is wrong there.
+     *
+     * @throws IOException if what was read cannot be printed
+     */
+    Map<String, String> each(List<String> paths, Reading reading) throws IOException {
+        Map<String, String> failures = new LinkedHashMap<>();
+        for (String path : paths) {
+            XalOptions.stopIfInterrupted();
+            Printing printing;
+            try {
+                printing = reading.read(lookup(path));
+            } catch (IOException e) {
+                XalOptions.stopIfInterrupted();
+                String damage = e instanceof XfsException ? path + ": " : "";
+                System.err.println(Failures.line(damage + Failures.message(e)));
+                failures.put(path, Failures.message(e));
+                continue;
+            }
+            printing.print();
         }
+        return failures;
+    }
+
+    /** Reads what is wanted of one file. */
+    interface Reading {
+        /** @return what prints it */
+        Printing read(Entry file) throws IOException;
+    }
+
+    /** Prints what was read: an error here is none of the file's. */
+    interface Printing {
+        void print() throws IOException;
     }
 
     /** Closes the device and all that was opened on it. Closing again does nothing. */

@@ -142,7 +142,7 @@ class BadInputIT {
 
     @Test
     void aCommandLineThatIsWrong() {
-        aisio("xal find").failsWith(Exit.USAGE, "'DEVICE'", "see ./aisio xal find --help");
+        aisio("xal find").failsWith(Exit.USAGE, "'WHERE'", "see ./aisio xal find --help");
         aisio("xal bmap " + image).failsWith(Exit.USAGE, "'PATH'", "see ./aisio xal bmap --help");
         aisio("xal find --frob " + image).failsWith(Exit.USAGE, "no option '--frob'", "--help");
         aisio("xal find --output xml " + image).failsWith(Exit.USAGE, "human, json", "'xml'", "--help");

@@ -1,5 +1,6 @@
 package io.aisio.fil;
 
+import io.aisio.xal.BlockReads;
 import io.aisio.xal.BlockSource;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
@@ -64,6 +65,16 @@ public final class DeviceBlocks implements BlockSource, AutoCloseable {
             MemorySegment.copy(buffer.segment(), 0, target, done, part);
             done += part;
         }
+    }
+
+    /**
+     * {@inheritDoc} They have a queue of their own.
+     *
+     * @throws IOException if the device has no queue left, or there is no memory
+     */
+    @Override
+    public BlockReads reads(int slots, int bytes) throws IOException {
+        return DeviceReads.open(device, slots, bytes);
     }
 
     /** Frees the buffer. Closing again does nothing. */

@@ -31,6 +31,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** No such system call: the kernel is too old, or a filter hides it. */
+    public static final int ENOSYS = 38;
     /** A symbolic link where none is followed, or too many of them. */
     public static final int ELOOP = 40;
     /** Operation not supported. */

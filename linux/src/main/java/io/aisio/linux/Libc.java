@@ -44,6 +44,9 @@ final class Libc {
     static final int MAP_PRIVATE = 2;
     static final int MAP_ANONYMOUS = 0x20;
     static final int MAP_NORESERVE = 0x4000;
+    /** Maps the pages at once rather than when they are touched. */
+    static final int MAP_POPULATE = 0x8000;
+
     static final long MAP_FAILED = -1;
     static final int MADV_DONTNEED = 4;
     static final int MADV_HUGEPAGE = 14;
@@ -53,6 +56,11 @@ final class Libc {
     static final int AT_EMPTY_PATH = 0x1000;
     /** {@code linux/stat.h}: what stat(2) tells. */
     static final int STATX_BASIC_STATS = 0x7FF;
+
+    /** {@code asm-generic/unistd.h}: the numbers of new calls are the same on all architectures. */
+    static final long SYS_IO_URING_SETUP = 425;
+
+    static final long SYS_IO_URING_ENTER = 426;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
@@ -91,6 +99,14 @@ final class Libc {
             bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
     private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
     private static final MethodHandle ISATTY = bind("isatty", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle IO_URING_SETUP = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle IO_URING_ENTER = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
 
     private Libc() {}
 
@@ -238,6 +254,25 @@ final class Libc {
     static boolean isatty(int fd) {
         try {
             return (int) ISATTY.invokeExact(STATE.get(), fd) == 1;
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** The descriptor of the new ring, or -1; glibc has no function of this name. */
+    static long ioUringSetup(int entries, MemorySegment parameters) {
+        try {
+            return (long) IO_URING_SETUP.invokeExact(STATE.get(), SYS_IO_URING_SETUP, entries, parameters);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** How many entries were consumed, or -1; glibc has no function of this name. */
+    static long ioUringEnter(int ring, int submit, int complete, int flags) {
+        try {
+            return (long) IO_URING_ENTER.invokeExact(
+                    STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }

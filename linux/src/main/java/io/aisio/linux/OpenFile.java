@@ -305,22 +305,13 @@ public final class OpenFile implements AutoCloseable {
         }
     }
 
-    /** Something to do with the descriptor. */
-    interface Use<T> {
-        T with(int fd) throws LinuxException;
+    /** The descriptor; to be used only between {@link #enter()} and {@link #leave()}. */
+    int descriptor() {
+        return fd;
     }
 
-    /** Does something with the descriptor, which stays open meanwhile. */
-    <T> T with(Use<T> use) throws LinuxException {
-        enter();
-        try {
-            return use.with(fd);
-        } finally {
-            leave();
-        }
-    }
-
-    private void enter() {
+    /** Keeps the descriptor open until {@link #leave()}, which the same thread calls. */
+    void enter() {
         inUse.readLock().lock();
         if (closed) {
             inUse.readLock().unlock();
@@ -328,7 +319,7 @@ public final class OpenFile implements AutoCloseable {
         }
     }
 
-    private void leave() {
+    void leave() {
         inUse.readLock().unlock();
     }
 

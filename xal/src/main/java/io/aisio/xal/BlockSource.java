@@ -22,4 +22,17 @@ public interface BlockSource {
      * @throws IOException if not all of it could be read
      */
     void read(long position, MemorySegment target) throws IOException;
+
+    /**
+     * Opens reads that run while their caller does other things. Threads that read at once open reads of their own.
+     *
+     * <p>This one reads in {@link BlockReads#await()}, by {@link #read}; sources that can do better do.
+     *
+     * @param slots how many reads are in flight at most
+     * @param bytes the most that one of them reads, a multiple of {@link #alignment()}
+     * @throws IOException if there is no memory for the buffers, or the source has no way left to read by
+     */
+    default BlockReads reads(int slots, int bytes) throws IOException {
+        return new SynchronousReads(this, slots, bytes);
+    }
 }

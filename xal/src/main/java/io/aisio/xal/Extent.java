@@ -1,5 +1,8 @@
 package io.aisio.xal;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * A run of a file's blocks that lie one after another on the device, as the file system tells it: whole blocks, which
  * may reach beyond the end of the file.
@@ -37,6 +40,31 @@ public record Extent(long offset, long position, long length, int flags) {
 
     /** The unit of {@link Sectors}, in bytes, on devices with larger logical blocks too. */
     public static final int SECTOR_BYTES = 512;
+
+    /** The names of the flags that are set, as filefrag(8) prints them, in the order of their bits. */
+    public List<String> flagNames() {
+        List<String> names = new ArrayList<>();
+        for (int rest = flags; rest != 0; rest &= rest - 1) {
+            names.add(name(Integer.lowestOneBit(rest)));
+        }
+        return names;
+    }
+
+    private static String name(int flag) {
+        return switch (flag) {
+            case UNKNOWN -> "unknown_loc";
+            case DELAYED -> "delalloc";
+            case ENCODED -> "encoded";
+            case ENCRYPTED -> "data-encrypted";
+            case NOT_ALIGNED -> "not_aligned";
+            case INLINE -> "inline";
+            case TAIL -> "tail_packed";
+            case UNWRITTEN -> "unwritten";
+            case MERGED -> "merged";
+            case SHARED -> "shared";
+            default -> "0x" + Integer.toHexString(flag);
+        };
+    }
 
     /** Whether reading the file there gives zeros, whatever the device holds. */
     public boolean unwritten() {

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The files of a file system and where their bytes lie, read from its blocks.
  *
- * <p>It reads XFS, version 5, as it lies on the device; the log is not looked at, so the file system must have been
- * unmounted cleanly (a fresh {@code mkfs.xfs -p} is), and nobody may write to it meanwhile. Metadata is read in large
+ * <p>It reads XFS, version 5, as it lies on the device. The file system must have been unmounted cleanly (a fresh {@code
+ * mkfs.xfs -p} is), which its log tells, and nobody may write to it meanwhile. Metadata is read in large
  * aligned pieces of which the latest few are kept. Any thread may call it.
  *
  * <p>Paths begin at the root of the file system, their parts separated by {@code /}; {@code .} and {@code ..} have no
@@ -39,12 +39,23 @@ public final class Xal implements AutoCloseable {
     /**
      * Opens the file system that a source holds. The source stays the caller's, to be closed after this.
      *
-     * @throws XfsException if the source holds no XFS, or one that is damaged, that needs repair or has a feature that
-     *     is not known here
+     * @throws XfsException if the source holds no XFS, or one that is damaged, that needs repair, has a feature that is
+     *     not known here, or was not unmounted
      * @throws IOException if the source cannot be read
      */
     public static Xal open(BlockSource source) throws IOException {
         return new Xal(XfsVolume.open(source));
+    }
+
+    /**
+     * Opens a file system that is mounted, or whose log is dirty or on another device. What was written last may be
+     * missing, and what is read may not fit together: a block may be told that is another file's by now.
+     *
+     * @throws XfsException as {@link #open}, but for what the log says
+     * @throws IOException if the source cannot be read
+     */
+    public static Xal openUnrecovered(BlockSource source) throws IOException {
+        return new Xal(XfsVolume.openUnrecovered(source));
     }
 
     /** What the file system says of itself. */
@@ -106,6 +117,16 @@ public final class Xal implements AutoCloseable {
      */
     public List<Extent> extents(Entry file) throws IOException {
         return backend.extents(file);
+    }
+
+    /**
+     * All that is recorded of a file; of a symbolic link, also where it leads.
+     *
+     * @throws XfsException if it is damaged, or is not what it was when the entry was read
+     * @throws IOException if the source cannot be read
+     */
+    public Attributes attributes(Entry entry) throws IOException {
+        return backend.attributes(entry);
     }
 
     /**

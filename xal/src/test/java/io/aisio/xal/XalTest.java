@@ -3,6 +3,7 @@ package io.aisio.xal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.xal.xfs.RecordedCatalog;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -96,6 +97,7 @@ class XalTest {
         XfsImage image = XfsImage.of(folder, tree(), SPECIALS, options.split(" ", -1));
         try (FileBlocks blocks = FileBlocks.open(image.path());
                 Xal xal = Xal.open(blocks)) {
+            RecordedCatalog.agreesWithAWalk(blocks);
             Map<String, Entry> seen = new HashMap<>();
             List<String> order = new ArrayList<>();
             xal.walk("/", new Collect(seen, order));

@@ -1,5 +1,6 @@
 package io.aisio.xal.backend;
 
+import io.aisio.xal.Attributes;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.Volume;
@@ -52,6 +53,13 @@ public sealed interface Backend extends AutoCloseable permits XfsVolume {
      * @throws IOException if the map is damaged or cannot be had, or the file is not what it was when the entry was read
      */
     List<Extent> extents(Entry file) throws IOException;
+
+    /**
+     * All that the inode of an entry says; of a symbolic link, also where it leads.
+     *
+     * @throws IOException if it cannot be read, or is not what it was when the entry was read
+     */
+    Attributes attributes(Entry entry) throws IOException;
 
     /**
      * Reads all inodes, their extents and their names, on several threads.

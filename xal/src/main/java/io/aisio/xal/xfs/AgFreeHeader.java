@@ -10,6 +10,8 @@ final class AgFreeHeader {
     static final long SEQNO = 8;
     static final long LENGTH = 12;
     static final long UUID = 64;
+    static final long REFCOUNT_ROOT = 88;
+    static final long REFCOUNT_LEVEL = 92;
     static final long CRC = 216;
 
     /** Which sector of the allocation group it is. */

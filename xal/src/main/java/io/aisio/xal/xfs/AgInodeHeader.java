@@ -9,6 +9,10 @@ final class AgInodeHeader {
     static final long VERSIONNUM = 4;
     static final long SEQNO = 8;
     static final long LENGTH = 12;
+    static final long COUNT = 16;
+    static final long ROOT = 20;
+    static final long LEVEL = 24;
+    static final long FREECOUNT = 28;
     static final long UUID = 296;
     static final long CRC = 312;
 

@@ -23,6 +23,30 @@ final class BlockMap {
     }
 
     /**
+     * Reads the extents of an inode, and which of them other files have too.
+     *
+     * @param shared knows it
+     * @throws XfsException if the block map is damaged, or lies on a real-time device
+     */
+    static List<Extent> read(Geometry geometry, MetadataReader reader, SharedBlocks shared, InodeCore inode)
+            throws IOException {
+        if (inode.realtime()) {
+            throw inode.where()
+                    .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
+        }
+        List<Extent> extents = read(geometry, reader, inode);
+        if (inode.reflink()) {
+            for (int i = 0; i < extents.size(); i++) {
+                Extent e = extents.get(i);
+                if (shared.any(geometry.block(e.position()), e.length() >> geometry.blockLog())) {
+                    extents.set(i, new Extent(e.offset(), e.position(), e.length(), e.flags() | Extent.SHARED));
+                }
+            }
+        }
+        return extents;
+    }
+
+    /**
      * Reads the extents of an inode.
      *
      * @return empty if its fork holds none but its data or a device number

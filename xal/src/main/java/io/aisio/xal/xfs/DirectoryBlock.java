@@ -1,9 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
-import io.aisio.xal.backend.Child;
 import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
 
 /**
  * A block of directory entries, {@code struct xfs_dir3_data_hdr} and what follows: entries and free room, each with its
@@ -56,7 +54,12 @@ final class DirectoryBlock {
      * @param first whether it is the first block of its directory
      */
     static void parse(
-            Geometry geometry, InodeCore directory, boolean first, MemorySegment s, Where where, Consumer<Child> names)
+            Geometry geometry,
+            InodeCore directory,
+            boolean first,
+            MemorySegment s,
+            Where where,
+            DirectoryEntry.Names names)
             throws XfsException {
         long magic = OnDisk.u32(s, MAGIC_FIELD);
         boolean alone = magic == ALONE_MAGIC && directory.inode().size() == s.byteSize();
@@ -81,22 +84,24 @@ final class DirectoryBlock {
     }
 
     private static long entries(
-            MemorySegment s, long end, long owner, boolean first, Where where, Consumer<Child> names)
+            MemorySegment s, long end, long owner, boolean first, Where where, DirectoryEntry.Names names)
             throws XfsException {
         long found = 0;
         for (long at = HEADER_BYTES; at < end; ) {
             long room = end - at;
             if (OnDisk.u16(s, at + FREE_TAG) == FREE) {
                 int length = OnDisk.u16(s, at + FREE_LENGTH);
-                String field = "length of the free room at " + at;
-                where.check(length > 0 && length % ALIGNMENT == 0 && length <= room, field, length, within(room));
+                if (length == 0 || length % ALIGNMENT != 0 || length > room) {
+                    throw where.bad("length of the free room at " + at, length, within(room));
+                }
                 tag(s, at, length, where);
                 at += length;
             } else {
                 int nameLength = OnDisk.u8(s, at + ENTRY_NAMELEN);
                 long length = entryLength(nameLength);
-                String field = "namelen of the entry at " + at;
-                where.check(nameLength > 0 && length <= room, field, nameLength, within(room));
+                if (nameLength == 0 || length > room) {
+                    throw where.bad("namelen of the entry at " + at, nameLength, within(room));
+                }
                 tag(s, at, length, where);
                 entry(s, at, nameLength, owner, first, where, names);
                 found++;
@@ -107,16 +112,24 @@ final class DirectoryBlock {
     }
 
     private static void entry(
-            MemorySegment s, long at, int nameLength, long owner, boolean first, Where where, Consumer<Child> names)
+            MemorySegment s,
+            long at,
+            int nameLength,
+            long owner,
+            boolean first,
+            Where where,
+            DirectoryEntry.Names names)
             throws XfsException {
         long inode = OnDisk.i64(s, at + ENTRY_INUMBER);
         int ftype = OnDisk.u8(s, at + ENTRY_NAME + nameLength);
-        Child entry = DirectoryEntry.of(s, at + ENTRY_NAME, nameLength, inode, ftype, at, where);
-        if (!entry.isDot()) {
-            names.accept(entry);
+        long name = at + ENTRY_NAME;
+        DirectoryEntry.check(s, name, nameLength, ftype, at, where);
+        boolean dot = DirectoryEntry.isDot(s, name, nameLength);
+        if (!dot && !DirectoryEntry.isDotDot(s, name, nameLength)) {
+            names.name(s, name, nameLength, inode, ftype);
         } else if (!first) {
-            throw where.bad("the entry at " + at + " is named " + entry.name() + ", outside of the first block");
-        } else if (entry.name().equals(".")) {
+            throw where.bad("the entry at " + at + " is named " + (dot ? "." : "..") + ", outside of the first block");
+        } else if (dot) {
             where.check(inode == owner, "inumber of .", inode, "that of the directory, " + owner);
         }
     }
@@ -124,7 +137,9 @@ final class DirectoryBlock {
     /** Each entry and each free room ends with its own place in the block. */
     private static void tag(MemorySegment s, long at, long length, Where where) throws XfsException {
         int tag = OnDisk.u16(s, at + length - TAG_BYTES);
-        where.check(tag == at, "tag of what begins at " + at, tag, "" + at);
+        if (tag != at) {
+            throw where.bad("tag of what begins at " + at, tag, "" + at);
+        }
     }
 
     private static long entryLength(int nameLength) {

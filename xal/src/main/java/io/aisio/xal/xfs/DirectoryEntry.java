@@ -24,22 +24,51 @@ final class DirectoryEntry {
 
     private DirectoryEntry() {}
 
+    /** Takes the names of a directory as they lie on the device. */
+    @FunctionalInterface
+    interface Names {
+        /**
+         * Takes a name.
+         *
+         * @param s where its bytes lie, {@code length} of them at {@code offset}: 1 to 255, without NUL or slash
+         * @param inode the number that it names
+         * @param ftype what it names, to be read by {@link DirectoryEntry#child}
+         */
+        void name(MemorySegment s, long offset, int length, long inode, int ftype);
+    }
+
     /**
-     * Reads a name.
+     * Checks what an entry holds.
      *
      * @param s where the name's bytes lie, {@code length} of them at {@code offset}
      * @param entryAt where the entry begins, for messages
      */
-    static Child of(MemorySegment s, long offset, int length, long inode, int ftype, long entryAt, Where where)
+    static void check(MemorySegment s, long offset, int length, int ftype, long entryAt, Where where)
             throws XfsException {
-        where.check(ftype < TYPES.length, "ftype of the entry at " + entryAt, ftype, "0 to " + (TYPES.length - 1));
-        byte[] bytes = OnDisk.bytes(s, offset, length);
-        for (byte b : bytes) {
+        if (ftype >= TYPES.length) {
+            throw where.bad("ftype of the entry at " + entryAt, ftype, "0 to " + (TYPES.length - 1));
+        }
+        for (int i = 0; i < length; i++) {
+            int b = OnDisk.u8(s, offset + i);
             if (b == '/' || b == 0) {
                 throw where.bad("the name of the entry at " + entryAt + " has " + (b == 0 ? "a NUL" : "a slash")
-                        + " in it: " + FileName.decode(bytes));
+                        + " in it: " + FileName.decode(OnDisk.bytes(s, offset, length)));
             }
         }
-        return new Child(FileName.decode(bytes), inode, TYPES[ftype]);
+    }
+
+    /** Whether a name is that of the directory itself. */
+    static boolean isDot(MemorySegment s, long offset, int length) {
+        return length == 1 && OnDisk.u8(s, offset) == '.';
+    }
+
+    /** Whether a name is that of the directory above. */
+    static boolean isDotDot(MemorySegment s, long offset, int length) {
+        return length == 2 && OnDisk.u8(s, offset) == '.' && OnDisk.u8(s, offset + 1) == '.';
+    }
+
+    /** A name as others see it. */
+    static Child child(MemorySegment s, long offset, int length, long inode, int ftype) {
+        return new Child(FileName.decode(OnDisk.bytes(s, offset, length)), inode, TYPES[ftype]);
     }
 }

@@ -2,7 +2,6 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.Extent;
 import io.aisio.xal.XfsException;
-import io.aisio.xal.backend.Child;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -24,14 +23,14 @@ final class DirectoryReader {
     private final Geometry geometry;
     private final MetadataReader reader;
     private final InodeCore directory;
-    private final Consumer<Child> names;
+    private final DirectoryEntry.Names names;
     private final Consumer<IOException> problems;
 
     private DirectoryReader(
             Geometry geometry,
             MetadataReader reader,
             InodeCore directory,
-            Consumer<Child> names,
+            DirectoryEntry.Names names,
             Consumer<IOException> problems) {
         this.geometry = geometry;
         this.reader = reader;
@@ -51,7 +50,7 @@ final class DirectoryReader {
             Geometry geometry,
             MetadataReader reader,
             InodeCore directory,
-            Consumer<Child> names,
+            DirectoryEntry.Names names,
             Consumer<IOException> problems)
             throws IOException {
         if (directory.format() == InodeCore.Format.LOCAL) {

@@ -1,6 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
+import java.util.List;
 
 /**
  * The sizes of a file system, as its superblock gives them and as they were checked there, and the arithmetic on its
@@ -15,6 +16,9 @@ import io.aisio.xal.XfsException;
  * @param blocks of the whole file system
  * @param uuid that all metadata carries
  * @param largeExtentCounts inodes may say (in flags2) that they count extents in 64 bits
+ * @param reflink files may share blocks
+ * @param sparseInodes chunks of inodes may lack some
+ * @param internalInodes those that no directory names, of the real-time device and of quotas
  */
 record Geometry(
         String source,
@@ -29,7 +33,10 @@ record Geometry(
         long blocks,
         long rootInode,
         Uuid uuid,
-        boolean largeExtentCounts) {
+        boolean largeExtentCounts,
+        boolean reflink,
+        boolean sparseInodes,
+        List<Long> internalInodes) {
 
     /** Blocks carry their own address in units of 2 to the power of this: 512 bytes, whatever the sector size. */
     static final int BASIC_SHIFT = 9;
@@ -69,6 +76,17 @@ record Geometry(
     /** Where a block that {@link #holds} begins, in bytes. */
     long position(long block) {
         return ((block >>> agBlockLog) * agBlocks + blockInAg(block)) << blockLog;
+    }
+
+    /** The file system block at a position in bytes, the other way round. */
+    long block(long position) {
+        long block = position >> blockLog;
+        return ((block / agBlocks) << agBlockLog) | (block % agBlocks);
+    }
+
+    /** Whether an inode is the file system's own, so that no directory names it. */
+    boolean internal(long inode) {
+        return internalInodes.contains(inode);
     }
 
     /** Where an inode lies, in bytes. */

@@ -14,9 +14,11 @@ import java.lang.foreign.MemorySegment;
  * @param extents how many extent records the data fork has
  * @param fork the bytes of the data fork
  * @param realtime its blocks lie on the real-time device
+ * @param reflink other files may have blocks of it too
  * @param where it lies
  */
-record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, boolean realtime, Where where) {
+record InodeCore(
+        Inode inode, Format format, long extents, MemorySegment fork, boolean realtime, boolean reflink, Where where) {
     static final long MAGIC_FIELD = 0;
     static final long MODE = 2;
     static final long VERSION_FIELD = 4;
@@ -34,6 +36,7 @@ record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, b
     static final long FLAGS = 90;
     static final long GEN = 92;
     static final long CRC = 100;
+    static final long CHANGECOUNT = 104;
     static final long FLAGS2 = 120;
     static final long INO = 152;
     static final long UUID = 160;
@@ -46,10 +49,14 @@ record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, b
     static final int VERSION = 3;
     /** FLAGS: the data lies on the real-time device. */
     static final int REALTIME = 1;
+    /** FLAGS2: blocks may be shared with other files. */
+    static final long REFLINK = 1 << 1;
     /** FLAGS2: extents are counted in 64 bits. */
     static final long NREXT64 = 1 << 4;
 
-    private static final int FORKOFF_SHIFT = 3;
+    /** Of {@link #FORKOFF}, to bytes. */
+    static final int FORKOFF_SHIFT = 3;
+
     private static final int MODE_PERMISSIONS = 0xFFF;
 
     /** How a data fork is laid out, in the order of the numbers on disk. */
@@ -94,6 +101,7 @@ record InodeCore(Inode inode, Format format, long extents, MemorySegment fork, b
                 extents(geometry, s, where),
                 fork,
                 type == FileType.REGULAR && (flags & REALTIME) != 0,
+                (OnDisk.i64(s, FLAGS2) & REFLINK) != 0,
                 where);
     }
 

@@ -1,9 +1,7 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
-import io.aisio.xal.backend.Child;
 import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
 
 /**
  * A directory in its inode, {@code struct xfs_dir2_sf_hdr}. If any inode number in it needs more than 32 bits, all of
@@ -25,7 +23,7 @@ final class ShortDirectory {
 
     private ShortDirectory() {}
 
-    static void parse(InodeCore directory, Consumer<Child> names) throws XfsException {
+    static void parse(InodeCore directory, DirectoryEntry.Names names) throws XfsException {
         Where where = directory.where();
         long size = directory.inode().size();
         long room = directory.fork().byteSize();
@@ -43,11 +41,12 @@ final class ShortDirectory {
                         + " bytes");
             }
             long inode = large == 0 ? OnDisk.u32(s, typeAt + FTYPE_BYTES) : OnDisk.i64(s, typeAt + FTYPE_BYTES);
-            Child entry = DirectoryEntry.of(s, at + ENTRY_NAME, length, inode, OnDisk.u8(s, typeAt), at, where);
-            if (entry.isDot()) {
-                throw where.bad("the entry at " + at + " is named " + entry.name());
+            long name = at + ENTRY_NAME;
+            DirectoryEntry.check(s, name, length, OnDisk.u8(s, typeAt), at, where);
+            if (DirectoryEntry.isDot(s, name, length) || DirectoryEntry.isDotDot(s, name, length)) {
+                throw where.bad("the entry at " + at + " is named . or ..");
             }
-            names.accept(entry);
+            names.name(s, name, length, inode, OnDisk.u8(s, typeAt));
             at = end;
         }
         where.check(at == size, "size", size, at + ", where the last of its entries ends");

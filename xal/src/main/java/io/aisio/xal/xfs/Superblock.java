@@ -1,9 +1,11 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
+import io.aisio.xal.backend.FileName;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The superblock, {@code struct xfs_dsb}: the first sector of the device, checksummed as a whole sector. */
@@ -11,23 +13,36 @@ final class Superblock {
     static final long MAGICNUM = 0;
     static final long BLOCKSIZE = 4;
     static final long DBLOCKS = 8;
+    static final long RBLOCKS = 16;
     static final long UUID = 32;
+    static final long LOGSTART = 48;
     static final long ROOTINO = 56;
+    static final long RBMINO = 64;
+    static final long RSUMINO = 72;
     static final long AGBLOCKS = 84;
     static final long AGCOUNT = 88;
+    static final long LOGBLOCKS = 96;
     static final long VERSIONNUM = 100;
     static final long SECTSIZE = 102;
     static final long INODESIZE = 104;
     static final long INOPBLOCK = 106;
+    /** The label: {@value #FNAME_BYTES} bytes, or fewer and a NUL. */
+    static final long FNAME = 108;
+
+    static final int FNAME_BYTES = 12;
     static final long BLOCKLOG = 120;
     static final long SECTLOG = 121;
     static final long INODELOG = 122;
     static final long INOPBLOG = 123;
     static final long AGBLKLOG = 124;
     static final long INPROGRESS = 126;
+    static final long UQUOTINO = 160;
+    static final long GQUOTINO = 168;
     static final long DIRBLKLOG = 192;
+    static final long FEATURES_RO_COMPAT = 212;
     static final long FEATURES_INCOMPAT = 216;
     static final long CRC = 224;
+    static final long PQUOTINO = 232;
     static final long META_UUID = 248;
 
     /** Bytes up to the end of the last field that version 5 began with; later ones follow, within the sector. */
@@ -38,8 +53,13 @@ final class Superblock {
     /** The version's number: bits 3:0 of {@code versionnum}. */
     static final int VERSION_MASK = 0xF;
 
-    /** File types in directory entries. */
+    /** FEATURES_RO_COMPAT: files may share blocks. */
+    static final long REFLINK = 1 << 2;
+
+    /** FEATURES_INCOMPAT: file types in directory entries. */
     static final long FTYPE = 1 << 0;
+    /** Chunks of inodes may lack some. */
+    static final long SPARSE_INODES = 1 << 1;
     /** Metadata carries {@code meta_uuid}, not {@code uuid}. */
     static final long HAS_META_UUID = 1 << 2;
     /** xfs_repair must run first. */
@@ -47,6 +67,11 @@ final class Superblock {
     /** Inodes may count extents in 64 bits. */
     static final long NREXT64 = 1 << 5;
 
+    /** VERSIONNUM: case does not matter in names, {@code XFS_SB_VERSION_BORGBIT}. */
+    static final long ASCII_CI = 1 << 14;
+
+    /** The features that forbid only writing to those who do not know them, by their bits. */
+    private static final List<String> RO_COMPAT = List.of("finobt", "rmapbt", "reflink", "inobtcount");
     /** The incompatible features, by their bits. */
     private static final List<String> INCOMPAT = List.of(
             "ftype",
@@ -75,6 +100,53 @@ final class Superblock {
     private static final int MAX_AG_LOG = 40;
 
     private Superblock() {}
+
+    /**
+     * What matters of a superblock beside the geometry.
+     *
+     * @param uuid that the owner sees; that of the metadata may be another
+     * @param label given by its owner; empty if none
+     * @param logStart the first block of the log; 0 if it is on another device
+     * @param features by their names
+     */
+    record Identity(Uuid uuid, String label, long logStart, long logBlocks, List<String> features) {}
+
+    /** Reads the rest of a superblock that was {@linkplain #read checked}. */
+    static Identity identity(Geometry geometry, MetadataReader reader) throws IOException {
+        MemorySegment s = reader.read(0, 1 << geometry.sectorLog());
+        byte[] label = OnDisk.bytes(s, FNAME, FNAME_BYTES);
+        int length = 0;
+        while (length < label.length && label[length] != 0) {
+            length++;
+        }
+        long logStart = OnDisk.i64(s, LOGSTART);
+        List<String> features = new ArrayList<>(names(OnDisk.u32(s, FEATURES_INCOMPAT), INCOMPAT));
+        features.addAll(names(OnDisk.u32(s, FEATURES_RO_COMPAT), RO_COMPAT));
+        if ((OnDisk.u16(s, VERSIONNUM) & ASCII_CI) != 0) {
+            features.add("ascii-ci");
+        }
+        if (OnDisk.i64(s, RBLOCKS) != 0) {
+            features.add("real-time device");
+        }
+        if (logStart == 0) {
+            features.add("external log");
+        }
+        return new Identity(
+                Uuid.read(s, UUID),
+                FileName.decode(Arrays.copyOf(label, length)),
+                logStart,
+                OnDisk.u32(s, LOGBLOCKS),
+                List.copyOf(features));
+    }
+
+    private static List<String> names(long bits, List<String> names) {
+        List<String> found = new ArrayList<>();
+        for (long rest = bits; rest != 0; rest &= rest - 1) {
+            int bit = Long.numberOfTrailingZeros(rest);
+            found.add(bit < names.size() ? names.get(bit) : "bit " + bit);
+        }
+        return found;
+    }
 
     /**
      * Reads and checks the superblock.
@@ -119,11 +191,7 @@ final class Superblock {
         if ((incompat & FTYPE) == 0) {
             throw where.badHex("features_incompat", incompat, "file types in directory entries (ftype, bit 0)");
         }
-        List<String> unknown = new ArrayList<>();
-        for (long rest = incompat & ~KNOWN; rest != 0; rest &= rest - 1) {
-            int bit = Long.numberOfTrailingZeros(rest);
-            unknown.add(bit < INCOMPAT.size() ? INCOMPAT.get(bit) : "bit " + bit);
-        }
+        List<String> unknown = names(incompat & ~KNOWN, INCOMPAT);
         if (!unknown.isEmpty()) {
             throw where.bad("it uses features that are not known here: " + String.join(", ", unknown));
         }
@@ -186,7 +254,15 @@ final class Superblock {
                 blocks,
                 OnDisk.i64(s, ROOTINO),
                 Uuid.read(s, (incompat & HAS_META_UUID) != 0 ? META_UUID : UUID),
-                (incompat & NREXT64) != 0);
+                (incompat & NREXT64) != 0,
+                (OnDisk.u32(s, FEATURES_RO_COMPAT) & REFLINK) != 0,
+                (incompat & SPARSE_INODES) != 0,
+                List.of(
+                        OnDisk.i64(s, RBMINO),
+                        OnDisk.i64(s, RSUMINO),
+                        OnDisk.i64(s, UQUOTINO),
+                        OnDisk.i64(s, GQUOTINO),
+                        OnDisk.i64(s, PQUOTINO)));
     }
 
     private static void log(Where where, String field, int value, int least, int most) throws XfsException {

@@ -1,5 +1,6 @@
 package io.aisio.xal.xfs;
 
+import io.aisio.xal.Attributes;
 import io.aisio.xal.BlockSource;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
@@ -11,6 +12,7 @@ import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.Child;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -18,42 +20,81 @@ import org.jspecify.annotations.Nullable;
 
 /** An XFS file system, open to read: its inodes by number, their names and extents. Any thread may call it. */
 public final class XfsVolume implements Backend {
+    private final BlockSource source;
     private final Geometry geometry;
-    private final MetadataReader reader;
+    private final Superblock.Identity identity;
+    /** In use, when it was opened. */
+    private final long inodes;
 
-    private XfsVolume(Geometry geometry, MetadataReader reader) {
+    private final MetadataReader reader;
+    private final SharedBlocks shared;
+
+    private XfsVolume(
+            BlockSource source, Geometry geometry, Superblock.Identity identity, long inodes, MetadataReader reader) {
+        this.source = source;
         this.geometry = geometry;
+        this.identity = identity;
+        this.inodes = inodes;
         this.reader = reader;
+        shared = new SharedBlocks(geometry, reader);
     }
 
     /**
-     * Reads and checks the superblock and the heads of all allocation groups.
+     * Reads and checks the superblock and the heads of all allocation groups, and that the log has nothing that they
+     * lack.
      *
-     * @throws XfsException if one is damaged or not known here
+     * @throws XfsException if one is damaged or not known here, or the file system was not unmounted
      * @throws IOException if the source cannot be read
      */
     public static XfsVolume open(BlockSource source) throws IOException {
+        return open(source, false);
+    }
+
+    /**
+     * The same without a look at the log: what was written last may be missing, and what is read may not fit together.
+     *
+     * @throws XfsException if a head is damaged or not known here
+     * @throws IOException if the source cannot be read
+     */
+    public static XfsVolume openUnrecovered(BlockSource source) throws IOException {
+        return open(source, true);
+    }
+
+    private static XfsVolume open(BlockSource source, boolean unrecovered) throws IOException {
         MetadataReader reader = new MetadataReader(source);
         try {
             Geometry geometry = Superblock.read(source.name(), reader, reader.size());
-            for (long ag = 0; ag < geometry.agCount(); ag++) {
-                checkHeaders(geometry, reader, ag);
+            Superblock.Identity identity = Superblock.identity(geometry, reader);
+            if (!unrecovered) {
+                LogHead.check(geometry, reader, identity);
             }
-            return new XfsVolume(geometry, reader);
+            long inodes = 0;
+            for (long ag = 0; ag < geometry.agCount(); ag++) {
+                inodes += checkHeaders(geometry, reader, ag);
+            }
+            return new XfsVolume(source, geometry, identity, inodes, reader);
         } catch (IOException | RuntimeException e) {
             reader.close();
             throw e;
         }
     }
 
-    private static void checkHeaders(Geometry geometry, MetadataReader reader, long ag) throws IOException {
+    /** Checks the heads of an allocation group. @return how many of its inodes are in use */
+    private static long checkHeaders(Geometry geometry, MetadataReader reader, long ag) throws IOException {
         int sector = 1 << geometry.sectorLog();
         long free = geometry.agPosition(ag) + (long) AgFreeHeader.SECTOR * sector;
         Where where = geometry.where("AGF", ag, free);
         AgFreeHeader.check(geometry, ag, reader.read(free, sector), where);
         long inodes = geometry.agPosition(ag) + (long) AgInodeHeader.SECTOR * sector;
         where = geometry.where("AGI", ag, inodes);
-        AgInodeHeader.check(geometry, ag, reader.read(inodes, sector), where);
+        MemorySegment agi = reader.read(inodes, sector);
+        AgInodeHeader.check(geometry, ag, agi, where);
+        long list = geometry.agPosition(ag) + (long) AgFreeList.SECTOR * sector;
+        AgFreeList.check(geometry, ag, reader.read(list, sector), geometry.where("AGFL", ag, list));
+        long count = OnDisk.u32(agi, AgInodeHeader.COUNT);
+        long unused = OnDisk.u32(agi, AgInodeHeader.FREECOUNT);
+        where.check(unused <= count, "freecount", unused, "at most " + count + ", the inodes that there are");
+        return count - unused;
     }
 
     @Override
@@ -62,12 +103,12 @@ public final class XfsVolume implements Backend {
                 "xfs",
                 geometry.source(),
                 "on disk",
-                geometry.uuid().toString(),
-                "",
+                identity.uuid().toString(),
+                identity.label(),
                 geometry.blockSize(),
                 geometry.blocks(),
-                -1,
-                List.of());
+                inodes,
+                identity.features());
     }
 
     @Override
@@ -94,7 +135,13 @@ public final class XfsVolume implements Backend {
     @Override
     public void list(Entry directory, Consumer<Child> children, Consumer<IOException> problems) {
         try {
-            DirectoryReader.list(geometry, reader, core(directory.inode()), children, problems);
+            DirectoryReader.list(
+                    geometry,
+                    reader,
+                    core(directory.inode()),
+                    (s, offset, length, inode, ftype) ->
+                            children.accept(DirectoryEntry.child(s, offset, length, inode, ftype)),
+                    problems);
         } catch (IOException e) {
             problems.accept(e);
         }
@@ -129,16 +176,26 @@ public final class XfsVolume implements Backend {
     @Override
     public List<Extent> extents(Entry file) throws IOException {
         InodeCore core = core(file.inode());
-        if (core.realtime()) {
-            throw core.where()
-                    .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
-        }
-        return BlockMap.read(geometry, reader, core);
+        return BlockMap.read(geometry, reader, shared, core);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws XfsException if the inode or the path that a symbolic link holds is damaged, or the inode is not the same
+     *     any more
+     */
+    @Override
+    public Attributes attributes(Entry entry) throws IOException {
+        InodeCore core = core(entry.inode());
+        String target = core.inode().type() == FileType.SYMLINK ? SymlinkTarget.read(geometry, reader, core) : null;
+        MemorySegment s = reader.read(core.where().position(), geometry.inodeSize());
+        return InodeAttributes.parse(geometry, s, core, target);
     }
 
     @Override
     public void readAll(Catalog catalog) throws IOException {
-        throw new UnsupportedOperationException("xfs: the inode B-trees are not read yet");
+        VolumeScan.read(geometry, source, shared, catalog);
     }
 
     @Override

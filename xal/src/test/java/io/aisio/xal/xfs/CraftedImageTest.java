@@ -123,6 +123,7 @@ class CraftedImageTest {
         final Map<String, IOException> damage = new TreeMap<>();
 
         Walk(PatchedBlocks blocks) throws IOException {
+            assertThat(RecordedCatalog.of(blocks).damage()).hasOnlyElementsOfType(XfsException.class);
             try (Xal xal = Xal.open(blocks)) {
                 xal.walk("/", this);
                 for (Map.Entry<String, Entry> file : found.entrySet()) {
@@ -424,6 +425,86 @@ class CraftedImageTest {
         }
     }
 
+    // ---- inode B-trees ----
+
+    /** Writes a block of an inode B-tree. */
+    private void inodeBlock(long ag, long at, int level, List<long[]> keysAndPointers) throws IOException {
+        blocks.put(at, new byte[BLOCK]);
+        blocks.put(at, AgBtree.MAGIC_FIELD, 4, InodeChunk.MAGIC);
+        blocks.put(at, AgBtree.LEVEL, 2, level);
+        blocks.put(at, AgBtree.NUMRECS, 2, keysAndPointers.size());
+        blocks.put(at, AgBtree.BLKNO, 8, at / 512);
+        blocks.put(at, AgBtree.UUID, 8, geometry.uuid().high());
+        blocks.put(at, AgBtree.UUID + 8, 8, geometry.uuid().low());
+        blocks.put(at, AgBtree.OWNER, 4, ag);
+        long room = (BLOCK - AgBtree.HEADER_BYTES) / 8;
+        for (int i = 0; i < keysAndPointers.size(); i++) {
+            blocks.put(at + AgBtree.HEADER_BYTES, i * 4L, 4, keysAndPointers.get(i)[0]);
+            blocks.put(
+                    at + AgBtree.HEADER_BYTES,
+                    (room + i) * 4L,
+                    4,
+                    keysAndPointers.get(i)[1]);
+        }
+        blocks.seal(at, BLOCK, AgBtree.CRC);
+    }
+
+    private void inodeRoot(long ag, long block, int levels) throws IOException {
+        long agi = geometry.agPosition(ag) + 1024;
+        blocks.put(agi, AgInodeHeader.ROOT, 4, block);
+        blocks.put(agi, AgInodeHeader.LEVEL, 4, levels);
+        blocks.seal(agi, 512, AgInodeHeader.CRC);
+    }
+
+    @Test
+    void readsAnInodeTreeOfManyLevelsAndTellsWhatOfItIsDamaged() throws IOException {
+        long spare = single("/spare").getFirst().position();
+        long ag = spare / BLOCK / geometry.agBlocks();
+        long root = blocks.get(geometry.agPosition(ag) + 1024, AgInodeHeader.ROOT, 4);
+        long first = blocks.get(geometry.agPosition(ag) + root * BLOCK, AgBtree.HEADER_BYTES, 4);
+        for (int level = 1; level <= 4; level++) {
+            long at = spare + (level - 1L) * BLOCK;
+            inodeBlock(ag, at, level, List.of(new long[] {
+                first, level == 1 ? root : at / BLOCK % geometry.agBlocks() - 1
+            }));
+        }
+        inodeRoot(ag, (spare / BLOCK + 3) % geometry.agBlocks(), 5);
+        RecordedCatalog.agreesWithAWalk(blocks);
+
+        // A block that is none of the tree, before the one that is.
+        inodeBlock(ag, spare, 1, List.of(new long[] {first, spare / BLOCK % geometry.agBlocks() + 9}, new long[] {
+            first + 1, root
+        }));
+        RecordedCatalog catalog = RecordedCatalog.of(blocks);
+        assertThat(catalog.damage())
+                .singleElement()
+                .satisfies(problem -> assertThat(problem)
+                        .isInstanceOf(XfsException.class)
+                        .hasMessageContaining("inode B-tree of AG " + ag)
+                        .hasMessageContaining("magic"));
+        assertThat(catalog.tree(geometry.rootInode())).containsOnlyKeys(pristine.keySet());
+    }
+
+    @Test
+    @Timeout(value = 10, unit = TimeUnit.SECONDS)
+    void endsAtAnInodeTreeWhoseNodesNameTheSameBlockAgain() throws IOException {
+        long spare = single("/spare").getFirst().position();
+        long ag = spare / BLOCK / geometry.agBlocks();
+        inodeBlock(ag, spare, 0, List.of());
+        for (int level = 1; level <= 8; level++) {
+            long below = (spare / BLOCK + level - 1) % geometry.agBlocks();
+            List<long[]> children = new ArrayList<>();
+            for (int i = 0; i < 100; i++) {
+                children.add(new long[] {i, below});
+            }
+            inodeBlock(ag, spare + (long) level * BLOCK, level, children);
+        }
+        inodeRoot(ag, (spare / BLOCK + 8) % geometry.agBlocks(), 9);
+        assertThat(RecordedCatalog.of(blocks).damage())
+                .hasSizeBetween(1, 100)
+                .allSatisfy(problem -> assertThat(problem).hasMessageContaining("numrecs is 0, expected 1 to"));
+    }
+
     // ---- the file system as a whole ----
 
     @Test
@@ -479,12 +560,61 @@ class CraftedImageTest {
         long known = blocks.get(0, Superblock.FEATURES_INCOMPAT, 4);
         blocks.put(Superblock.META_UUID, blocks.get(Superblock.UUID, 16));
         blocks.put(Superblock.UUID, new byte[16]);
+        blocks.put(log() + LogHead.FS_UUID, new byte[16]);
         superblock(Superblock.FEATURES_INCOMPAT, known | Superblock.HAS_META_UUID);
         assertThat(new Walk(blocks).sound()).containsOnlyKeys(pristine.keySet());
         superblock(Superblock.FEATURES_INCOMPAT, known);
         assertThatThrownBy(() -> Xal.open(blocks))
                 .hasMessageContaining("AGF 0")
                 .hasMessageContaining("uuid is " + geometry.uuid());
+    }
+
+    /** Where the log begins, in bytes. */
+    private long log() throws IOException {
+        return geometry.position(blocks.get(0, Superblock.LOGSTART, 8));
+    }
+
+    @Test
+    void refusesALogOfWhichAnythingIsInDoubt() throws IOException {
+        long operation = log() + 512 + LogHead.OP_FLAGS;
+        for (long[] change : new long[][] {
+            {log() + LogHead.NUM_LOGOPS, 4, 2},
+            {log() + LogHead.FS_UUID, 4, 7},
+            {log() + LogHead.LEN, 4, 1024},
+            {log() + LogHead.LSN, 8, 1L << 32 | 1},
+            {log() + LogHead.VERSION, 4, 1},
+            {log() + LogHead.CYCLE, 4, 0},
+            {log() + LogHead.CYCLE, 4, 2},
+            {log() + LogHead.MAGICNO, 4, 1},
+            {log() + LogHead.SIZE, 4, 0xFFFF_FFFFL},
+            {operation, 1, 0},
+            {log() + 512 * 3, 4, 1},
+            {log() + 512 * 200, 4, 7},
+            {log() + 512, 4, 0},
+        }) {
+            PatchedBlocks changed = new PatchedBlocks(blocks);
+            changed.put(change[0], 0, (int) change[1], change[2]);
+            assertThatThrownBy(() -> Xal.open(changed))
+                    .as("%d at %d of the log", change[2], change[0] - log())
+                    .isInstanceOf(XfsException.class)
+                    .hasMessageContaining("log (")
+                    .hasMessageContaining("mount and unmount it once");
+            try (Xal unrecovered = Xal.openUnrecovered(changed)) {
+                assertThat(unrecovered.lookup("/file").type()).isEqualTo(FileType.REGULAR);
+            }
+        }
+        superblock(Superblock.LOGBLOCKS, 0x7FFF_FFFF);
+        assertThatThrownBy(() -> Xal.open(blocks)).hasMessageContaining("logblocks 2147483647");
+    }
+
+    @Test
+    void saysThatALogOnAnotherDeviceCannotBeChecked() throws IOException {
+        blocks.put(0, Superblock.LOGSTART, 8, 0);
+        blocks.seal(0, 512, Superblock.CRC);
+        assertThatThrownBy(() -> Xal.open(blocks)).hasMessageContaining("the log is on another device");
+        try (Xal unrecovered = Xal.openUnrecovered(blocks)) {
+            assertThat(unrecovered.volume().features()).contains("external log", "ftype");
+        }
     }
 
     @Test
@@ -549,6 +679,7 @@ class CraftedImageTest {
         for (int ag = 0; ag < 2; ag++) {
             targets.add(new Target(geometry.agPosition(ag) + 512, 512, (int) AgFreeHeader.CRC, 224));
             targets.add(new Target(geometry.agPosition(ag) + 1024, 512, (int) AgInodeHeader.CRC, 344));
+            targets.add(new Target(geometry.agPosition(ag) + 1536, 512, (int) AgFreeList.CRC, 36));
         }
         for (String path : List.of("/", "/file", "/leaf", "/block", "/short", "/link", "/pipe", "/empty", "/spare")) {
             targets.add(
@@ -560,6 +691,10 @@ class CraftedImageTest {
         for (String path : List.of("/leaf", "/block")) {
             Extent extent = extents(path).getFirst();
             targets.add(new Target(extent.position(), 4096, (int) DirectoryBlock.CRC, 400));
+        }
+        for (int ag = 0; ag < geometry.agCount(); ag++) {
+            long root = blocks.get(geometry.agPosition(ag) + 1024, AgInodeHeader.ROOT, 4);
+            targets.add(new Target(geometry.agPosition(ag) + root * BLOCK, BLOCK, (int) AgBtree.CRC, 120));
         }
         Random random = new Random(20);
         int refused = 0;

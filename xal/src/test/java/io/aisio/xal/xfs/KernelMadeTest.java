@@ -49,7 +49,7 @@ class KernelMadeTest {
     @ValueSource(
             strings = {
                 "-b size=1024 -i nrext64=1 -m rmapbt=1",
-                "-b size=1024 -n size=8192 -i nrext64=0",
+                "-b size=1024 -n size=8192 -i nrext64=0 -m reflink=0",
                 "-b size=4096 -i size=2048 -m bigtime=0,reflink=1"
             })
     void agreesWithTheKernel(String options) throws Exception {
@@ -77,14 +77,19 @@ class KernelMadeTest {
         } finally {
             XfsImage.run(List.of("umount", mount.toString()));
         }
-        compare(image, found, maps, contents);
+        compare(image, options, found, maps, contents);
     }
 
     private void compare(
-            XfsImage image, List<String> found, Map<String, List<Mapped>> maps, Map<String, byte[]> contents)
+            XfsImage image,
+            String options,
+            List<String> found,
+            Map<String, List<Mapped>> maps,
+            Map<String, byte[]> contents)
             throws Exception {
         try (FileBlocks blocks = FileBlocks.open(image.path());
                 Xal xal = Xal.open(blocks)) {
+            RecordedCatalog.agreesWithAWalk(blocks);
             List<String> listed = new ArrayList<>();
             xal.walk("/", new Xal.Visitor() {
                 @Override
@@ -110,7 +115,7 @@ class KernelMadeTest {
                 Entry file = xal.lookup(map.getKey());
                 List<Mapped> mapped = new ArrayList<>();
                 for (Extent extent : xal.extents(file)) {
-                    add(mapped, new Mapped(extent.sectors(), extent.unwritten()));
+                    add(mapped, new Mapped(extent.sectors(), extent.unwritten(), extent.shared()));
                 }
                 assertThat(mapped).as(map.getKey()).isEqualTo(map.getValue());
                 assertThat(read(image.path(), xal.pieces(file)))
@@ -119,6 +124,8 @@ class KernelMadeTest {
             }
             assertThat(xal.extents(xal.lookup("/scattered"))).hasSizeGreaterThan(PIECES - 1);
             assertThat(xal.extents(xal.lookup("/unwritten"))).anyMatch(Extent::unwritten);
+            assertThat(xal.extents(xal.lookup("/clone")).stream().anyMatch(Extent::shared))
+                    .isEqualTo(!options.contains("reflink=0"));
             assertThat(xal.pieces(xal.lookup("/sparse"))).anyMatch(piece -> piece.kind() == Piece.Kind.HOLE);
             assertThat(xal.lookup("/bad\uDCFFname").type()).isEqualTo(FileType.REGULAR);
             assertThatThrownBy(() -> xal.lookup("/bad\uFFFDname")).isInstanceOf(IOException.class);
@@ -232,12 +239,14 @@ class KernelMadeTest {
     }
 
     /** An extent as xfs_bmap prints it. */
-    private record Mapped(Extent.Sectors sectors, boolean unwritten) {}
+    private record Mapped(Extent.Sectors sectors, boolean unwritten, boolean shared) {}
 
     private static final Pattern MAPPED =
             Pattern.compile("\\d+: \\[(\\d+)\\.\\.(\\d+)]: +(\\d+)\\.\\.(\\d+) .* ([01]+)\\n");
     /** Of xfs_bmap's flags: the extent is unwritten. */
     private static final int UNWRITTEN = 010000;
+    /** Of xfs_bmap's flags: other files have the blocks too. */
+    private static final int SHARED = 0100000;
 
     private static List<Mapped> bmap(Path path) throws Exception {
         Matcher lines = MAPPED.matcher(XfsImage.run(List.of("xfs_bmap", "-p", "-v", path.toString())));
@@ -249,7 +258,8 @@ class KernelMadeTest {
                             Long.parseLong(lines.group(2)),
                             Long.parseLong(lines.group(3)),
                             Long.parseLong(lines.group(4))),
-                    (Integer.parseInt(lines.group(5), 8) & UNWRITTEN) != 0);
+                    (Integer.parseInt(lines.group(5), 8) & UNWRITTEN) != 0,
+                    (Integer.parseInt(lines.group(5), 8) & SHARED) != 0);
             add(mapped, next);
         }
         return mapped;
@@ -262,14 +272,15 @@ class KernelMadeTest {
             if (last.fileLast() + 1 == next.sectors().fileFirst()
                     && last.deviceLast() + 1 == next.sectors().deviceFirst()
                     && mapped.getLast().unwritten() == next.unwritten()) {
-                mapped.removeLast();
                 next = new Mapped(
                         new Extent.Sectors(
                                 last.fileFirst(),
                                 next.sectors().fileLast(),
                                 last.deviceFirst(),
                                 next.sectors().deviceLast()),
-                        next.unwritten());
+                        next.unwritten(),
+                        mapped.getLast().shared() || next.shared());
+                mapped.removeLast();
             }
         }
         mapped.add(next);

@@ -1,0 +1,124 @@
+package io.aisio.bench;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A program of this machine, found as an administrator's shell would find it.
+ *
+ * @param path of its file
+ */
+record Program(Path path) {
+    /** Where administrators' programs lie when the PATH of a plain user lacks it. */
+    private static final List<String> SBIN = List.of("/usr/sbin", "/sbin", "/usr/local/sbin");
+
+    private static final File NOTHING = new File("/dev/null");
+
+    /** The program of a name, if this machine has it. */
+    static Optional<Program> find(String name) {
+        String path = Objects.requireNonNullElse(System.getenv("PATH"), "");
+        return Stream.concat(Stream.of(path.split(":", -1)), SBIN.stream())
+                .filter(folder -> !folder.isEmpty())
+                .map(folder -> Path.of(folder, name))
+                .filter(Files::isExecutable)
+                .map(Program::new)
+                .findFirst();
+    }
+
+    /**
+     * The program of a name.
+     *
+     * @param remedy how to get it, such as {@code apt-get install xfsprogs}
+     * @throws IOException if this machine has none
+     */
+    static Program require(String name, String remedy) throws IOException {
+        return find(name).orElseThrow(() -> new IOException("needs " + name + " (" + remedy + ")"));
+    }
+
+    /**
+     * Runs it to its end.
+     *
+     * @throws IOException with the last line that it said, if it fails
+     * @throws InterruptedIOException if this thread is interrupted; the program is then stopped and gone
+     */
+    void run(String... arguments) throws IOException {
+        try (Running running = start(Redirect.from(NOTHING), arguments)) {
+            running.await();
+        }
+    }
+
+    /**
+     * Starts it.
+     *
+     * @param input where its standard input comes from
+     */
+    Running start(Redirect input, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(path.toString()));
+        command.addAll(List.of(arguments));
+        Path said = Files.createTempFile("aisio-", ".log");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectInput(input)
+                .redirectOutput(Redirect.DISCARD)
+                .redirectError(said.toFile());
+        try {
+            return new Running(String.join(" ", command), builder.start(), said);
+        } catch (IOException e) {
+            Files.delete(said);
+            throw e;
+        }
+    }
+
+    /**
+     * A program under way. Closing stops it.
+     *
+     * @param command as it was started
+     * @param process the program
+     * @param said its standard error
+     */
+    record Running(String command, Process process, Path said) implements AutoCloseable {
+        /**
+         * Waits until it ends.
+         *
+         * @throws IOException as {@link Program#run}
+         */
+        void await() throws IOException {
+            try {
+                if (process.waitFor() != 0) {
+                    List<String> lines = Files.readString(said).strip().lines().toList();
+                    throw new IOException(command + ": "
+                            + (lines.isEmpty() ? "exit status " + process.exitValue() : lines.getLast()));
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new InterruptedIOException("interrupted while " + command + " ran");
+            }
+        }
+
+        /** Stops it, if it has not ended, and waits until it is gone. */
+        @Override
+        public void close() throws IOException {
+            process.destroyForcibly();
+            boolean interrupted = false;
+            while (process.isAlive()) {
+                try {
+                    process.waitFor();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            Files.deleteIfExists(said);
+        }
+    }
+}

@@ -899,7 +899,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     private void copyProblems(Store target) {
         int used = tables.header(Layout.PROBLEM_BYTES);
         for (int at = 0; at < used; ) {
-            byte[] text = tables.problem(at).getBytes(UTF_8);
+            byte[] text = tables.problem(at);
             target.tables.problem(at, text);
             at += 2 + text.length;
         }

@@ -103,6 +103,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     public synchronized void beginReading(long root) throws IOException {
         reading = true;
         marked.clear();
+        store.expect(Math.max(volume.inodes(), tables.header(Layout.LIVE_INODES)));
         change(() -> {
             tables.header(Layout.PROBLEM_BYTES, 0);
             tables.header(Layout.PROBLEMS, 0);
@@ -274,6 +275,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         try {
             room(batch.names(), batch.names(), 0, batch.begin(batch.names()) - batch.begin(0) + batch.names());
             int inode = tables.findInode(directory);
+            store.expect(tables.header(Layout.LIVE_INODES));
             if (inode == Tables.NONE || !tables.isDirectory(inode)) {
                 damaged(new IndexException(
                         volume.source(), "inode " + directory + " has names, and was not read as a directory"));

@@ -23,6 +23,11 @@ final class Store implements AutoCloseable {
 
     private static final int LEAST_SLOTS = 64;
 
+    /** By how much a hash grows at once where more is expected, and what is believed at once. */
+    private static final int BOLD = 8;
+
+    private static final int LEAST_EXPECTED = 1 << 16;
+
     final Region region;
     final Tables tables;
     private final Layout layout;
@@ -45,6 +50,7 @@ final class Store implements AutoCloseable {
     private int internedNames;
     private long deadNameBytes;
     private long freeExtents;
+    private long expected;
 
     Store(Region region) throws IOException {
         this.region = region;
@@ -156,8 +162,18 @@ final class Store implements AutoCloseable {
         }
     }
 
-    private static int slots(int rows, int room) {
-        return (int) Math.min((long) Layout.SLOTS * room, (long) (rows / FULL * GROWTH) + LEAST_SLOTS);
+    private int slots(int rows, int room) {
+        long likely = Math.clamp(expected, rows, BOLD * (long) rows + LEAST_EXPECTED);
+        double growth = likely > rows ? 1 : GROWTH;
+        return (int) Math.min((long) Layout.SLOTS * room, (long) (likely / FULL * growth) + LEAST_SLOTS);
+    }
+
+    /**
+     * Says how many inodes, and names, there will be. It is believed up to a multiple of what came so far, so that a file
+     * system that lies takes no memory.
+     */
+    void expect(long rows) {
+        expected = rows;
     }
 
     private void commit(long column, long bytes, long most) throws IOException {
@@ -174,6 +190,7 @@ final class Store implements AutoCloseable {
         resizeEntryHash((int) Math.min(
                 (long) Layout.SLOTS * layout.entryRoom, tables.header(Layout.LIVE_ENTRIES) * 9L / 8 + LEAST_SLOTS));
         interned = null;
+        expected = 0;
     }
 
     private void resizeInodeHash(int slots) throws IOException {
@@ -449,7 +466,10 @@ final class Store implements AutoCloseable {
         if (slots != null && slots.length >= wanted) {
             return slots;
         }
-        slots = new int[Math.max(wanted, 2 * tables.header(Layout.LIVE_ENTRIES) + 1024)];
+        slots = new int
+                [Math.max(
+                        wanted,
+                        2 * Math.max(tables.header(Layout.LIVE_ENTRIES), tables.header(Layout.LIVE_INODES)) + 1024)];
         internedNames = 0;
         byte[] other = new byte[NameHash.ROOM];
         for (long at = 0; at < tables.longHeader(Layout.NAMES); ) {

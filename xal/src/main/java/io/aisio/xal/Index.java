@@ -132,7 +132,10 @@ public final class Index implements AutoCloseable {
         return reader.find(path);
     }
 
-    /** Where a file's blocks lie; the same exceptions as {@link #lookup}. */
+    /**
+     * Where a regular file's blocks lie; of anything else the extents are not kept, and the list is empty. The same
+     * exceptions as {@link #lookup}.
+     */
     public FileExtents extents(String path) throws IOException {
         return reader.extents(path);
     }
@@ -271,12 +274,19 @@ public final class Index implements AutoCloseable {
         try {
             backend.readAll(writer);
             writer.endReading();
-        } catch (UncheckedIOException e) {
-            writer.markDirty("reading again failed: " + e.getMessage());
-            throw e.getCause();
         } catch (IOException | RuntimeException e) {
-            writer.markDirty("reading again failed: " + e.getMessage());
+            writer.markDirty("reading the file system failed: " + e.getMessage());
+            throwIfNoMemory(e);
             throw e;
+        }
+    }
+
+    /** A catalog can throw no {@link IOException} when memory is used up, and a backend may wrap what it throws. */
+    private static void throwIfNoMemory(Throwable failure) throws IOException {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UncheckedIOException io) {
+                throw io.getCause();
+            }
         }
     }
 

@@ -208,6 +208,10 @@ public final class IndexWriter implements Catalog, AutoCloseable {
                 removeChildren(tables.inodeName(inode));
             }
             changeType(inode, mode);
+            if (tables.isDirectory(inode) && tables.stamp(inode) != stamp) {
+                int row = tables.inodeName(inode);
+                tables.dirty(row, tables.dirty(row) | Store.UNLISTED);
+            }
             boolean same = sameExtents(inode);
             if (!same) {
                 replaceExtents(inode);
@@ -288,8 +292,8 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             removeUnseen(row);
             if (tables.dirty(row) != 0) {
                 change(() -> {
+                    tables.addToHeader(Layout.DIRTY_DIRECTORIES, -(tables.dirty(row) & Store.DIRTY));
                     tables.dirty(row, 0);
-                    tables.addToHeader(Layout.DIRTY_DIRECTORIES, -1);
                 });
             }
         } catch (IOException e) {
@@ -380,6 +384,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         dropIfForgotten(inode);
     }
 
+    /** {@inheritDoc} A directory is known once all of its names were given since its inode changed. */
     @Override
     public synchronized boolean knows(long number, int generation, long stamp) {
         int inode = tables.findInode(number);
@@ -647,10 +652,10 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         int row = directoryOf(directory);
         if (row == Tables.NONE) {
             markDirty(reason);
-        } else if (tables.dirty(row) == 0) {
+        } else if ((tables.dirty(row) & Store.DIRTY) == 0) {
             change(() -> {
                 region.reason(reason);
-                tables.dirty(row, 1);
+                tables.dirty(row, tables.dirty(row) | Store.DIRTY);
                 tables.addToHeader(Layout.DIRTY_DIRECTORIES, 1);
             });
         }
@@ -883,7 +888,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         if (tables.isDirectory(inode)) {
             int row = target.addDirectory(copy);
             to.dirty(row, tables.dirty(tables.inodeName(inode)));
-            to.addToHeader(Layout.DIRTY_DIRECTORIES, to.dirty(row));
+            to.addToHeader(Layout.DIRTY_DIRECTORIES, to.dirty(row) & Store.DIRTY);
         }
         to.mode(copy, tables.mode(inode));
         to.size(copy, tables.size(inode));

@@ -237,6 +237,12 @@ final class Store implements AutoCloseable {
         }
     }
 
+    /** In {@link Tables#dirty}: its names are not as the file system has them; counted in the header. */
+    static final int DIRTY = 1;
+
+    /** In {@link Tables#dirty}: all of its names have not been given since its inode changed. */
+    static final int UNLISTED = 2;
+
     /** In {@link Tables#inodeName}: the row is free. Nobody names it is {@link Tables#NONE}. */
     static final int FREE = -2;
 
@@ -288,7 +294,7 @@ final class Store implements AutoCloseable {
         tables.directoryVersion(directory, nextVersion());
         tables.children(directory, 0);
         tables.removed(directory, 0);
-        tables.dirty(directory, 0);
+        tables.dirty(directory, UNLISTED);
         tables.inodeName(inode, directory);
         tables.addToHeader(Layout.LIVE_DIRECTORIES, 1);
         return directory;
@@ -299,7 +305,7 @@ final class Store implements AutoCloseable {
         tables.inodeName(inode, tables.directoryName(directory));
         tables.directoryInode(directory, Tables.NONE);
         tables.addToHeader(Layout.LIVE_DIRECTORIES, -1);
-        if (tables.dirty(directory) != 0) {
+        if ((tables.dirty(directory) & DIRTY) != 0) {
             tables.addToHeader(Layout.DIRTY_DIRECTORIES, -1);
         }
         freeDirectories.add(directory);

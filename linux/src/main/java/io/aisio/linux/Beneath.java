@@ -286,6 +286,27 @@ public final class Beneath implements AutoCloseable {
         }
     }
 
+    /**
+     * Reads the file until {@code target} is full or the file ends.
+     *
+     * @return the bytes read; less than the target's size only at the end of the file
+     */
+    public long read(MemorySegment target, long position) throws LinuxException {
+        long done = 0;
+        while (done < target.byteSize()) {
+            long n = Libc.pread(fd(), target.asSlice(done), target.byteSize() - done, position + done);
+            if (n == 0) {
+                break;
+            }
+            if (n > 0) {
+                done += n;
+            } else if (Libc.errno() != Errno.EINTR) {
+                throw new LinuxException("pread", name, Libc.errno());
+            }
+        }
+        return done;
+    }
+
     /** What its file system is, and how full. */
     public FileSystemStatus fileSystem() throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {

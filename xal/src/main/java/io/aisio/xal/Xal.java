@@ -135,6 +135,11 @@ public final class Xal implements AutoCloseable {
         return Piece.of(extents(file), file.inode().size());
     }
 
+    /** Who answers. */
+    Backend backend() {
+        return backend;
+    }
+
     /** Frees the memory for reading. The source stays open. Closing again does nothing. */
     @Override
     public void close() {

@@ -198,12 +198,27 @@ public final class MountedTree implements Backend {
         if (file.type() != FileType.REGULAR) {
             return List.of();
         }
-        int slash = file.path().lastIndexOf('/');
-        try (Beneath parent = directory(file.path().substring(0, slash));
-                Beneath opened =
-                        parent.openFile(FileName.encode(file.path().substring(slash + 1)), shown(file.path()))) {
-            same(file, opened);
+        try (Beneath opened = open(file)) {
             return map(opened, file.path()).extents();
+        }
+    }
+
+    /**
+     * Opens a regular file to read its bytes through the file system.
+     *
+     * @throws IOException if it may not be read, or is not the file that the entry names
+     */
+    public Beneath open(Entry file) throws IOException {
+        int slash = file.path().lastIndexOf('/');
+        try (Beneath parent = directory(file.path().substring(0, slash))) {
+            Beneath opened = parent.openFile(FileName.encode(file.path().substring(slash + 1)), shown(file.path()));
+            try {
+                same(file, opened);
+                return opened;
+            } catch (IOException e) {
+                opened.close();
+                throw e;
+            }
         }
     }
 

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.aisio.xal.Comparison;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
+import io.aisio.xal.FileBlocks;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
@@ -151,6 +153,60 @@ class MountedTreeTest {
             assertThat(extents.keySet()).containsAll(named);
             long scattered = (Long) Files.getAttribute(mount.resolve("scattered"), "unix:ino");
             assertThat(extents.get(scattered)).isGreaterThanOrEqualTo(PIECES);
+        } finally {
+            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    @ParameterizedTest
+    @Tag("root")
+    @Tag("slow")
+    @ValueSource(strings = {"mkfs.xfs -q -f", "mkfs.ext4 -q -F -b 1024"})
+    void comparesTenThousandFilesAndFindsTheByteThatWasTurned(String mkfs) throws Exception {
+        Path image = image(mkfs);
+        Path mount = mount(image);
+        List<String> told = new ArrayList<>();
+        Comparison.Listener listener = new Comparison.Listener() {
+            @Override
+            public void differs(String path, String what, String first, String second) {
+                told.add(path + " " + what + " " + first + " | " + second);
+            }
+
+            @Override
+            public void damaged(String path, IOException problem) {
+                told.add(path + " " + problem);
+            }
+        };
+        try {
+            fill(mount);
+            for (int i = 0; i < 10_000; i++) {
+                XfsImage.fill(mount.resolve("many" + i % 10 + "/" + i), i % 9_000);
+            }
+            XfsImage.run(List.of("umount", mount.toString()));
+            XfsImage.run(List.of("mount", "-o", "loop,ro", image.toString(), mount.toString()));
+            try (Xal mounted = Xal.mounted(mount, true);
+                    FileBlocks device = FileBlocks.open(image)) {
+                Comparison comparison = new Comparison(listener);
+                if (mkfs.contains("xfs")) {
+                    try (Xal onDisk = Xal.open(device)) {
+                        comparison.maps(onDisk, mounted);
+                    }
+                }
+                comparison.bytes(mounted, device);
+                assertThat(told).isEmpty();
+                assertThat(comparison.counts().entries()).isGreaterThan(10_000);
+                assertThat(comparison.counts().bytes()).isGreaterThan(40_000_000);
+                assertThat(comparison.counts().elsewhere()).isZero();
+
+                Extent extent = mounted.extents(mounted.lookup("/many5/5555")).getFirst();
+                try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+                    byte[] cached = Files.readAllBytes(mount.resolve("many5/5555"));
+                    file.seek(extent.position() + 77);
+                    file.write(~cached[77]);
+                }
+                comparison.bytes(mounted, device);
+                assertThat(told).singleElement().asString().contains("/many5/5555 bytes as read, from byte 77");
+            }
         } finally {
             XfsImage.run(List.of("umount", mount.toString()));
         }

@@ -26,11 +26,16 @@ public final class Beneath implements AutoCloseable {
     /** {@code sizeof(struct open_how)}. */
     private static final int OPEN_HOW = 24;
 
+    /** The permissions of a file that is made: 0600. */
+    private static final int OWNER_ONLY = 0600;
+
     /** What {@code openat2} takes at once: PATH_MAX with the terminating zero. */
     public static final int MAX_PATH_BYTES = 4095;
 
     /** {@code linux/fs.h}: {@code _IOWR('f', 11, struct fiemap)}. */
     private static final long FS_IOC_FIEMAP = 0xC020_660BL;
+    /** {@code linux/fs.h}: {@code _IOW(0x94, 9, int)}. */
+    private static final long FICLONE = 0x4004_9409L;
     /** Sizes of {@code struct fiemap} and {@code struct fiemap_extent}. */
     private static final int FIEMAP = 32;
 
@@ -130,10 +135,28 @@ public final class Beneath implements AutoCloseable {
         return open(path, shown, Libc.O_RDONLY | Libc.O_NONBLOCK | Libc.O_NOCTTY);
     }
 
+    /**
+     * Makes a file without a name in this directory's file system, which has the content of another one and shares its
+     * blocks. The kernel frees it when it is closed, or its process ends.
+     *
+     * @throws LinuxException {@code EOPNOTSUPP} if the file system shares no blocks
+     */
+    public Beneath cloneOf(Beneath file) throws LinuxException {
+        Beneath clone = open(new byte[] {'.'}, "a clone of " + file.name, Libc.O_RDWR | Libc.O_TMPFILE);
+        if (Libc.ioctl(clone.fd(), FICLONE, file.fd()) != 0) {
+            int errno = Libc.errno();
+            clone.close();
+            throw new LinuxException("ioctl FICLONE", file.name, errno);
+        }
+        return clone;
+    }
+
     private Beneath open(byte[] path, String shown, int flags) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment how = arena.allocate(OPEN_HOW, 8);
             how.set(JAVA_LONG, 0, flags | Libc.O_CLOEXEC | Libc.O_NOFOLLOW);
+            boolean makes = (flags & Libc.O_TMPFILE) == Libc.O_TMPFILE;
+            how.set(JAVA_LONG, 8, makes ? OWNER_ONLY : 0);
             how.set(JAVA_LONG, 16, RESOLVE);
             MemorySegment bytes = string(arena, path);
             while (true) {

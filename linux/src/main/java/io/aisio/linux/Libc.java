@@ -36,6 +36,8 @@ final class Libc {
     /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
     static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
 
+    static final int O_TMPFILE = 0x400000 | O_DIRECTORY;
+
     static final int AT_SYMLINK_NOFOLLOW = 0x100;
     static final int AT_NO_AUTOMOUNT = 0x800;
     static final int AT_EMPTY_PATH = 0x1000;
@@ -101,6 +103,10 @@ final class Libc {
             bind("getdents64", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
     private static final MethodHandle NAME_TO_HANDLE_AT =
             bind("name_to_handle_at", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle IOCTL_VALUE = bind(
+            "ioctl",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG),
+            Linker.Option.firstVariadicArg(2));
     private static final MethodHandle IOCTL = bind(
             "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
     private static final MethodHandle FSTATFS = bind("fstatfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
@@ -267,6 +273,14 @@ final class Libc {
     static int ioctl(int fd, long request, MemorySegment argument) {
         try {
             return (int) IOCTL.invokeExact(STATE.get(), fd, request, argument);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int ioctl(int fd, long request, long value) {
+        try {
+            return (int) IOCTL_VALUE.invokeExact(STATE.get(), fd, request, value);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -222,6 +222,26 @@ public final class MountedTree implements Backend {
         }
     }
 
+    /**
+     * Clones a file into one without a name.
+     *
+     * @throws IOException if the file system shares no blocks between files, or the directory may not be written to
+     */
+    public Beneath clone(Entry file) throws IOException {
+        try (Beneath opened = open(file)) {
+            return top.cloneOf(opened);
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.EOPNOTSUPP) {
+                throw new IOException(
+                        shown(file.path()) + ": this " + mount.type()
+                                + " shares no blocks between files, so none can be"
+                                + " held still; use XFS made with reflink=1",
+                        e);
+            }
+            throw e;
+        }
+    }
+
     /** A directory that is still to be read. */
     private record Pending(String path, long inode) {}
 

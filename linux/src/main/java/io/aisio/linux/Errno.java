@@ -21,8 +21,14 @@ public final class Errno {
     public static final int ENOMEM = 12;
     /** Permission denied. */
     public static final int EACCES = 13;
+    /** It lies on another mount. */
+    public static final int EXDEV = 18;
+    /** No directory. */
+    public static final int ENOTDIR = 20;
     /** Invalid argument. */
     public static final int EINVAL = 22;
+    /** The thing knows no such request. */
+    public static final int ENOTTY = 25;
     /** File too large. */
     public static final int EFBIG = 27;
     /** No space left on the device. */
@@ -31,8 +37,14 @@ public final class Errno {
     public static final int EROFS = 30;
     /** No such system call: the kernel is too old, or a filter hides it. */
     public static final int ENOSYS = 38;
+    /** A symbolic link where none is followed. */
+    public static final int ELOOP = 40;
+    /** What a buffer is too small for. */
+    public static final int EOVERFLOW = 75;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
+    /** The file that the handle stood for is gone. */
+    public static final int ESTALE = 116;
     /** Disk quota exceeded. */
     public static final int EDQUOT = 122;
 
@@ -89,6 +101,12 @@ public final class Errno {
         }
         if (errno == EOPNOTSUPP) {
             return "EOPNOTSUPP";
+        }
+        if (errno == EOVERFLOW) {
+            return "EOVERFLOW";
+        }
+        if (errno == ESTALE) {
+            return "ESTALE";
         }
         return errno >= 0 && errno < NAMES.length ? NAMES[errno] : "errno " + errno;
     }

@@ -29,6 +29,21 @@ final class Libc {
     /** {@code asm/fcntl.h}: 040000 octal, but 0200000 on aarch64. */
     static final int O_DIRECT = "aarch64".equals(System.getProperty("os.arch")) ? 0x10000 : 0x4000;
 
+    static final int O_NONBLOCK = 0x800;
+    static final int O_NOCTTY = 0x100;
+    /** {@code asm/fcntl.h}: 0200000 octal, but 040000 on aarch64. */
+    static final int O_DIRECTORY = "aarch64".equals(System.getProperty("os.arch")) ? 0x4000 : 0x10000;
+    /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
+    static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
+
+    static final int O_TMPFILE = 0x400000 | O_DIRECTORY;
+
+    static final int AT_SYMLINK_NOFOLLOW = 0x100;
+    static final int AT_NO_AUTOMOUNT = 0x800;
+    static final int AT_EMPTY_PATH = 0x1000;
+    /** {@code asm-generic/unistd.h}; glibc has no function for it. */
+    static final long SYS_OPENAT2 = 437;
+
     static final int SEEK_END = 2;
 
     static final int LOCK_SH = 1;
@@ -94,6 +109,24 @@ final class Libc {
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG),
             Linker.Option.firstVariadicArg(1));
+
+    private static final MethodHandle OPENAT2 = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle STATX =
+            bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle GETDENTS =
+            bind("getdents64", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle NAME_TO_HANDLE_AT =
+            bind("name_to_handle_at", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle IOCTL_VALUE = bind(
+            "ioctl",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG),
+            Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle IOCTL = bind(
+            "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle FSTATFS = bind("fstatfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
 
     private Libc() {}
 
@@ -226,6 +259,9 @@ final class Libc {
     static long ioUringSetup(int entries, MemorySegment parameters) {
         try {
             return (long) IO_URING_SETUP.invokeExact(STATE.get(), SYS_IO_URING_SETUP, entries, parameters);
+    static long openat2(int fd, MemorySegment path, MemorySegment how) {
+        try {
+            return (long) OPENAT2.invokeExact(STATE.get(), SYS_OPENAT2, fd, path, how, how.byteSize());
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -236,6 +272,49 @@ final class Libc {
         try {
             return (long) IO_URING_ENTER.invokeExact(
                     STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
+    static int statx(int fd, MemorySegment path, int flags, int mask, MemorySegment target) {
+        try {
+            return (int) STATX.invokeExact(STATE.get(), fd, path, flags, mask, target);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long getdents64(int fd, MemorySegment target) {
+        try {
+            return (long) GETDENTS.invokeExact(STATE.get(), fd, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int nameToHandleAt(int fd, MemorySegment path, MemorySegment handle, MemorySegment mount, int flags) {
+        try {
+            return (int) NAME_TO_HANDLE_AT.invokeExact(STATE.get(), fd, path, handle, mount, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int ioctl(int fd, long request, MemorySegment argument) {
+        try {
+            return (int) IOCTL.invokeExact(STATE.get(), fd, request, argument);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int ioctl(int fd, long request, long value) {
+        try {
+            return (int) IOCTL_VALUE.invokeExact(STATE.get(), fd, request, value);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int fstatfs(int fd, MemorySegment target) {
+        try {
+            return (int) FSTATFS.invokeExact(STATE.get(), fd, target);
         } catch (Throwable t) {
             throw unexpected(t);
         }

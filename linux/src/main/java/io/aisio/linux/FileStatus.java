@@ -1,0 +1,102 @@
+package io.aisio.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What {@code statx(2)} tells of a file ({@code struct statx}, {@code linux/stat.h}).
+ *
+ * @param mode type and permissions, as {@code st_mode}
+ * @param links how many names it has
+ * @param owner user ID
+ * @param group group ID
+ * @param inode its number
+ * @param size in bytes
+ * @param allocated bytes that its blocks take
+ * @param accessed when its content was last read, as far as that is recorded
+ * @param modified when its content last changed
+ * @param changed when anything of it last changed
+ * @param created when it was made; null if the file system does not record it
+ * @param device that its file system lies on
+ * @param represents the device that a device file stands for; 0:0 for others
+ * @param mount the number of its mount, as {@code /proc/self/mountinfo} has it; 0 if the kernel does not tell
+ */
+public record FileStatus(
+        int mode,
+        long links,
+        long owner,
+        long group,
+        long inode,
+        long size,
+        long allocated,
+        Instant accessed,
+        Instant modified,
+        Instant changed,
+        @Nullable Instant created,
+        Device device,
+        Device represents,
+        long mount) {
+
+    /** {@code sizeof(struct statx)}. */
+    static final int BYTES = 256;
+
+    /** STATX_BASIC_STATS. */
+    private static final int BASIC = 0x7FF;
+    /** STATX_BTIME. */
+    private static final int CREATED = 0x800;
+    /** STATX_MNT_ID. */
+    private static final int MOUNT = 0x1000;
+
+    /** What is asked for. */
+    static final int WANTED = BASIC | CREATED | MOUNT;
+
+    private static final int SECTOR_BYTES = 512;
+
+    /**
+     * A device by its numbers.
+     *
+     * @param major the driver
+     * @param minor which of its devices
+     */
+    public record Device(int major, int minor) {
+        /** The two numbers as sysfs writes them: {@code 259:1}. */
+        @Override
+        public String toString() {
+            return major + ":" + minor;
+        }
+    }
+
+    static FileStatus of(MemorySegment statx) {
+        int mask = statx.get(JAVA_INT_UNALIGNED, 0);
+        return new FileStatus(
+                statx.get(JAVA_SHORT_UNALIGNED, 28) & 0xFFFF,
+                statx.get(JAVA_INT_UNALIGNED, 16) & 0xFFFF_FFFFL,
+                statx.get(JAVA_INT_UNALIGNED, 20) & 0xFFFF_FFFFL,
+                statx.get(JAVA_INT_UNALIGNED, 24) & 0xFFFF_FFFFL,
+                statx.get(JAVA_LONG_UNALIGNED, 32),
+                statx.get(JAVA_LONG_UNALIGNED, 40),
+                statx.get(JAVA_LONG_UNALIGNED, 48) * SECTOR_BYTES,
+                time(statx, 64),
+                time(statx, 112),
+                time(statx, 96),
+                (mask & CREATED) != 0 ? time(statx, 80) : null,
+                device(statx, 136),
+                device(statx, 128),
+                (mask & MOUNT) != 0 ? statx.get(JAVA_LONG_UNALIGNED, 144) : 0);
+    }
+
+    /** {@code struct statx_timestamp}. */
+    private static Instant time(MemorySegment statx, long offset) {
+        return Instant.ofEpochSecond(
+                statx.get(JAVA_LONG_UNALIGNED, offset), statx.get(JAVA_INT_UNALIGNED, offset + 8) & 0xFFFF_FFFFL);
+    }
+
+    private static Device device(MemorySegment statx, long offset) {
+        return new Device(statx.get(JAVA_INT_UNALIGNED, offset), statx.get(JAVA_INT_UNALIGNED, offset + 4));
+    }
+}

@@ -29,6 +29,21 @@ final class Libc {
     /** {@code asm/fcntl.h}: 040000 octal, but 0200000 on aarch64. */
     static final int O_DIRECT = "aarch64".equals(System.getProperty("os.arch")) ? 0x10000 : 0x4000;
 
+    /** {@code asm/fcntl.h}: 0200000 octal, but 040000 on aarch64. */
+    static final int O_DIRECTORY = "aarch64".equals(System.getProperty("os.arch")) ? 0x4000 : 0x10000;
+    /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
+    static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
+    /** {@code asm-generic/fcntl.h}; {@code IN_NONBLOCK} and {@code EFD_NONBLOCK} are the same. */
+    static final int O_NONBLOCK = 0x800;
+
+    /** {@code linux/fcntl.h}: statx of the descriptor itself, its path empty. */
+    static final int AT_EMPTY_PATH = 0x1000;
+    /** {@code linux/stat.h}: what stat(2) tells. */
+    static final int STATX_BASIC_STATS = 0x7FF;
+
+    /** {@code asm-generic/poll.h}. */
+    static final short POLLIN = 1;
+
     static final int SEEK_END = 2;
 
     static final int LOCK_SH = 1;
@@ -77,6 +92,22 @@ final class Libc {
     private static final MethodHandle SCHED_GETAFFINITY =
             bind("sched_getaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
     private static final MethodHandle ISATTY = bind("isatty", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle STATX =
+            bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle READ =
+            bind("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle WRITE =
+            bind("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle GETDENTS64 =
+            bind("getdents64", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle POLL =
+            bind("poll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle EVENTFD = bind("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle INOTIFY_INIT1 = bind("inotify_init1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle INOTIFY_ADD_WATCH =
+            bind("inotify_add_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle INOTIFY_RM_WATCH =
+            bind("inotify_rm_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
 
     private Libc() {}
 
@@ -200,6 +231,79 @@ final class Libc {
     static boolean isatty(int fd) {
         try {
             return (int) ISATTY.invokeExact(STATE.get(), fd) == 1;
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int statx(int fd, MemorySegment path, int flags, int mask, MemorySegment target) {
+        try {
+            return (int) STATX.invokeExact(STATE.get(), fd, path, flags, mask, target);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long read(int fd, MemorySegment target) {
+        try {
+            return (long) READ.invokeExact(STATE.get(), fd, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long write(int fd, MemorySegment source) {
+        try {
+            return (long) WRITE.invokeExact(STATE.get(), fd, source, source.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long getdents64(int fd, MemorySegment target) {
+        try {
+            return (long) GETDENTS64.invokeExact(STATE.get(), fd, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** @param polled {@code struct pollfd}s, of 8 bytes each */
+    static int poll(MemorySegment polled, int millis) {
+        try {
+            return (int) POLL.invokeExact(STATE.get(), polled, polled.byteSize() / 8, millis);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int eventfd(int value, int flags) {
+        try {
+            return (int) EVENTFD.invokeExact(STATE.get(), value, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyInit(int flags) {
+        try {
+            return (int) INOTIFY_INIT1.invokeExact(STATE.get(), flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyAddWatch(int fd, MemorySegment path, int mask) {
+        try {
+            return (int) INOTIFY_ADD_WATCH.invokeExact(STATE.get(), fd, path, mask);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyRemoveWatch(int fd, int watch) {
+        try {
+            return (int) INOTIFY_RM_WATCH.invokeExact(STATE.get(), fd, watch);
         } catch (Throwable t) {
             throw unexpected(t);
         }

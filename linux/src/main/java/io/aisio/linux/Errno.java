@@ -25,6 +25,14 @@ public final class Errno {
     public static final int EXDEV = 18;
     /** No directory. */
     public static final int ENOTDIR = 20;
+    /** Argument list too long; bpf(2): the attributes are larger than the kernel knows. */
+    public static final int E2BIG = 7;
+    /** Not a directory. */
+    public static final int ENOTDIR = 20;
+    /** Too many descriptors are open in this process, or inotify instances by this user. */
+    public static final int EMFILE = 24;
+    /** Too many symbolic links, or one where none is followed. */
+    public static final int ELOOP = 40;
     /** Invalid argument. */
     public static final int EINVAL = 22;
     /** The thing knows no such request. */

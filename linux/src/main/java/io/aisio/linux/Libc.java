@@ -43,6 +43,16 @@ final class Libc {
     static final int AT_EMPTY_PATH = 0x1000;
     /** {@code asm-generic/unistd.h}; glibc has no function for it. */
     static final long SYS_OPENAT2 = 437;
+    /** {@code asm-generic/fcntl.h}; {@code IN_NONBLOCK} and {@code EFD_NONBLOCK} are the same. */
+    static final int O_NONBLOCK = 0x800;
+
+    /** {@code linux/fcntl.h}: statx of the descriptor itself, its path empty. */
+    static final int AT_EMPTY_PATH = 0x1000;
+    /** {@code linux/stat.h}: what stat(2) tells. */
+    static final int STATX_BASIC_STATS = 0x7FF;
+
+    /** {@code asm-generic/poll.h}. */
+    static final short POLLIN = 1;
 
     static final int SEEK_END = 2;
 
@@ -127,6 +137,22 @@ final class Libc {
     private static final MethodHandle IOCTL = bind(
             "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
     private static final MethodHandle FSTATFS = bind("fstatfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle STATX =
+            bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle READ =
+            bind("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle WRITE =
+            bind("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle GETDENTS64 =
+            bind("getdents64", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle POLL =
+            bind("poll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle EVENTFD = bind("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle INOTIFY_INIT1 = bind("inotify_init1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle INOTIFY_ADD_WATCH =
+            bind("inotify_add_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle INOTIFY_RM_WATCH =
+            bind("inotify_rm_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
 
     private Libc() {}
 
@@ -283,6 +309,25 @@ final class Libc {
     static long getdents64(int fd, MemorySegment target) {
         try {
             return (long) GETDENTS.invokeExact(STATE.get(), fd, target, target.byteSize());
+    static long read(int fd, MemorySegment target) {
+        try {
+            return (long) READ.invokeExact(STATE.get(), fd, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long write(int fd, MemorySegment source) {
+        try {
+            return (long) WRITE.invokeExact(STATE.get(), fd, source, source.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long getdents64(int fd, MemorySegment target) {
+        try {
+            return (long) GETDENTS64.invokeExact(STATE.get(), fd, target, target.byteSize());
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -291,6 +336,10 @@ final class Libc {
     static int nameToHandleAt(int fd, MemorySegment path, MemorySegment handle, MemorySegment mount, int flags) {
         try {
             return (int) NAME_TO_HANDLE_AT.invokeExact(STATE.get(), fd, path, handle, mount, flags);
+    /** @param polled {@code struct pollfd}s, of 8 bytes each */
+    static int poll(MemorySegment polled, int millis) {
+        try {
+            return (int) POLL.invokeExact(STATE.get(), polled, polled.byteSize() / 8, millis);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -299,6 +348,9 @@ final class Libc {
     static int ioctl(int fd, long request, MemorySegment argument) {
         try {
             return (int) IOCTL.invokeExact(STATE.get(), fd, request, argument);
+    static int eventfd(int value, int flags) {
+        try {
+            return (int) EVENTFD.invokeExact(STATE.get(), value, flags);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -307,6 +359,9 @@ final class Libc {
     static int ioctl(int fd, long request, long value) {
         try {
             return (int) IOCTL_VALUE.invokeExact(STATE.get(), fd, request, value);
+    static int inotifyInit(int flags) {
+        try {
+            return (int) INOTIFY_INIT1.invokeExact(STATE.get(), flags);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -315,6 +370,17 @@ final class Libc {
     static int fstatfs(int fd, MemorySegment target) {
         try {
             return (int) FSTATFS.invokeExact(STATE.get(), fd, target);
+    static int inotifyAddWatch(int fd, MemorySegment path, int mask) {
+        try {
+            return (int) INOTIFY_ADD_WATCH.invokeExact(STATE.get(), fd, path, mask);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyRemoveWatch(int fd, int watch) {
+        try {
+            return (int) INOTIFY_RM_WATCH.invokeExact(STATE.get(), fd, watch);
         } catch (Throwable t) {
             throw unexpected(t);
         }

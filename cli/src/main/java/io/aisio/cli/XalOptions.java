@@ -11,6 +11,12 @@ final class XalOptions {
     @SuppressWarnings("NullAway.Init")
     private Output output;
 
+    @Option(
+            names = "--ignore-log",
+            description = "Read blocks although the log holds changes that are not in their places: what is told may"
+                    + " be out of date.")
+    private boolean ignoreLog;
+
     @Parameters(
             index = "0",
             paramLabel = "WHERE",
@@ -35,7 +41,7 @@ final class XalOptions {
      * @throws IOException if it cannot be opened, or is none that can be read
      */
     XalVolume open() throws IOException {
-        return XalVolume.open(where);
+        return XalVolume.open(where, ignoreLog);
     }
 
     /** To be asked in loops: Ctrl-C ends them. */

@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -189,6 +190,18 @@ public final class Beneath implements AutoCloseable {
                 throw new LinuxException("statx", shown, Libc.errno());
             }
             return FileStatus.of(statx);
+        }
+    }
+
+    /** Where a symbolic link in this directory leads, as bytes. */
+    public byte[] target(byte[] child, String shown) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment target = arena.allocate(MAX_PATH_BYTES + 1);
+            long length = Libc.readlinkat(fd(), string(arena, child), target);
+            if (length < 0) {
+                throw new LinuxException("readlinkat", shown, Libc.errno());
+            }
+            return target.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE);
         }
     }
 

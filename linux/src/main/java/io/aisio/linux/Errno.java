@@ -27,12 +27,12 @@ public final class Errno {
     public static final int ENOTDIR = 20;
     /** Argument list too long; bpf(2): the attributes are larger than the kernel knows. */
     public static final int E2BIG = 7;
-    /** Not a directory. */
-    public static final int ENOTDIR = 20;
     /** Too many descriptors are open in this process, or inotify instances by this user. */
     public static final int EMFILE = 24;
     /** Too many symbolic links, or one where none is followed. */
     public static final int ELOOP = 40;
+    /** It is there already. */
+    public static final int EEXIST = 17;
     /** Invalid argument. */
     public static final int EINVAL = 22;
     /** The thing knows no such request. */
@@ -45,8 +45,6 @@ public final class Errno {
     public static final int EROFS = 30;
     /** No such system call: the kernel is too old, or a filter hides it. */
     public static final int ENOSYS = 38;
-    /** A symbolic link where none is followed. */
-    public static final int ELOOP = 40;
     /** What a buffer is too small for. */
     public static final int EOVERFLOW = 75;
     /** Operation not supported. */
@@ -127,6 +125,8 @@ public final class Errno {
             case EIO -> "input/output error";
             case EAGAIN -> "in use by somebody else";
             case ENOMEM -> "out of memory";
+            case EEXIST -> "it exists already";
+            case ELOOP -> "a symbolic link, which is not followed";
             case EINVAL -> "invalid argument";
             case EFBIG -> "file too large";
             case ENOSPC -> "no space left on the device";

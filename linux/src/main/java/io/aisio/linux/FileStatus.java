@@ -4,7 +4,9 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +59,11 @@ public record FileStatus(
 
     private static final int SECTOR_BYTES = 512;
 
+    /** The type in {@link #mode}, and that of a regular file. */
+    private static final int TYPE = 0xF000;
+
+    private static final int REGULAR = 0x8000;
+
     /**
      * A device by its numbers.
      *
@@ -68,6 +75,32 @@ public record FileStatus(
         @Override
         public String toString() {
             return major + ":" + minor;
+        }
+    }
+
+    /** Whether it is a regular file. */
+    public boolean isRegular() {
+        return (mode & TYPE) == REGULAR;
+    }
+
+    /** Whether both are of one file. */
+    public boolean isSameFile(FileStatus other) {
+        return device.equals(other.device) && inode == other.inode;
+    }
+
+    /** The user as whom this process opens files. */
+    public static long effectiveUser() {
+        return Libc.geteuid() & 0xFFFF_FFFFL;
+    }
+
+    /** The status of an open file. */
+    static FileStatus of(int fd, Path path) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment status = arena.allocate(BYTES, 8);
+            if (Libc.statx(fd, arena.allocateFrom(""), Libc.AT_EMPTY_PATH, WANTED, status) != 0) {
+                throw new LinuxException("statx", path.toString(), Libc.errno());
+            }
+            return of(status);
         }
     }
 

@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * Zeroed, page-aligned memory from the kernel. Pages cost nothing until they are first touched.
+ * Page-aligned memory from the kernel: zeroed memory of this process alone, or a file that several share. Pages cost
+ * nothing until they are first touched.
  *
  * <p>The segment may be used by any thread. After {@link #close()} every access to it throws
  * {@link IllegalStateException}; the pages are given back only when no access is under way.
@@ -17,12 +18,13 @@ public final class Mapping implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
 
-    private Mapping(long size) throws LinuxException {
-        long address = Libc.mmap(size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS, -1, 0);
+    private Mapping(String subject, long size, int protection, int flags, int fd) throws LinuxException {
+        long address = Libc.mmap(size, protection, flags, fd, 0);
         if (address == Libc.MAP_FAILED) {
-            throw new LinuxException("mmap", size + " bytes of memory", Libc.errno());
+            throw new LinuxException("mmap", subject, Libc.errno());
         }
-        segment = MemorySegment.ofAddress(address).reinterpret(size, arena, Mapping::unmap);
+        MemorySegment mapped = MemorySegment.ofAddress(address).reinterpret(size, arena, Mapping::unmap);
+        segment = (protection & Libc.PROT_WRITE) == 0 ? mapped.asReadOnly() : mapped;
     }
 
     /**
@@ -32,13 +34,56 @@ public final class Mapping implements AutoCloseable {
      * @throws LinuxException if the kernel has not that much ({@code ENOMEM})
      */
     public static Mapping anonymous(long bytes) throws LinuxException {
+        return anonymous(bytes, 0);
+    }
+
+    /**
+     * Maps private memory, much more perhaps than will be used: the kernel does not ask whether it has so much.
+     *
+     * @param bytes how much, at least 1; rounded up to whole pages
+     * @throws LinuxException if the address space has no such room ({@code ENOMEM})
+     */
+    public static Mapping reserve(long bytes) throws LinuxException {
+        return anonymous(bytes, Libc.MAP_NORESERVE);
+    }
+
+    private static Mapping anonymous(long bytes, int flags) throws LinuxException {
+        checkSize(bytes);
+        return new Mapping(
+                bytes + " bytes of memory",
+                Math.addExact(bytes, PAGE_SIZE - 1) & -PAGE_SIZE,
+                Libc.PROT_READ | Libc.PROT_WRITE,
+                Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | flags,
+                -1);
+    }
+
+    /**
+     * Maps the first bytes of a file, shared with all who map it; writable if the file is open to be written. The file
+     * may be closed afterwards.
+     *
+     * <p>An access behind the end of the file, or where the file system has no space left for a page, is an
+     * {@link InternalError}: who maps checks the size first, who writes {@linkplain OpenFile#allocate allocates} first.
+     *
+     * @param bytes how much, at least 1; a multiple of {@link #PAGE_SIZE}
+     * @throws LinuxException if the kernel refuses
+     */
+    public static Mapping of(OpenFile file, long bytes) throws LinuxException {
+        checkSize(bytes);
+        if (bytes % PAGE_SIZE != 0) {
+            throw new IllegalArgumentException("a mapping of " + bytes + " bytes, which are not whole pages");
+        }
+        int protection =
+                file.access() == OpenFile.Access.READ_WRITE ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
+        return file.with(fd -> new Mapping(file.path().toString(), bytes, protection, Libc.MAP_SHARED, fd));
+    }
+
+    private static void checkSize(long bytes) {
         if (bytes <= 0) {
             throw new IllegalArgumentException("a mapping of " + bytes + " bytes");
         }
-        return new Mapping(Math.addExact(bytes, PAGE_SIZE - 1) & -PAGE_SIZE);
     }
 
-    /** All of the memory. Its size is a multiple of {@link #PAGE_SIZE}. */
+    /** All of the memory. Its size is a multiple of {@link #PAGE_SIZE}; it is read-only as the file is that it maps. */
     public MemorySegment segment() {
         return segment;
     }
@@ -54,7 +99,7 @@ public final class Mapping implements AutoCloseable {
     }
 
     /**
-     * Makes a range zero again. Whole pages go back to the kernel, and cost nothing until they are touched next.
+     * Makes a range of private memory zero again. Whole pages go back to the kernel, and cost nothing until they are touched next.
      *
      * @throws LinuxException if the kernel refuses
      */

@@ -47,8 +47,31 @@ public final class OpenFile implements AutoCloseable {
      * @throws LinuxException if the kernel refuses ({@code ENOENT}, {@code EACCES}, {@code EROFS}, …)
      */
     public static OpenFile open(Path path, Access access) throws LinuxException {
+        return open(path, access, 0, 0);
+    }
+
+    /**
+     * Opens an existing file where anybody may put files: a symbolic link as the last part of the path is refused.
+     *
+     * @throws LinuxException if the kernel refuses ({@code ELOOP} for a symbolic link, {@code ENOENT}, …)
+     */
+    public static OpenFile openItself(Path path, Access access) throws LinuxException {
+        return open(path, access, Libc.O_NOFOLLOW, 0);
+    }
+
+    /**
+     * Makes a file that is not there yet, to read and write.
+     *
+     * @param permissions such as 0600; the process's umask takes bits away
+     * @throws LinuxException if the kernel refuses ({@code EEXIST} if anything is there, a symbolic link too)
+     */
+    public static OpenFile create(Path path, int permissions) throws LinuxException {
+        return open(path, Access.READ_WRITE, Libc.O_CREAT | Libc.O_EXCL | Libc.O_NOFOLLOW, permissions);
+    }
+
+    private static OpenFile open(Path path, Access access, int flags, int permissions) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            int fd = Libc.open(arena.allocateFrom(path.toString()), access.flags | Libc.O_CLOEXEC, 0);
+            int fd = Libc.open(arena.allocateFrom(path.toString()), access.flags | flags | Libc.O_CLOEXEC, permissions);
             if (fd < 0) {
                 throw failed("open", path);
             }
@@ -68,6 +91,80 @@ public final class OpenFile implements AutoCloseable {
             int operation = access == Access.READ_WRITE ? Libc.LOCK_EX : Libc.LOCK_SH;
             if (Libc.flock(fd, operation | Libc.LOCK_NB) != 0) {
                 throw failed("flock", path);
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Whether somebody else, in this process or another, has a claim on the file that is open here. To know it, the file
+     * is claimed together with other readers for a moment, so that a {@link #claim} elsewhere may fail meanwhile. This
+     * must not have a claim itself.
+     */
+    public boolean isClaimed() throws LinuxException {
+        enter();
+        try {
+            if (Libc.flock(fd, Libc.LOCK_SH | Libc.LOCK_NB) != 0) {
+                if (Libc.errno() == Errno.EAGAIN) {
+                    return true;
+                }
+                throw failed("flock", path);
+            }
+            if (Libc.flock(fd, Libc.LOCK_UN) != 0) {
+                throw failed("flock", path);
+            }
+            return false;
+        } finally {
+            leave();
+        }
+    }
+
+    /** How it was opened. */
+    public Access access() {
+        return access;
+    }
+
+    /** What the kernel says of the file that is open, whatever its path names meanwhile. */
+    public FileStatus status() throws LinuxException {
+        enter();
+        try {
+            return FileStatus.of(fd, path);
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Makes the file longer or shorter. What it is made longer by is a hole.
+     *
+     * @throws LinuxException if the kernel refuses ({@code EFBIG}, …)
+     */
+    public void resize(long bytes) throws LinuxException {
+        enter();
+        try {
+            while (Libc.ftruncate(fd, bytes) != 0) {
+                if (Libc.errno() != Errno.EINTR) {
+                    throw failed("ftruncate", path);
+                }
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Takes space for a range, so that writing to it cannot fail for want of it. What was written there stays.
+     *
+     * @throws LinuxException if there is none ({@code ENOSPC}), or the file system cannot do it
+     */
+    public void allocate(long position, long bytes) throws LinuxException {
+        enter();
+        try {
+            while (Libc.fallocate(fd, 0, position, bytes) != 0) {
+                if (Libc.errno() != Errno.EINTR) {
+                    throw failed("fallocate", path);
+                }
             }
         } finally {
             leave();
@@ -205,6 +302,21 @@ public final class OpenFile implements AutoCloseable {
             for (long done = 0; done < bytes; done += ZEROES) {
                 write(zeroes.asSlice(0, Math.min(ZEROES, bytes - done)), position + done);
             }
+        }
+    }
+
+    /** Something to do with the descriptor. */
+    interface Use<T> {
+        T with(int fd) throws LinuxException;
+    }
+
+    /** Does something with the descriptor, which stays open meanwhile. */
+    <T> T with(Use<T> use) throws LinuxException {
+        enter();
+        try {
+            return use.with(fd);
+        } finally {
+            leave();
         }
     }
 

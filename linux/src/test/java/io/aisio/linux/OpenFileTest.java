@@ -111,4 +111,80 @@ class OpenFileTest {
             assertThatThrownBy(writer::claim).hasMessageContaining("in use by somebody else");
         }
     }
+
+    @Test
+    void makesAFileOnceAndFollowsNoLink() throws IOException {
+        Path path = folder.resolve("new");
+        Path link = Files.createSymbolicLink(folder.resolve("link"), path);
+        assertThatThrownBy(() -> OpenFile.create(link, 0600)).hasMessageContaining("exists already (open: EEXIST)");
+        try (OpenFile made = OpenFile.create(path, 0600)) {
+            FileStatus status = made.status();
+            assertThat(status.isRegular()).isTrue();
+            assertThat(status.mode() & 0777).isEqualTo(0600);
+            assertThat(status.owner()).isEqualTo(((Integer) Files.getAttribute(path, "unix:uid")).longValue());
+            assertThat(status.owner()).isEqualTo(FileStatus.effectiveUser());
+            assertThat(status.inode()).isEqualTo(Files.getAttribute(path, "unix:ino"));
+            assertThatThrownBy(() -> OpenFile.create(path, 0600)).hasMessageContaining("EEXIST");
+            assertThatThrownBy(() -> OpenFile.openItself(link, OpenFile.Access.READ_ONLY))
+                    .hasMessageContaining("a symbolic link, which is not followed (open: ELOOP)");
+            try (OpenFile again = OpenFile.openItself(path, OpenFile.Access.READ_ONLY)) {
+                assertThat(again.status().isSameFile(status)).isTrue();
+            }
+            Files.delete(path);
+            assertThat(made.status().links()).isZero();
+        }
+    }
+
+    @Test
+    void takesSpaceOnlyForWhatIsAllocated() throws IOException {
+        try (OpenFile file = OpenFile.create(folder.resolve("sparse"), 0600)) {
+            file.resize(1L << 40);
+            assertThat(file.size()).isEqualTo(1L << 40);
+            assertThat(file.status().allocated()).isZero();
+            file.allocate(1L << 20, 8192);
+            assertThat(file.status().allocated()).isBetween(8192L, 65536L);
+            file.resize(4096);
+            assertThat(file.status().size()).isEqualTo(4096);
+        }
+    }
+
+    @Test
+    void whatOneMappingOfAFileWritesAnotherReads() throws IOException {
+        Path path = folder.resolve("shared");
+        try (OpenFile file = OpenFile.create(path, 0600);
+                OpenFile reader = OpenFile.open(path, OpenFile.Access.READ_ONLY)) {
+            file.resize(8192);
+            try (Mapping writes = Mapping.of(file, 8192);
+                    Mapping reads = Mapping.of(reader, 4096)) {
+                writes.segment().set(ValueLayout.JAVA_LONG, 4088, 42);
+                assertThat(reads.segment().byteSize()).isEqualTo(4096);
+                assertThat(reads.segment().get(ValueLayout.JAVA_LONG, 4088)).isEqualTo(42);
+                assertThatThrownBy(() -> reads.segment().set(ValueLayout.JAVA_BYTE, 0, (byte) 1))
+                        .isInstanceOf(IllegalArgumentException.class);
+            }
+            assertThatThrownBy(() -> Mapping.of(file, 100)).hasMessageContaining("not whole pages");
+        }
+    }
+
+    @Test
+    void tellsWhetherSomebodyElseHasAClaim() throws IOException {
+        Path path = Files.write(folder.resolve("file"), new byte[512]);
+        try (OpenFile reader = OpenFile.open(path, OpenFile.Access.READ_ONLY)) {
+            assertThat(reader.isClaimed()).isFalse();
+            try (OpenFile writer = OpenFile.open(path, OpenFile.Access.READ_WRITE)) {
+                writer.claim();
+                assertThat(reader.isClaimed()).isTrue();
+            }
+            assertThat(reader.isClaimed()).as("closed").isFalse();
+        }
+    }
+
+    @Test
+    void reservesMoreThanThereIs() throws IOException {
+        try (Mapping mapping = Mapping.reserve(1L << 42)) {
+            mapping.segment().set(ValueLayout.JAVA_BYTE, (1L << 42) - 1, (byte) 7);
+            assertThat(mapping.segment().get(ValueLayout.JAVA_BYTE, (1L << 42) - 1))
+                    .isEqualTo((byte) 7);
+        }
+    }
 }

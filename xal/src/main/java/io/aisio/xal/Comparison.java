@@ -122,7 +122,10 @@ public final class Comparison {
         return at < extents.size() ? extents.get(at).toString() : "none, there are " + extents.size();
     }
 
-    /** Neighbours that continue each other as one: where a map is cut is a matter of the one who tells it. */
+    /**
+     * Neighbours that continue each other as one, shared if a part of it is: where a map is cut is a matter of the one who
+     * tells it.
+     */
     private static List<Extent> joined(List<Extent> extents) {
         List<Extent> joined = new ArrayList<>();
         for (Extent extent : extents) {
@@ -130,9 +133,10 @@ public final class Comparison {
             if (last != null
                     && last.end() == extent.offset()
                     && last.position() + last.length() == extent.position()
-                    && last.flags() == extent.flags()) {
+                    && ((last.flags() ^ extent.flags()) & ~Extent.SHARED) == 0) {
                 joined.removeLast();
-                extent = new Extent(last.offset(), last.position(), last.length() + extent.length(), extent.flags());
+                extent = new Extent(
+                        last.offset(), last.position(), last.length() + extent.length(), last.flags() | extent.flags());
             }
             joined.add(extent);
         }

@@ -161,6 +161,26 @@ public final class Xal implements AutoCloseable {
         return backend;
     }
 
+    /**
+     * Reads all of the file system into an index in private memory.
+     *
+     * @throws IOException if nothing more can be read; what is wrong with a part is among the index's problems
+     */
+    public Index index() throws IOException {
+        return Index.build(backend, null);
+    }
+
+    /**
+     * Reads all of the file system into an index that other processes may {@linkplain Index#attach attach} to.
+     *
+     * @param sharedName 1 to 200 characters without a slash; the file is {@code /dev/shm/aisio-NAME}
+     * @throws IndexException if the name is in use, or somebody else's
+     * @throws IOException if nothing more can be read, or shared memory is full
+     */
+    public Index index(String sharedName) throws IOException {
+        return Index.build(backend, Index.sharedPath(sharedName));
+    }
+
     /** Frees the memory for reading. The source stays open. Closing again does nothing. */
     @Override
     public void close() {

@@ -10,6 +10,7 @@ import io.aisio.linux.FileStatus;
 import io.aisio.linux.FileSystemStatus;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mounts;
+import io.aisio.xal.Attributes;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileType;
@@ -201,6 +202,48 @@ public final class MountedTree implements Backend {
         try (Beneath opened = open(file)) {
             return map(opened, file.path()).extents();
         }
+    }
+
+    /** {@inheritDoc} The kernel's flags of inodes are not asked for. */
+    @Override
+    public Attributes attributes(Entry entry) throws IOException {
+        if (entry.path().equals("/")) {
+            return attributes(top.status(), root().inode(), null);
+        }
+        int slash = entry.path().lastIndexOf('/');
+        byte[] name = FileName.encode(entry.path().substring(slash + 1));
+        String directory = slash == 0 ? "/" : entry.path().substring(0, slash);
+        try (Beneath parent = directory(directory)) {
+            FileStatus status = parent.status(name, shown(entry.path()));
+            Inode now = look(parent, name, directory);
+            if (now.number() != entry.inode().number()
+                    || now.generation() != entry.inode().generation()) {
+                throw new IOException(shown(entry.path()) + ": it is not the file that it was: it was inode "
+                        + entry.inode().number() + ", it is inode " + now.number());
+            }
+            String target =
+                    now.type() == FileType.SYMLINK ? FileName.decode(parent.target(name, shown(entry.path()))) : null;
+            return attributes(status, now, target);
+        }
+    }
+
+    private static Attributes attributes(FileStatus status, Inode inode, @Nullable String target) {
+        boolean device = inode.type() == FileType.CHARACTER_DEVICE || inode.type() == FileType.BLOCK_DEVICE;
+        return new Attributes(
+                inode,
+                status.owner(),
+                status.group(),
+                status.allocated(),
+                status.accessed(),
+                status.modified(),
+                status.changed(),
+                status.created(),
+                device
+                        ? new Attributes.DeviceNumber(
+                                status.represents().major(), status.represents().minor())
+                        : null,
+                target,
+                List.of());
     }
 
     /**

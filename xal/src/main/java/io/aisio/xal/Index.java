@@ -1,0 +1,291 @@
+package io.aisio.xal;
+
+import io.aisio.xal.backend.Backend;
+import io.aisio.xal.index.IndexReader;
+import io.aisio.xal.index.IndexReader.Listed;
+import io.aisio.xal.index.IndexWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All files of a file system and their extents in memory outside of the heap, private or shared between processes.
+ *
+ * <p>The one who builds it owns it and keeps it current; others {@linkplain #attach attach} to it by name and only read.
+ * Reading takes no lock: what the owner changes meanwhile is read again. Any thread may call it.
+ */
+public final class Index implements AutoCloseable {
+    /** The longest path that is walked, in characters, as {@link Xal#walk} has it. */
+    private static final int MAX_PATH = 1 << 16;
+
+    private static final Path SHARED_MEMORY = Path.of("/dev/shm");
+    private static final int MAX_NAME = 200;
+
+    private final IndexReader reader;
+    private final @Nullable IndexWriter writer;
+    private final @Nullable Backend backend;
+
+    private Index(IndexReader reader, @Nullable IndexWriter writer, @Nullable Backend backend) {
+        this.reader = reader;
+        this.writer = writer;
+        this.backend = backend;
+    }
+
+    /** What an index is. */
+    public enum State {
+        /** Its owner keeps it, and knows of nothing that is otherwise in the file system. */
+        CURRENT,
+        /** Its owner knows that the file system is otherwise, and not how. */
+        DIRTY,
+        /** Nobody keeps it. */
+        OWNER_GONE
+    }
+
+    /**
+     * What an index is, and why.
+     *
+     * @param state what it is
+     * @param reason why it is not current; empty if it is
+     */
+    public record Status(State state, String reason) {}
+
+    /** Builds an index, private or shared in a directory. */
+    static Index build(Backend backend, @Nullable Path shared) throws IOException {
+        IndexWriter writer = IndexWriter.create(backend.describe(), shared);
+        Index index = new Index(writer.reader(), writer, backend);
+        try {
+            index.refresh();
+            return index;
+        } catch (IOException | RuntimeException e) {
+            index.close();
+            throw e;
+        }
+    }
+
+    /**
+     * The file of a shared index.
+     *
+     * @throws IllegalArgumentException if the name is none
+     */
+    static Path sharedPath(String sharedName) {
+        if (sharedName.isEmpty()
+                || sharedName.length() > MAX_NAME
+                || sharedName.chars().anyMatch(c -> c == '/' || c < ' ')) {
+            throw new IllegalArgumentException("'" + sharedName + "' cannot name a shared index: a name has 1 to "
+                    + MAX_NAME + " characters and no slash");
+        }
+        return SHARED_MEMORY.resolve("aisio-" + sharedName);
+    }
+
+    /**
+     * Maps an index that another process owns.
+     *
+     * @throws IndexException if it is none, another user's, of another version, or not built yet
+     * @throws IOException if there is none of this name
+     */
+    public static Index attach(String sharedName) throws IOException {
+        return attach(sharedPath(sharedName));
+    }
+
+    static Index attach(Path shared) throws IOException {
+        return new Index(IndexReader.attach(shared), null, null);
+    }
+
+    /** Who may change it; null if it is another process's. */
+    @Nullable
+    IndexWriter writer() {
+        return writer;
+    }
+
+    /** What the file system says of itself. */
+    public Volume volume() throws IOException {
+        return reader.volume();
+    }
+
+    /**
+     * What is at a path.
+     *
+     * @throws NoSuchFileException if a part of the path does not exist
+     * @throws NotDirectoryException if a part before the last is no directory
+     * @throws IndexException if the inode could not be read when the index was built, or the index is damaged
+     */
+    public Entry lookup(String path) throws IOException {
+        return reader.lookup(path);
+    }
+
+    /**
+     * The inode number at a path, or -1. Nothing is allocated if the path is ASCII.
+     *
+     * @throws IndexException if the index is damaged
+     */
+    public long find(CharSequence path) throws IOException {
+        return reader.find(path);
+    }
+
+    /** Where a file's blocks lie; the same exceptions as {@link #lookup}. */
+    public FileExtents extents(String path) throws IOException {
+        return reader.extents(path);
+    }
+
+    /**
+     * Where the blocks of an inode number lie.
+     *
+     * @throws NoSuchFileException if it is not known
+     * @throws IndexException if the index is damaged
+     */
+    public FileExtents extents(long number) throws IOException {
+        return reader.extents(number);
+    }
+
+    /**
+     * Whether a file's extents and size still are as they were read. False also if nobody knows: if the index is dirty,
+     * or its owner has been gone for more than a moment.
+     */
+    public boolean isCurrent(FileExtents file) throws IOException {
+        return reader.isCurrent(file);
+    }
+
+    /**
+     * Visits a file or directory and all that is beneath it, in the order of {@link Xal#walk}. What changes meanwhile is
+     * seen or not; each directory is seen as it was at one moment. Names of what could not be read are told as damaged,
+     * the rest of the damage is in {@link #problems}.
+     *
+     * @throws IOException as {@link #lookup}, or what the visitor throws
+     */
+    public void walk(String path, Xal.Visitor visitor) throws IOException {
+        Entry start = lookup(path);
+        visitor.visit(start);
+        Deque<Open> open = new ArrayDeque<>();
+        Set<Long> entered = new HashSet<>();
+        if (start.type() == FileType.DIRECTORY) {
+            enter(start.path(), start.inode().number(), visitor, entered, open);
+        }
+        while (!open.isEmpty()) {
+            Open directory = open.getLast();
+            if (!directory.rest().hasNext()) {
+                open.removeLast();
+                continue;
+            }
+            Listed child = directory.rest().next();
+            visit(IndexReader.path(directory.path(), child), child, visitor, entered, open);
+        }
+    }
+
+    /** A directory under way, and what of it is still to visit. */
+    private record Open(String path, Iterator<Listed> rest) {}
+
+    private void visit(String path, Listed child, Xal.Visitor visitor, Set<Long> entered, Deque<Open> open)
+            throws IOException {
+        Inode inode = child.inode();
+        if (inode == null) {
+            visitor.damaged(path, problem(path + " names inode " + child.number() + ", which could not be read"));
+            return;
+        }
+        visitor.visit(new Entry(path, inode));
+        if (IndexReader.enters(child)) {
+            enter(path, inode.number(), visitor, entered, open);
+        } else if (inode.type() == FileType.DIRECTORY) {
+            visitor.damaged(path, problem(path + ": a directory has one name: this is another"));
+        }
+    }
+
+    private void enter(String path, long number, Xal.Visitor visitor, Set<Long> entered, Deque<Open> open)
+            throws IOException {
+        if (!entered.add(number)) {
+            visitor.damaged(path, problem(path + ": a directory has one name: this is another"));
+        } else if (path.length() > MAX_PATH) {
+            visitor.damaged(path, problem("a path is longer than " + MAX_PATH + " characters"));
+        } else {
+            List<Listed> children;
+            try {
+                children = reader.list(number);
+            } catch (NotDirectoryException e) {
+                // Removed since its parent was listed.
+                return;
+            }
+            children.sort(Comparator.comparing(Listed::name));
+            open.addLast(new Open(path, children.iterator()));
+        }
+    }
+
+    private IOException problem(String text) throws IOException {
+        return new IndexException(volume().source(), text);
+    }
+
+    /** Inodes that are no directories. */
+    public long files() throws IOException {
+        return reader.files();
+    }
+
+    /** Directories. */
+    public long directories() throws IOException {
+        return reader.directories();
+    }
+
+    /** Extents of all inodes; one too long for a row of the index counts as often as it has rows. */
+    public long extentRows() throws IOException {
+        return reader.extentRows();
+    }
+
+    /** Bytes of memory in use. */
+    public long bytes() throws IOException {
+        return reader.bytes();
+    }
+
+    /** What could not be read, in words. */
+    public List<String> problems() throws IOException {
+        return reader.problems();
+    }
+
+    /** Whether it is as the file system is, as far as anybody knows. */
+    public Status status() throws IOException {
+        String stale = reader.staleness();
+        if (stale == null) {
+            return new Status(State.CURRENT, "");
+        }
+        return new Status(reader.hasLostOwner() ? State.OWNER_GONE : State.DIRTY, stale);
+    }
+
+    /**
+     * Reads the file system again. Who reads the index sees each inode and each directory as it was or as it is; files
+     * that did not change keep their version. If it fails, the index is dirty.
+     *
+     * @throws IllegalStateException if another process owns it
+     * @throws IOException if the file system cannot be read, or there is no memory
+     */
+    public void refresh() throws IOException {
+        if (writer == null || backend == null) {
+            throw new IllegalStateException("another process owns the index: only its owner reads it again");
+        }
+        writer.beginReading(backend.root().inode().number());
+        try {
+            backend.readAll(writer);
+            writer.endReading();
+        } catch (UncheckedIOException e) {
+            writer.markDirty("reading again failed: " + e.getMessage());
+            throw e.getCause();
+        } catch (IOException | RuntimeException e) {
+            writer.markDirty("reading again failed: " + e.getMessage());
+            throw e;
+        }
+    }
+
+    /** Gives the memory back. The owner's is removed: who is attached to it is told. Closing again does nothing. */
+    @Override
+    public void close() throws IOException {
+        reader.close();
+        if (writer != null) {
+            writer.close();
+        }
+    }
+}

@@ -11,17 +11,15 @@ final class XalOptions {
     @SuppressWarnings("NullAway.Init")
     private Output output;
 
-    @Option(
-            names = "--ignore-log",
-            description = "Read blocks although the log holds changes that are not in their places: what is told may"
-                    + " be out of date.")
+    @Option(names = "--ignore-log", description = "Read blocks that the log holds newer ones of.")
     private boolean ignoreLog;
 
     @Parameters(
             index = "0",
             paramLabel = "WHERE",
-            description = "An image or device, such as /dev/nvme0n1 or emu:/path/to/image, whose XFS is read from its"
-                    + " blocks; or a directory of a mounted file system, whose kernel is asked.")
+            description =
+                    "An image or device (/dev/nvme0n1, emu:/path/to/image), whose XFS is read from its blocks; or a"
+                            + " directory of a mounted file system, whose kernel is asked.")
     @SuppressWarnings("NullAway.Init")
     private String where;
 

@@ -38,6 +38,7 @@ final class Libc {
     static final int MAP_SHARED = 1;
     static final int MAP_PRIVATE = 2;
     static final int MAP_ANONYMOUS = 0x20;
+    static final int MAP_NORESERVE = 0x4000;
     /** Maps the pages at once rather than when they are touched. */
     static final int MAP_POPULATE = 0x8000;
 
@@ -69,7 +70,6 @@ final class Libc {
     static final short POLLIN = 1;
 
     static final int LOCK_UN = 8;
-    static final int MAP_NORESERVE = 0x4000;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();

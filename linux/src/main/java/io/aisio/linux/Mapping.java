@@ -74,7 +74,12 @@ public final class Mapping implements AutoCloseable {
         }
         int protection =
                 file.access() == OpenFile.Access.READ_WRITE ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
-        return file.with(fd -> new Mapping(file.path().toString(), bytes, protection, Libc.MAP_SHARED, fd));
+        file.enter();
+        try {
+            return new Mapping(file.path().toString(), bytes, protection, Libc.MAP_SHARED, file.descriptor());
+        } finally {
+            file.leave();
+        }
     }
 
     private static void checkSize(long bytes) {

@@ -10,6 +10,7 @@ import io.aisio.xal.Volume;
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.FileName;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -73,7 +74,13 @@ public final class IndexReader implements AutoCloseable {
      * @throws IOException if it cannot be opened
      */
     public static IndexReader attach(Path shared) throws IOException {
+        return attach(shared, Region.PATIENCE_NANOS);
+    }
+
+    /** As {@link #attach(Path)}, waiting no longer than so many nanoseconds for one change to end. */
+    static IndexReader attach(Path shared, long patience) throws IOException {
         Region region = Region.attach(shared);
+        region.patience = patience;
         if (region.state() == Region.BUILDING) {
             int owner = region.owner();
             region.close();
@@ -110,6 +117,9 @@ public final class IndexReader implements AutoCloseable {
             throw new IllegalStateException("the index is closed");
         }
         Region region = Region.attach(shared);
+        if (old != null) {
+            region.patience = old.region().patience;
+        }
         now = new View(region, new Tables(region));
         view = now;
         if (old != null) {
@@ -211,6 +221,9 @@ public final class IndexReader implements AutoCloseable {
         scratch.end = 0;
         if (length == 0 || path.charAt(0) != '/') {
             return ABSENT;
+        }
+        if (!tables.isDirectory(inode)) {
+            throw new IndexOutOfBoundsException("the root is no directory, its mode is " + tables.mode(inode));
         }
         for (int at = 0; at < length; ) {
             if (path.charAt(at) == '/') {
@@ -315,13 +328,9 @@ public final class IndexReader implements AutoCloseable {
         });
     }
 
+    /** Whether the owner was gone a moment ago: not asked each time. */
     private boolean isOwnerGone() throws IOException {
-        long time = System.nanoTime();
-        if (!ownerGone && (asked == 0 || time - asked > ASK_NANOS)) {
-            ownerGone = view().region().isOwnerGone();
-            asked = time;
-        }
-        return ownerGone;
+        return ownerGone || ((asked == 0 || System.nanoTime() - asked > ASK_NANOS) && hasLostOwner());
     }
 
     /** What a directory holds, in no order. */
@@ -337,10 +346,15 @@ public final class IndexReader implements AutoCloseable {
         List<Listed> children = new ArrayList<>();
         byte[] name = new byte[NameHash.ROOM];
         int entry = tables.firstChild(tables.checkDirectory(tables.inodeName(inode)));
-        for (int steps = 0; entry != Tables.NONE; steps++) {
+        // Brent: an entry is remembered at each power of two, so that a circle is seen within twice its length.
+        int remembered = Tables.NONE;
+        for (int steps = 1; entry != Tables.NONE; steps++) {
             tables.checkEntry(entry);
-            if (steps > tables.header(Layout.ENTRIES)) {
-                throw new IndexOutOfBoundsException("a directory whose entries go in a circle");
+            if (entry == remembered) {
+                throw new IndexOutOfBoundsException("the entries of directory inode " + number + " go in a circle");
+            }
+            if (Integer.bitCount(steps) == 1) {
+                remembered = entry;
             }
             int child = tables.entryInode(entry);
             if (child != Store.REMOVED) {
@@ -379,9 +393,9 @@ public final class IndexReader implements AutoCloseable {
             List<String> problems = new ArrayList<>();
             int used = tables.header(Layout.PROBLEM_BYTES);
             for (int at = 0; at < used && at < Layout.PROBLEM_ROOM - 2; ) {
-                String problem = tables.problem(at);
-                problems.add(problem);
-                at += 2 + problem.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
+                byte[] problem = tables.problem(at);
+                problems.add(new String(problem, StandardCharsets.UTF_8));
+                at += Short.BYTES + problem.length;
             }
             int more = tables.header(Layout.PROBLEMS) - problems.size();
             if (more > 0) {
@@ -418,9 +432,8 @@ public final class IndexReader implements AutoCloseable {
 
     /** Whether somebody keeps the index, and it is as the file system is; the reason if not. */
     public @Nullable String staleness() throws IOException {
-        View now = view();
-        if (now.region().isOwnerGone()) {
-            return "its owner, process " + now.region().owner() + ", is gone";
+        if (hasLostOwner()) {
+            return "its owner, process " + view().region().owner() + ", is gone";
         }
         String reason = read(
                 view -> view.region().state() == Region.DIRTY || view.tables().header(Layout.DIRTY_DIRECTORIES) > 0
@@ -429,9 +442,13 @@ public final class IndexReader implements AutoCloseable {
         return reason.isEmpty() ? null : reason;
     }
 
-    /** Whether its owner closed it or died. */
+    /** Whether its owner closed it or died; nobody can become the owner of the same memory. */
     public boolean hasLostOwner() throws IOException {
-        return view().region().isOwnerGone();
+        if (!ownerGone) {
+            ownerGone = view().region().isOwnerGone();
+            asked = System.nanoTime();
+        }
+        return ownerGone;
     }
 
     /** Unmaps another process's index. Closing again does nothing; the writer's memory is the writer's. */

@@ -44,6 +44,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     private Tables tables;
     private volatile Region region;
     private BitSet marked = new BitSet();
+    /** Of those that were given in this reading, the ones that were not known as they are before. */
+    private BitSet renewed = new BitSet();
+
     private boolean reading;
     private final BitSet seen = new BitSet();
     private final byte[] name = new byte[NameHash.ROOM];
@@ -103,6 +106,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     public synchronized void beginReading(long root) throws IOException {
         reading = true;
         marked.clear();
+        renewed.clear();
         change(() -> {
             tables.header(Layout.PROBLEM_BYTES, 0);
             tables.header(Layout.PROBLEMS, 0);
@@ -205,6 +209,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             int inode = inodeOf(number);
             if (tables.mode(inode) != 0 && tables.generation(inode) != generation && tables.isDirectory(inode)) {
                 removeChildren(tables.inodeName(inode));
+            }
+            if (tables.mode(inode) == 0 || tables.generation(inode) != generation || tables.stamp(inode) != stamp) {
+                renewed.set(inode);
             }
             changeType(inode, mode);
             boolean same = sameExtents(inode);
@@ -385,6 +392,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
                 && tables.mode(inode) != 0
                 && tables.generation(inode) == generation
                 && tables.stamp(inode) == stamp
+                && !(reading && renewed.get(inode))
                 && !(tables.isDirectory(inode) && tables.dirty(tables.inodeName(inode)) != 0);
     }
 
@@ -835,6 +843,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         Tables to = target.tables;
         int[] inodeAt = new int[tables.header(Layout.INODES)];
         BitSet stillMarked = new BitSet();
+        BitSet stillRenewed = new BitSet();
         for (int inode = 0; inode < inodeAt.length; inode++) {
             if (tables.inodeName(inode) == Store.FREE) {
                 continue;
@@ -846,6 +855,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             copyInode(target, inode, copy, extents);
             if (marked.get(inode)) {
                 stillMarked.set(copy);
+            }
+            if (renewed.get(inode)) {
+                stillRenewed.set(copy);
             }
         }
         int[] entryAt = new int[tables.header(Layout.ENTRIES)];
@@ -869,6 +881,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         copyProblems(target);
         target.fit();
         marked = stillMarked;
+        renewed = stillRenewed;
     }
 
     /** A removed entry that was swept keeps the mark of removal; a row that was never used has none. */
@@ -899,7 +912,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     private void copyProblems(Store target) {
         int used = tables.header(Layout.PROBLEM_BYTES);
         for (int at = 0; at < used; ) {
-            byte[] text = tables.problem(at).getBytes(UTF_8);
+            byte[] text = tables.problem(at);
             target.tables.problem(at, text);
             at += 2 + text.length;
         }

@@ -37,7 +37,7 @@ final class Region implements AutoCloseable {
     static final int BROKEN = 5;
 
     /** A reader waits so long for one change to end: more than rebuilding a hash of 100 million names takes. */
-    private static final long PATIENCE_NANOS = 30_000_000_000L;
+    static final long PATIENCE_NANOS = 30_000_000_000L;
 
     /** A reader asks so seldom whether the owner lives, while it waits: a change takes microseconds. */
     private static final long ASK_NANOS = 10_000_000L;
@@ -58,6 +58,8 @@ final class Region implements AutoCloseable {
     private final @Nullable OpenFile file;
     private final boolean owner;
     private boolean closed;
+    /** How long a reader waits for one change to end, in nanoseconds. */
+    long patience = PATIENCE_NANOS;
 
     private Region(String name, Layout layout, Mapping mapping, @Nullable OpenFile file, boolean owner) {
         this.name = name;
@@ -356,7 +358,7 @@ final class Region implements AutoCloseable {
                     throw new IndexException(name, "its owner, process " + owner() + ", died while it changed it");
                 }
             }
-            if (now - begun > PATIENCE_NANOS) {
+            if (now - begun > patience) {
                 throw new IndexException(name, "its owner, process " + owner() + ", has been changing it for too long");
             }
         }
@@ -402,7 +404,8 @@ final class Region implements AutoCloseable {
             return true;
         }
         try {
-            return !file.isClaimed();
+            // One that was superseded was given up after that was written.
+            return !file.isClaimed() && state() != SUPERSEDED;
         } catch (LinuxException e) {
             throw new IndexException(name, e.toString());
         }

@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileType;
@@ -523,12 +522,13 @@ final class Tables {
         return flags;
     }
 
-    String problem(int from) {
+    /** The bytes of a problem; the next is two bytes behind them. */
+    byte[] problem(int from) {
         int length = memory.get(JAVA_SHORT_UNALIGNED, at.problems + from) & 0xFFFF;
-        if (from + 2 + length > Layout.PROBLEM_ROOM) {
+        if (from + Short.BYTES + length > Layout.PROBLEM_ROOM) {
             throw new IndexOutOfBoundsException("a problem of " + length + " bytes");
         }
-        return new String(memory.asSlice(at.problems + from + 2, length).toArray(JAVA_BYTE), UTF_8);
+        return memory.asSlice(at.problems + from + Short.BYTES, length).toArray(JAVA_BYTE);
     }
 
     void problem(int from, byte[] text) {

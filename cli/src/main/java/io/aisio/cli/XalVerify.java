@@ -30,7 +30,7 @@ import tools.jackson.core.JsonGenerator;
         parameterListHeading = "%nWhere:%n",
         optionListHeading = "%nOptions:%n",
         footerHeading = "%nExamples:%n",
-        footer = {"  sudo ./aisio xal verify /data/set.img", "  sudo ./aisio xal verify --output json /mnt/data"},
+        footer = {"  ./aisio xal verify /data/set.img", "  ./aisio xal verify --output json /mnt/data"},
         mixinStandardHelpOptions = true)
 final class XalVerify implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */

@@ -22,8 +22,7 @@ import tools.jackson.core.JsonGenerator;
                     + " sector in the file, last, first sector on the device, last], in sectors of 512 bytes; ~ if"
                     + " there is none. What is between extents is a hole. Both holes and extents marked # unwritten"
                     + " read as zeros; with delalloc, inline, encoded, not_aligned or unknown_loc the device does not"
-                    + " hold the bytes there. Extents are whole blocks and may reach beyond the end of the file. Which"
-                    + " way the data took is in the JSON, and on standard error if that is a terminal."
+                    + " hold the bytes there. Extents are whole blocks and may reach beyond the end of the file."
         },
         usageHelpWidth = 100,
         synopsisHeading = "%nUsage: ",

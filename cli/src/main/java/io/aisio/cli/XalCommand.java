@@ -10,6 +10,6 @@ import picocli.CommandLine.Command;
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {XalFind.class, XalBmap.class, XalStat.class, XalInfo.class},
+        subcommands = {XalFind.class, XalBmap.class, XalStat.class, XalInfo.class, XalIndex.class, XalVerify.class},
         mixinStandardHelpOptions = true)
 final class XalCommand {}

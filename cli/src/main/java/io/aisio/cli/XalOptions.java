@@ -11,11 +11,15 @@ final class XalOptions {
     @SuppressWarnings("NullAway.Init")
     private Output output;
 
+    @Option(names = "--ignore-log", description = "Read blocks that the log holds newer ones of.")
+    private boolean ignoreLog;
+
     @Parameters(
             index = "0",
             paramLabel = "WHERE",
-            description = "An image or device, such as /dev/nvme0n1 or emu:/path/to/image, whose XFS is read from its"
-                    + " blocks; or a directory of a mounted file system, whose kernel is asked.")
+            description =
+                    "An image or device (/dev/nvme0n1, emu:/path/to/image), whose XFS is read from its blocks; or a"
+                            + " directory of a mounted file system, whose kernel is asked.")
     @SuppressWarnings("NullAway.Init")
     private String where;
 
@@ -35,7 +39,7 @@ final class XalOptions {
      * @throws IOException if it cannot be opened, or is none that can be read
      */
     XalVolume open() throws IOException {
-        return XalVolume.open(where);
+        return XalVolume.open(where, ignoreLog);
     }
 
     /** To be asked in loops: Ctrl-C ends them. */

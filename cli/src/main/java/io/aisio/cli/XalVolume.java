@@ -24,6 +24,7 @@ import java.util.Map;
  * The file system on a device of any name, to read only.
  *
  * <pre>
+ *   a directory                    the kernel's FIEMAP
  *   /path/to/image, /dev/nvme0n1   FileBlocks, through the kernel
  *   any other name                 Device ── DeviceBlocks, through its queue pair
  * </pre>
@@ -34,30 +35,37 @@ final class XalVolume implements AutoCloseable {
     private final String path;
     private final Xal xal;
 
-    private XalVolume(String name) throws IOException {
+    private XalVolume(String name, boolean ignoreLog) throws IOException {
         device = name;
         try {
             DeviceUri uri = DeviceUri.parse(name);
-            BlockSource blocks;
-            if (uri.scheme().equals("file")) {
-                uri.requireOptions("readonly");
-                Path image = Path.of(uri.target());
-                if (Files.notExists(image)) {
-                    throw new IOException(image + ": no such file; name an image or a device that mkfs.xfs made");
-                }
-                FileBlocks file = FileBlocks.open(image);
-                open.push(file::close);
-                blocks = file;
-                path = "kernel, pread, page cache";
+            Path local = uri.scheme().equals("file") ? Path.of(uri.target()) : null;
+            if (local != null && Files.isDirectory(local)) {
+                uri.requireOptions();
+                path = "kernel, FIEMAP";
+                xal = Xal.mounted(local, true);
             } else {
-                Device opened = Device.open(readOnly(uri));
-                open.push(opened::close);
-                DeviceBlocks deviceBlocks = DeviceBlocks.open(opened);
-                open.push(deviceBlocks::close);
-                blocks = deviceBlocks;
-                path = opened.path();
+                BlockSource blocks;
+                if (local != null) {
+                    uri.requireOptions("readonly");
+                    if (Files.notExists(local)) {
+                        throw new IOException(local + ": no such file; name an image or a device that mkfs.xfs made,"
+                                + " or a directory of a mounted file system");
+                    }
+                    FileBlocks file = FileBlocks.open(local);
+                    open.push(file::close);
+                    blocks = file;
+                    path = "kernel, pread, page cache";
+                } else {
+                    Device opened = Device.open(readOnly(uri));
+                    open.push(opened::close);
+                    DeviceBlocks deviceBlocks = DeviceBlocks.open(opened);
+                    open.push(deviceBlocks::close);
+                    blocks = deviceBlocks;
+                    path = opened.path();
+                }
+                xal = ignoreLog ? Xal.openUnrecovered(blocks) : Xal.open(blocks);
             }
-            xal = Xal.open(blocks);
             open.push(xal::close);
         } catch (IOException | RuntimeException e) {
             try {
@@ -70,12 +78,12 @@ final class XalVolume implements AutoCloseable {
     }
 
     /**
-     * Opens it. On a terminal, standard error tells which way the data takes.
+     * Opens it, and reads on although its log holds changes if {@code ignoreLog} says so. On a terminal, standard error tells which way the data takes.
      *
      * @throws IOException if the device cannot be opened, or holds no XFS that can be read
      */
-    static XalVolume open(String device) throws IOException {
-        XalVolume volume = new XalVolume(device);
+    static XalVolume open(String device, boolean ignoreLog) throws IOException {
+        XalVolume volume = new XalVolume(device, ignoreLog);
         if (Terminal.onStandardError()) {
             System.err.println("note: " + Printable.of(device) + " is read by: " + volume.path());
         }

@@ -21,10 +21,22 @@ public final class Errno {
     public static final int ENOMEM = 12;
     /** Permission denied. */
     public static final int EACCES = 13;
+    /** It lies on another mount. */
+    public static final int EXDEV = 18;
+    /** No directory. */
+    public static final int ENOTDIR = 20;
+    /** Argument list too long; bpf(2): the attributes are larger than the kernel knows. */
+    public static final int E2BIG = 7;
+    /** Too many descriptors are open in this process, or inotify instances by this user. */
+    public static final int EMFILE = 24;
+    /** Too many symbolic links, or one where none is followed. */
+    public static final int ELOOP = 40;
     /** It is there already. */
     public static final int EEXIST = 17;
     /** Invalid argument. */
     public static final int EINVAL = 22;
+    /** The thing knows no such request. */
+    public static final int ENOTTY = 25;
     /** File too large. */
     public static final int EFBIG = 27;
     /** No space left on the device. */
@@ -33,10 +45,12 @@ public final class Errno {
     public static final int EROFS = 30;
     /** No such system call: the kernel is too old, or a filter hides it. */
     public static final int ENOSYS = 38;
-    /** A symbolic link where none is followed, or too many of them. */
-    public static final int ELOOP = 40;
+    /** What a buffer is too small for. */
+    public static final int EOVERFLOW = 75;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
+    /** The file that the handle stood for is gone. */
+    public static final int ESTALE = 116;
     /** Disk quota exceeded. */
     public static final int EDQUOT = 122;
 
@@ -93,6 +107,12 @@ public final class Errno {
         }
         if (errno == EOPNOTSUPP) {
             return "EOPNOTSUPP";
+        }
+        if (errno == EOVERFLOW) {
+            return "EOVERFLOW";
+        }
+        if (errno == ESTALE) {
+            return "ESTALE";
         }
         return errno >= 0 && errno < NAMES.length ? NAMES[errno] : "errno " + errno;
     }

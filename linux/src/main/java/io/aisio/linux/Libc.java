@@ -26,18 +26,13 @@ final class Libc {
     static final int O_CREAT = 0x40;
     static final int O_EXCL = 0x80;
     static final int O_CLOEXEC = 0x80000;
-    /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
-    static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
     /** {@code asm/fcntl.h}: 040000 octal, but 0200000 on aarch64. */
     static final int O_DIRECT = "aarch64".equals(System.getProperty("os.arch")) ? 0x10000 : 0x4000;
 
     static final int SEEK_END = 2;
-
     static final int LOCK_SH = 1;
     static final int LOCK_EX = 2;
     static final int LOCK_NB = 4;
-    static final int LOCK_UN = 8;
-
     static final int PROT_READ = 1;
     static final int PROT_WRITE = 2;
     static final int MAP_SHARED = 1;
@@ -52,21 +47,34 @@ final class Libc {
     static final int MADV_HUGEPAGE = 14;
     /** {@code linux/falloc.h}: FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE, which it needs. */
     static final int PUNCH_HOLE = 2 | 1;
-    /** {@code linux/fcntl.h}: statx of the descriptor itself, its path empty. */
-    static final int AT_EMPTY_PATH = 0x1000;
-    /** {@code linux/stat.h}: what stat(2) tells. */
-    static final int STATX_BASIC_STATS = 0x7FF;
-
     /** {@code asm-generic/unistd.h}: the numbers of new calls are the same on all architectures. */
     static final long SYS_IO_URING_SETUP = 425;
 
     static final long SYS_IO_URING_ENTER = 426;
+    static final int O_NONBLOCK = 0x800;
+    static final int O_NOCTTY = 0x100;
+    /** {@code asm/fcntl.h}: 0200000 octal, but 040000 on aarch64. */
+    static final int O_DIRECTORY = "aarch64".equals(System.getProperty("os.arch")) ? 0x4000 : 0x10000;
+    /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
+    static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
+
+    static final int O_TMPFILE = 0x400000 | O_DIRECTORY;
+    static final int AT_SYMLINK_NOFOLLOW = 0x100;
+    static final int AT_NO_AUTOMOUNT = 0x800;
+    static final int AT_EMPTY_PATH = 0x1000;
+    /** {@code asm-generic/unistd.h}; glibc has no function for it. */
+    static final long SYS_OPENAT2 = 437;
+    /** {@code linux/stat.h}: what stat(2) tells. */
+    static final int STATX_BASIC_STATS = 0x7FF;
+    /** {@code asm-generic/poll.h}. */
+    static final short POLLIN = 1;
+
+    static final int LOCK_UN = 8;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO =
             CAPTURE.varHandle(java.lang.foreign.MemoryLayout.PathElement.groupElement("errno"));
-
     /** Where a failed call leaves its errno. One per thread, so that no call allocates. */
     private static final ThreadLocal<MemorySegment> STATE =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(CAPTURE));
@@ -93,11 +101,6 @@ final class Libc {
             bind("sched_setaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
     private static final MethodHandle SCHED_GETAFFINITY =
             bind("sched_getaffinity", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
-    private static final MethodHandle FTRUNCATE =
-            bind("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
-    private static final MethodHandle STATX =
-            bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
-    private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
     private static final MethodHandle ISATTY = bind("isatty", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle IO_URING_SETUP = bind(
             "syscall",
@@ -107,6 +110,40 @@ final class Libc {
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG),
             Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle OPENAT2 = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle READLINKAT =
+            bind("readlinkat", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG));
+    private static final MethodHandle STATX =
+            bind("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle GETDENTS =
+            bind("getdents64", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle NAME_TO_HANDLE_AT =
+            bind("name_to_handle_at", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle IOCTL_VALUE = bind(
+            "ioctl",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG),
+            Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle IOCTL = bind(
+            "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle FSTATFS = bind("fstatfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle READ =
+            bind("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle WRITE =
+            bind("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle POLL =
+            bind("poll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle EVENTFD = bind("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle INOTIFY_INIT1 = bind("inotify_init1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle INOTIFY_ADD_WATCH =
+            bind("inotify_add_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle INOTIFY_RM_WATCH =
+            bind("inotify_rm_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle FTRUNCATE =
+            bind("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
 
     private Libc() {}
 
@@ -227,30 +264,6 @@ final class Libc {
         }
     }
 
-    static int ftruncate(int fd, long size) {
-        try {
-            return (int) FTRUNCATE.invokeExact(STATE.get(), fd, size);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
-    }
-
-    static int statx(int fd, MemorySegment path, int flags, int mask, MemorySegment target) {
-        try {
-            return (int) STATX.invokeExact(STATE.get(), fd, path, flags, mask, target);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
-    }
-
-    static int geteuid() {
-        try {
-            return (int) GETEUID.invokeExact(STATE.get());
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
-    }
-
     static boolean isatty(int fd) {
         try {
             return (int) ISATTY.invokeExact(STATE.get(), fd) == 1;
@@ -273,6 +286,144 @@ final class Libc {
         try {
             return (long) IO_URING_ENTER.invokeExact(
                     STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long openat2(int fd, MemorySegment path, MemorySegment how) {
+        try {
+            return (long) OPENAT2.invokeExact(STATE.get(), SYS_OPENAT2, fd, path, how, how.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long readlinkat(int fd, MemorySegment path, MemorySegment target) {
+        try {
+            return (long) READLINKAT.invokeExact(STATE.get(), fd, path, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int statx(int fd, MemorySegment path, int flags, int mask, MemorySegment target) {
+        try {
+            return (int) STATX.invokeExact(STATE.get(), fd, path, flags, mask, target);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** The other way to call it: with a number, such as a descriptor. */
+    static int ioctl(int fd, long request, long value) {
+        try {
+            return (int) IOCTL_VALUE.invokeExact(STATE.get(), fd, request, value);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long getdents64(int fd, MemorySegment target) {
+        try {
+            return (long) GETDENTS.invokeExact(STATE.get(), fd, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int nameToHandleAt(int fd, MemorySegment path, MemorySegment handle, MemorySegment mount, int flags) {
+        try {
+            return (int) NAME_TO_HANDLE_AT.invokeExact(STATE.get(), fd, path, handle, mount, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int ioctl(int fd, long request, MemorySegment argument) {
+        try {
+            return (int) IOCTL.invokeExact(STATE.get(), fd, request, argument);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int fstatfs(int fd, MemorySegment target) {
+        try {
+            return (int) FSTATFS.invokeExact(STATE.get(), fd, target);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long read(int fd, MemorySegment target) {
+        try {
+            return (long) READ.invokeExact(STATE.get(), fd, target, target.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long write(int fd, MemorySegment source) {
+        try {
+            return (long) WRITE.invokeExact(STATE.get(), fd, source, source.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** @param polled {@code struct pollfd}s, of 8 bytes each */
+    static int poll(MemorySegment polled, int millis) {
+        try {
+            return (int) POLL.invokeExact(STATE.get(), polled, polled.byteSize() / 8, millis);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int eventfd(int value, int flags) {
+        try {
+            return (int) EVENTFD.invokeExact(STATE.get(), value, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyInit(int flags) {
+        try {
+            return (int) INOTIFY_INIT1.invokeExact(STATE.get(), flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyAddWatch(int fd, MemorySegment path, int mask) {
+        try {
+            return (int) INOTIFY_ADD_WATCH.invokeExact(STATE.get(), fd, path, mask);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int inotifyRemoveWatch(int fd, int watch) {
+        try {
+            return (int) INOTIFY_RM_WATCH.invokeExact(STATE.get(), fd, watch);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int ftruncate(int fd, long size) {
+        try {
+            return (int) FTRUNCATE.invokeExact(STATE.get(), fd, size);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int geteuid() {
+        try {
+            return (int) GETEUID.invokeExact(STATE.get());
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -305,6 +305,21 @@ public final class OpenFile implements AutoCloseable {
         }
     }
 
+    /** Something to do with the descriptor. */
+    interface Use<T> {
+        T with(int fd) throws LinuxException;
+    }
+
+    /** Does something with the descriptor, which stays open meanwhile. */
+    <T> T with(Use<T> use) throws LinuxException {
+        enter();
+        try {
+            return use.with(fd);
+        } finally {
+            leave();
+        }
+    }
+
     /** The descriptor; to be used only between {@link #enter()} and {@link #leave()}. */
     int descriptor() {
         return fd;

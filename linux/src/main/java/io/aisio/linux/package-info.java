@@ -2,7 +2,7 @@
  * Linux as Java sees it: files, mappings, processors.
  *
  * <pre>
- *   OpenFile   Mapping   CpuSet   Terminal      what the rooms above use
+ *   OpenFile   Beneath   Mapping   CpuSet      what the rooms above use
  *        \        |        |       /
  *         ------ Libc ------------              the one class that knows libc's symbols
  * </pre>

@@ -121,8 +121,8 @@ class OpenFileTest {
             FileStatus status = made.status();
             assertThat(status.isRegular()).isTrue();
             assertThat(status.mode() & 0777).isEqualTo(0600);
-            assertThat(status.user()).isEqualTo(Files.getAttribute(path, "unix:uid"));
-            assertThat(status.user()).isEqualTo(FileStatus.effectiveUser());
+            assertThat(status.owner()).isEqualTo(((Integer) Files.getAttribute(path, "unix:uid")).longValue());
+            assertThat(status.owner()).isEqualTo(FileStatus.effectiveUser());
             assertThat(status.inode()).isEqualTo(Files.getAttribute(path, "unix:ino"));
             assertThatThrownBy(() -> OpenFile.create(path, 0600)).hasMessageContaining("EEXIST");
             assertThatThrownBy(() -> OpenFile.openItself(link, OpenFile.Access.READ_ONLY))

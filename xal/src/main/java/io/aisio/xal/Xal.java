@@ -2,10 +2,12 @@ package io.aisio.xal;
 
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Child;
+import io.aisio.xal.mount.MountedTree;
 import io.aisio.xal.xfs.XfsVolume;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -56,6 +58,17 @@ public final class Xal implements AutoCloseable {
      */
     public static Xal openUnrecovered(BlockSource source) throws IOException {
         return new Xal(XfsVolume.openUnrecovered(source));
+    }
+
+    /**
+     * Opens a directory of a mounted XFS or ext2/3/4, whose kernel is asked where files lie.
+     *
+     * @param directory a mount point or a directory beneath one, which becomes {@code /}
+     * @param sync whether a file is written out before it is mapped, so that all of it has a place
+     * @throws IOException if it is no directory, or its file system does not tell where bytes lie on a device
+     */
+    public static Xal mounted(Path directory, boolean sync) throws IOException {
+        return new Xal(MountedTree.open(directory, sync));
     }
 
     /** What the file system says of itself. */
@@ -141,6 +154,11 @@ public final class Xal implements AutoCloseable {
             throw new IllegalArgumentException(file.path() + " is no regular file but of type " + file.type());
         }
         return Piece.of(extents(file), file.inode().size());
+    }
+
+    /** Who answers. */
+    Backend backend() {
+        return backend;
     }
 
     /**

@@ -4,6 +4,7 @@ import io.aisio.xal.Attributes;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.Volume;
+import io.aisio.xal.mount.MountedTree;
 import io.aisio.xal.xfs.XfsVolume;
 import java.io.IOException;
 import java.util.List;
@@ -11,7 +12,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** One way to read one file system. Any thread may call it. */
-public sealed interface Backend extends AutoCloseable permits XfsVolume {
+public sealed interface Backend extends AutoCloseable permits XfsVolume, MountedTree {
     /** What the file system says of itself. */
     Volume describe();
 

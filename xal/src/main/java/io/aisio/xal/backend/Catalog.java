@@ -20,7 +20,8 @@ public interface Catalog {
     void names(long directory, NameBatch batch);
 
     /**
-     * Whether an inode is already known as it is, so that what is costly to read may be kept.
+     * Whether an inode was known as it is before this reading began, so that what is costly to read may be kept. That it
+     * was given meanwhile changes nothing of the answer.
      *
      * @param stamp as in {@link InodeBatch#stamp}
      */

@@ -123,8 +123,8 @@ final class Region implements AutoCloseable {
         }
         try (old) {
             FileStatus status = old.status();
-            if (!status.isRegular() || status.user() != FileStatus.effectiveUser()) {
-                throw new IndexException(path.toString(), "it is user " + status.user() + "'s, and no index of ours");
+            if (!status.isRegular() || status.owner() != FileStatus.effectiveUser()) {
+                throw new IndexException(path.toString(), "it is user " + status.owner() + "'s, and no index of ours");
             }
             if (!claim(old)) {
                 throw new IndexException(path.toString(), "it is in use by process " + owner(old));
@@ -168,9 +168,9 @@ final class Region implements AutoCloseable {
             if (!status.isRegular()) {
                 throw new IndexException(path.toString(), "it is no file");
             }
-            if (status.user() != FileStatus.effectiveUser() && status.user() != 0) {
+            if (status.owner() != FileStatus.effectiveUser() && status.owner() != 0) {
                 throw new IndexException(
-                        path.toString(), "it is user " + status.user() + "'s, and neither yours nor root's");
+                        path.toString(), "it is user " + status.owner() + "'s, and neither yours nor root's");
             }
             return new Region(path.toString(), check(path, file, status.size()), map(file, status), file, false);
         } catch (IOException | RuntimeException e) {

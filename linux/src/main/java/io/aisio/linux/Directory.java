@@ -1,0 +1,145 @@
+package io.aisio.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A directory that is open to be listed. Names are bytes, as the kernel has them, so that each is found whatever the
+ * locale. One thread uses it.
+ */
+public final class Directory implements AutoCloseable {
+    /** {@code struct linux_dirent64} of getdents64(2): d_ino, d_off, d_reclen, d_type, d_name. */
+    private static final long RECORD_LENGTH = 16;
+
+    private static final long TYPE = 18;
+    private static final long NAME = 19;
+    /** {@code dirent.h}: DT_DIR, and DT_UNKNOWN where the file system does not tell. */
+    private static final int DT_DIR = 4;
+
+    private static final int DT_UNKNOWN = 0;
+
+    /** {@code struct statx} of {@code linux/stat.h}. */
+    private static final long STATX_BYTES = 256;
+
+    private static final long DEVICE_MAJOR = 136;
+    private static final long DEVICE_MINOR = 140;
+
+    /** Bytes that are listed at once: chosen to hold about a thousand names. */
+    private static final long BUFFER = 32 << 10;
+
+    private final Arena arena = Arena.ofConfined();
+    private final byte[] path;
+    private final int fd;
+    private boolean closed;
+
+    private Directory(byte[] path, int fd) {
+        this.path = path;
+        this.fd = fd;
+    }
+
+    /** Takes what a directory holds. */
+    @FunctionalInterface
+    public interface Sink {
+        /**
+         * Takes a name; {@code .} and {@code ..} are left out.
+         *
+         * @param directory whether it may be one: the file system said so, or does not tell
+         */
+        void take(byte[] name, boolean directory) throws LinuxException;
+    }
+
+    /**
+     * Opens a directory; a symbolic link as the last part of its path is not followed.
+     *
+     * @throws LinuxException if the kernel refuses ({@code ENOENT}, {@code ENOTDIR}, {@code ELOOP} for a link)
+     */
+    public static Directory open(byte[] path) throws LinuxException {
+        try (Arena local = Arena.ofConfined()) {
+            int fd = Libc.open(
+                    terminated(local, path), Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_NOFOLLOW | Libc.O_CLOEXEC, 0);
+            if (fd < 0) {
+                throw new LinuxException("open", printable(path), Libc.errno());
+            }
+            return new Directory(path, fd);
+        }
+    }
+
+    /** A path of this very directory, whatever it is called meanwhile, as long as it is open here. */
+    public byte[] self() {
+        return ("/proc/self/fd/" + fd + "/.").getBytes(StandardCharsets.US_ASCII);
+    }
+
+    /** The device that it lies on, as {@code st_dev}: the major number above 32 bits of the minor. */
+    public long device() throws LinuxException {
+        MemorySegment status = arena.allocate(STATX_BYTES, 8);
+        if (Libc.statx(fd, arena.allocateFrom(""), Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS, status) != 0) {
+            throw new LinuxException("statx", printable(path), Libc.errno());
+        }
+        return (long) status.get(JAVA_INT, DEVICE_MAJOR) << 32
+                | Integer.toUnsignedLong(status.get(JAVA_INT, DEVICE_MINOR));
+    }
+
+    /**
+     * Lists it, once.
+     *
+     * @throws LinuxException if it cannot be read
+     */
+    public void list(Sink sink) throws LinuxException {
+        MemorySegment buffer = arena.allocate(BUFFER, 8);
+        while (true) {
+            long length = Libc.getdents64(fd, buffer);
+            if (length < 0) {
+                throw new LinuxException("getdents64", printable(path), Libc.errno());
+            }
+            if (length == 0) {
+                return;
+            }
+            for (long at = 0; at < length; at += buffer.get(JAVA_SHORT, at + RECORD_LENGTH) & 0xFFFF) {
+                byte[] name = name(buffer, at + NAME);
+                int type = buffer.get(JAVA_BYTE, at + TYPE);
+                if (!isDot(name)) {
+                    sink.take(name, type == DT_DIR || type == DT_UNKNOWN);
+                }
+            }
+        }
+    }
+
+    /** Closes it. Closing again does nothing. */
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            int _ = Libc.close(fd);
+            arena.close();
+        }
+    }
+
+    private static byte[] name(MemorySegment buffer, long at) {
+        long end = at;
+        while (buffer.get(JAVA_BYTE, end) != 0) {
+            end++;
+        }
+        return buffer.asSlice(at, end - at).toArray(JAVA_BYTE);
+    }
+
+    private static boolean isDot(byte[] name) {
+        return name[0] == '.' && (name.length == 1 || (name.length == 2 && name[1] == '.'));
+    }
+
+    /** Bytes with the NUL that ends them in C. */
+    static MemorySegment terminated(Arena arena, byte[] path) {
+        MemorySegment segment = arena.allocate(path.length + 1L);
+        MemorySegment.copy(path, 0, segment, JAVA_BYTE, 0, path.length);
+        return segment;
+    }
+
+    /** How messages show a path. */
+    static String printable(byte[] path) {
+        return new String(path, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,87 @@
+package io.aisio.xal;
+
+import io.aisio.linux.Beneath;
+import io.aisio.linux.FileExtent;
+import io.aisio.xal.mount.MountedTree;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A file's blocks held still: whoever writes to the file, truncates or removes it, the blocks keep their bytes and are
+ * given to nobody else until the pin is closed.
+ *
+ * <p>A clone shares the blocks. It is a file without a name, so nobody can open it to write, and the kernel frees it when
+ * its holder ends, also by a kill or a power cut: there is no folder of snapshots that somebody would have to sweep.
+ *
+ * <p>Any thread may read the extents; one thread closes it.
+ */
+public final class Pin implements AutoCloseable {
+    private final Beneath clone;
+    private final List<Extent> extents;
+
+    private Pin(Beneath clone, List<Extent> extents) {
+        this.clone = clone;
+        this.extents = extents;
+    }
+
+    /**
+     * Pins a regular file as it is now. What was written to it and is in memory only is written out first.
+     *
+     * @param mounted made by {@link Xal#mounted}, with a right to write to the directory that it was made of
+     * @throws IllegalArgumentException if it is read from a device, or the entry is no regular file
+     * @throws IOException if the file system shares no blocks between files (ext4, XFS made without reflink)
+     */
+    public static Pin of(Xal mounted, Entry file) throws IOException {
+        if (!(mounted.backend() instanceof MountedTree tree)) {
+            throw new IllegalArgumentException(mounted.volume().source() + " is read from its device, not mounted");
+        }
+        if (file.type() != FileType.REGULAR) {
+            throw new IllegalArgumentException(file.path() + " is no regular file but of type " + file.type());
+        }
+        Beneath clone = tree.clone(file);
+        try {
+            return new Pin(clone, map(clone));
+        } catch (IOException e) {
+            clone.close();
+            throw e;
+        }
+    }
+
+    /** Where the pinned bytes lie, in the order of their offsets. */
+    public List<Extent> extents() {
+        return extents;
+    }
+
+    /** Length of the pinned file in bytes. */
+    public long size() throws IOException {
+        return clone.status().size();
+    }
+
+    /**
+     * Bytes of blocks that nothing but this pin holds any more: what closing gives back.
+     *
+     * @throws IOException if the kernel does not tell
+     */
+    public long heldBytes() throws IOException {
+        long held = 0;
+        for (Extent extent : map(clone)) {
+            held += extent.shared() ? 0 : extent.length();
+        }
+        return held;
+    }
+
+    /** Gives the blocks back. Closing again does nothing. */
+    @Override
+    public void close() {
+        clone.close();
+    }
+
+    private static List<Extent> map(Beneath clone) throws IOException {
+        List<Extent> extents = new ArrayList<>();
+        for (FileExtent extent : clone.extents(true)) {
+            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
+        }
+        return List.copyOf(extents);
+    }
+}

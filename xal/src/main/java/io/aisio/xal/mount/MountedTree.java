@@ -1,0 +1,488 @@
+package io.aisio.xal.mount;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.aisio.linux.Beneath;
+import io.aisio.linux.Errno;
+import io.aisio.linux.FileExtent;
+import io.aisio.linux.FileHandle;
+import io.aisio.linux.FileStatus;
+import io.aisio.linux.FileSystemStatus;
+import io.aisio.linux.LinuxException;
+import io.aisio.linux.Mounts;
+import io.aisio.xal.Attributes;
+import io.aisio.xal.Entry;
+import io.aisio.xal.Extent;
+import io.aisio.xal.FileType;
+import io.aisio.xal.Inode;
+import io.aisio.xal.Volume;
+import io.aisio.xal.backend.Backend;
+import io.aisio.xal.backend.Catalog;
+import io.aisio.xal.backend.Child;
+import io.aisio.xal.backend.FileName;
+import io.aisio.xal.backend.InodeBatch;
+import io.aisio.xal.backend.NameBatch;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The files beneath a directory of a mounted XFS or ext2/3/4, as the kernel tells them. Any thread may call it.
+ *
+ * <p>It stays in the file system: links are listed, never followed, and other mounts are not entered. Only regular files
+ * have extents here: the kernel does not tell those of directories and links.
+ */
+public final class MountedTree implements Backend {
+    private static final Set<String> KNOWN = Set.of("xfs", "ext2", "ext3", "ext4");
+    /** How often a file that changes is mapped again: chosen so that a file under a busy writer ends too. */
+    private static final int ATTEMPTS = 8;
+
+    private static final int TYPE_SHIFT = 12;
+    private static final int PERMISSIONS = 07777;
+
+    private final Beneath top;
+    private final Path path;
+    private final Mounts.Mount mount;
+    private final FileSystemStatus status;
+    private final boolean sync;
+
+    private MountedTree(Beneath top, Path path, Mounts.Mount mount, FileSystemStatus status, boolean sync) {
+        this.top = top;
+        this.path = path;
+        this.mount = mount;
+        this.status = status;
+        this.sync = sync;
+    }
+
+    /**
+     * Opens a directory of a mounted file system.
+     *
+     * @param path a mount point or a directory beneath one
+     * @param sync whether a file is written out before it is mapped, so that all of it has a place
+     * @throws IOException if it is no directory, or its file system's maps do not tell where bytes lie on a device
+     */
+    public static MountedTree open(Path path, boolean sync) throws IOException {
+        Beneath top = Beneath.directory(path);
+        try {
+            long id = top.status().mount();
+            Mounts.Mount mount = Mounts.read().of(id);
+            if (mount == null) {
+                throw new IOException(path + ": mount " + id
+                        + " is not in /proc/self/mountinfo: run in the mount namespace that it belongs to");
+            }
+            refuse(path, mount);
+            return new MountedTree(top, path, mount, top.fileSystem(), sync);
+        } catch (IOException | RuntimeException e) {
+            top.close();
+            throw e;
+        }
+    }
+
+    private static void refuse(Path path, Mounts.Mount mount) throws IOException {
+        String type = mount.type();
+        if (KNOWN.contains(type)) {
+            if (Arrays.asList(mount.superOptions().split(",", -1)).contains("data=journal")) {
+                throw new IOException(path + " is mounted with data=journal: what was written may lie in the journal"
+                        + " only; mount it with data=ordered");
+            }
+            if (Arrays.asList(mount.superOptions().split(",", -1)).stream().anyMatch(o -> o.startsWith("rtdev="))) {
+                throw new IOException(path + " has a real-time device: the kernel does not say on which of the two"
+                        + " devices a block lies; read the unmounted data device instead");
+            }
+            return;
+        }
+        String reason = switch (type) {
+            case "btrfs" ->
+                "it tells positions in an address space of its own, not on a device; keep the files on XFS or"
+                        + " ext4";
+            case "overlay" -> "its files lie in other file systems; name the directory of the layer that holds them";
+            case "tmpfs", "ramfs", "devtmpfs" -> "its files lie in memory, on no device; copy them to XFS or ext4";
+            case "nfs", "nfs4", "cifs", "ceph", "9p", "virtiofs" ->
+                "its files lie on another machine; run there, or copy them to a local XFS or ext4";
+            default ->
+                type.startsWith("fuse")
+                        ? "a program answers for it and does not tell where bytes lie; name the file system"
+                                + " beneath"
+                        : "it is not known whether what it tells are positions on its device; keep the files on"
+                                + " XFS or ext4";
+        };
+        throw new IOException(path + " is on " + type + ": " + reason);
+    }
+
+    /** {@inheritDoc} How full it is was looked at when it was opened. */
+    @Override
+    public Volume describe() {
+        return new Volume(
+                mount.type(),
+                path.toString(),
+                "FIEMAP",
+                "",
+                "",
+                status.blockBytes(),
+                status.blocks(),
+                status.inodes() - status.freeInodes(),
+                List.of());
+    }
+
+    /** The device that the file system lies on. */
+    public FileStatus.Device device() {
+        return mount.device();
+    }
+
+    @Override
+    public Entry root() throws IOException {
+        return new Entry("/", inode(top.status(), top.handle()));
+    }
+
+    @Override
+    public Entry child(String directory, Child child) throws IOException {
+        try (Beneath parent = directory(directory)) {
+            return new Entry(
+                    Backend.path(directory, child.name()), look(parent, FileName.encode(child.name()), directory));
+        }
+    }
+
+    @Override
+    public @Nullable Child find(Entry directory, String name) throws IOException {
+        byte[] bytes = FileName.encode(name);
+        if (name.equals(".") || name.equals("..") || bytes.length > 255 || name.indexOf('\0') >= 0) {
+            return null;
+        }
+        try (Beneath parent = directory(directory.path())) {
+            Inode inode = look(parent, bytes, directory.path());
+            return new Child(name, inode.number(), inode.type());
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return null;
+            }
+            throw e;
+        }
+    }
+
+    @Override
+    public void list(Entry directory, Consumer<Child> children, Consumer<IOException> problems) {
+        try (Beneath opened = directory(directory.path())) {
+            same(directory, opened);
+            for (Beneath.Name name : opened.list()) {
+                if (!name.isDot()) {
+                    children.accept(new Child(
+                            FileName.decode(name.bytes()),
+                            name.inode(),
+                            name.type() == 0 ? null : FileType.ofMode(name.type() << TYPE_SHIFT)));
+                }
+            }
+        } catch (IOException e) {
+            problems.accept(e);
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @return empty for all but regular files
+     */
+    @Override
+    public List<Extent> extents(Entry file) throws IOException {
+        if (file.type() != FileType.REGULAR) {
+            return List.of();
+        }
+        try (Beneath opened = open(file)) {
+            return map(opened, file.path()).extents();
+        }
+    }
+
+    /** {@inheritDoc} The kernel's flags of inodes are not asked for. */
+    @Override
+    public Attributes attributes(Entry entry) throws IOException {
+        if (entry.path().equals("/")) {
+            return attributes(top.status(), root().inode(), null);
+        }
+        int slash = entry.path().lastIndexOf('/');
+        byte[] name = FileName.encode(entry.path().substring(slash + 1));
+        String directory = slash == 0 ? "/" : entry.path().substring(0, slash);
+        try (Beneath parent = directory(directory)) {
+            FileStatus status = parent.status(name, shown(entry.path()));
+            Inode now = look(parent, name, directory);
+            if (now.number() != entry.inode().number()
+                    || now.generation() != entry.inode().generation()) {
+                throw new IOException(shown(entry.path()) + ": it is not the file that it was: it was inode "
+                        + entry.inode().number() + ", it is inode " + now.number());
+            }
+            String target =
+                    now.type() == FileType.SYMLINK ? FileName.decode(parent.target(name, shown(entry.path()))) : null;
+            return attributes(status, now, target);
+        }
+    }
+
+    private static Attributes attributes(FileStatus status, Inode inode, @Nullable String target) {
+        boolean device = inode.type() == FileType.CHARACTER_DEVICE || inode.type() == FileType.BLOCK_DEVICE;
+        return new Attributes(
+                inode,
+                status.owner(),
+                status.group(),
+                status.allocated(),
+                status.accessed(),
+                status.modified(),
+                status.changed(),
+                status.created(),
+                device
+                        ? new Attributes.DeviceNumber(
+                                status.represents().major(), status.represents().minor())
+                        : null,
+                target,
+                List.of());
+    }
+
+    /**
+     * Opens a regular file to read its bytes through the file system.
+     *
+     * @throws IOException if it may not be read, or is not the file that the entry names
+     */
+    public Beneath open(Entry file) throws IOException {
+        int slash = file.path().lastIndexOf('/');
+        try (Beneath parent = directory(file.path().substring(0, slash))) {
+            Beneath opened = parent.openFile(FileName.encode(file.path().substring(slash + 1)), shown(file.path()));
+            try {
+                same(file, opened);
+                return opened;
+            } catch (IOException e) {
+                opened.close();
+                throw e;
+            }
+        }
+    }
+
+    /**
+     * Clones a file into one without a name.
+     *
+     * @throws IOException if the file system shares no blocks between files, or the directory may not be written to
+     */
+    public Beneath clone(Entry file) throws IOException {
+        try (Beneath opened = open(file)) {
+            return top.cloneOf(opened);
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.EOPNOTSUPP) {
+                throw new IOException(
+                        shown(file.path()) + ": this " + mount.type()
+                                + " shares no blocks between files, so none can be"
+                                + " held still; use XFS made with reflink=1",
+                        e);
+            }
+            throw e;
+        }
+    }
+
+    /** A directory that is still to be read. */
+    private record Pending(String path, long inode) {}
+
+    /** A file's map and its status, that were true together. */
+    private record Map(FileStatus status, List<Extent> extents) {}
+
+    private Map map(Beneath opened, String name) throws IOException {
+        FileStatus before = opened.status();
+        List<Extent> last = List.of();
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            List<Extent> extents = new ArrayList<>();
+            for (FileExtent extent : opened.extents(sync)) {
+                extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
+            }
+            FileStatus after = opened.status();
+            // The same map twice is as good as a status that stood still: writing out changes maps, not times.
+            if (unchanged(before, after) && attempt > 0 && extents.equals(last)) {
+                return new Map(after, extents);
+            }
+            last = extents;
+            before = after;
+        }
+        throw new IOException(shown(name) + ": it changed while it was mapped, " + ATTEMPTS
+                + " times in a row; try again when its writer rests");
+    }
+
+    private static boolean unchanged(FileStatus before, FileStatus after) {
+        return before.size() == after.size()
+                && before.changed().equals(after.changed())
+                && before.allocated() == after.allocated();
+    }
+
+    /**
+     * {@inheritDoc} All is read anew: a file's map may change without its times, when it is written out.
+     *
+     * <p>A file with several names is given once.
+     */
+    @Override
+    public void readAll(Catalog catalog) throws IOException {
+        Deque<Pending> directories = new ArrayDeque<>();
+        Set<Long> seen = new HashSet<>();
+        InodeBatch inodes = new InodeBatch();
+        NameBatch names = new NameBatch();
+        Inode root = root().inode();
+        seen.add(root.number());
+        add(inodes, root, top.status(), List.of());
+        catalog.inodes(inodes);
+        directories.add(new Pending("/", root.number()));
+        while (!directories.isEmpty()) {
+            if (Thread.interrupted()) {
+                throw new InterruptedIOException("interrupted while " + path + " was read");
+            }
+            read(directories.removeFirst(), directories, seen, inodes, names, catalog);
+        }
+    }
+
+    private void read(
+            Pending next,
+            Deque<Pending> directories,
+            Set<Long> seen,
+            InodeBatch inodes,
+            NameBatch names,
+            Catalog catalog) {
+        inodes.clear();
+        names.clear();
+        try (Beneath directory = directory(next.path())) {
+            if (directory.handle().inode() != next.inode()) {
+                throw new IOException(shown(next.path()) + ": it is not the directory that it was");
+            }
+            for (Beneath.Name child : directory.list()) {
+                if (!child.isDot()) {
+                    read(directory, next.path(), child, directories, seen, inodes, names, catalog);
+                }
+            }
+            catalog.inodes(inodes);
+            catalog.names(next.inode(), names);
+        } catch (IOException e) {
+            catalog.damaged(e);
+        }
+    }
+
+    private void read(
+            Beneath directory,
+            String parent,
+            Beneath.Name child,
+            Deque<Pending> directories,
+            Set<Long> seen,
+            InodeBatch inodes,
+            NameBatch names,
+            Catalog catalog) {
+        try {
+            Inode inode = look(directory, child.bytes(), parent);
+            if (!seen.contains(inode.number())) {
+                String name = Backend.path(parent, FileName.decode(child.bytes()));
+                if (inode.type() == FileType.REGULAR) {
+                    try (Beneath file = directory.openFile(child.bytes(), shown(name))) {
+                        inode = inode(file.status(), file.handle());
+                        Map map = map(file, name);
+                        add(inodes, inode(map.status(), file.handle()), map.status(), map.extents());
+                    }
+                } else {
+                    add(inodes, inode, directory.status(child.bytes(), shown(name)), List.of());
+                    if (inode.type() == FileType.DIRECTORY) {
+                        directories.add(new Pending(name, inode.number()));
+                    }
+                }
+                seen.add(inode.number());
+            }
+            MemorySegment bytes = MemorySegment.ofArray(child.bytes());
+            names.add(bytes, 0, child.bytes().length, inode.number());
+        } catch (IOException e) {
+            catalog.damaged(e);
+        }
+    }
+
+    private static void add(InodeBatch inodes, Inode inode, FileStatus status, List<Extent> extents) {
+        long stamp = Duration.between(Instant.EPOCH, status.changed()).toNanos();
+        inodes.addInode(inode.number(), inode.generation(), status.mode(), inode.links(), inode.size(), stamp);
+        for (Extent extent : extents) {
+            inodes.addExtent(extent.offset(), extent.position(), extent.length(), extent.flags());
+        }
+    }
+
+    @Override
+    public IOException damaged(Entry directory, String problem) {
+        return new IOException(shown(directory.path()) + ": " + problem);
+    }
+
+    /** Closes the directory. Closing again does nothing. */
+    @Override
+    public void close() {
+        top.close();
+    }
+
+    /** The inode that a name in an open directory stands for. */
+    private Inode look(Beneath parent, byte[] name, String directory) throws IOException {
+        String shown = shown(Backend.path(directory, FileName.decode(name)));
+        FileStatus status = parent.status(name, shown);
+        if (status.mount() != mount.id()) {
+            throw new IOException(shown + ": something else is mounted there, which hides what this file system has;"
+                    + " unmount it, or bind-mount this one elsewhere");
+        }
+        return inode(status, parent.handle(name, shown));
+    }
+
+    private Inode inode(FileStatus status, FileHandle handle) throws IOException {
+        if (status.inode() != handle.inode()) {
+            throw new IOException(path + ": inode " + status.inode() + " became inode " + handle.inode()
+                    + " while it was looked at; try again");
+        }
+        return new Inode(
+                status.inode(),
+                handle.generation(),
+                FileType.ofMode(status.mode()),
+                status.mode() & PERMISSIONS,
+                status.links(),
+                status.size());
+    }
+
+    /** What was opened must be the file that the entry names; it may have grown since. */
+    private void same(Entry entry, Beneath opened) throws IOException {
+        FileHandle now = opened.handle();
+        if (now.inode() != entry.inode().number()
+                || now.generation() != entry.inode().generation()) {
+            throw new IOException(shown(entry.path()) + ": it is not the file that it was: it was inode "
+                    + entry.inode().number() + ", it is inode " + now.inode());
+        }
+    }
+
+    /** Opens a directory, in steps where its path is longer than the kernel takes at once. */
+    private Beneath directory(String name) throws LinuxException {
+        byte[] bytes = FileName.encode(name.startsWith("/") ? name.substring(1) : name);
+        Beneath opened = top.openDirectory(".".getBytes(UTF_8), shown(name));
+        int begin = 0;
+        while (begin < bytes.length) {
+            int end = Math.min(bytes.length, begin + Beneath.MAX_PATH_BYTES);
+            while (end < bytes.length && end > begin && bytes[end] != '/') {
+                end--;
+            }
+            if (end == begin) {
+                // A name of thousands of bytes: the kernel says that it is too long.
+                end = bytes.length;
+            }
+            try (Beneath from = opened) {
+                opened = from.openDirectory(Arrays.copyOfRange(bytes, begin, end), shown(name));
+            }
+            begin = end + 1;
+        }
+        return opened;
+    }
+
+    private String shown(String name) {
+        return path + name;
+    }
+
+    /** What it is and where, such as {@code xfs at /data}. */
+    @Override
+    public String toString() {
+        return mount.type().toLowerCase(Locale.ROOT) + " at " + path;
+    }
+}

@@ -1,0 +1,201 @@
+package io.aisio.xal.watch;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The types of a running kernel, BTF as in {@code /sys/kernel/btf/vmlinux} (Documentation/bpf/btf.rst,
+ * {@code linux/btf.h}): where a structure's members lie, and which number a type has for bpf(2).
+ *
+ * <p>Whatever is wrong with the bytes is an {@link IllegalArgumentException} that names the type and what is wrong.
+ */
+final class Btf {
+    /** Kinds of types, {@code BTF_KIND_*}. */
+    static final int STRUCT = 4;
+
+    static final int TYPEDEF = 8;
+
+    private static final int MAGIC = 0xEB9F;
+    /** {@code struct btf_header}: magic, version, flags, hdr_len, type_off, type_len, str_off, str_len. */
+    private static final int HEADER_BYTES = 24;
+    /** {@code struct btf_type}: name_off, info, size or type. */
+    private static final int TYPE_BYTES = 12;
+
+    private static final int MEMBER_BYTES = 12;
+    private static final int VOLATILE = 9;
+    private static final int CONST = 10;
+    private static final int RESTRICT = 11;
+    private static final int TYPE_TAG = 18;
+    private static final int UNION = 5;
+    /** How deep structures may lie in one another and types may be named anew: more than any kernel has. */
+    private static final int MAX_DEPTH = 32;
+
+    private final ByteBuffer bytes;
+    private final int strings;
+    private final int stringsEnd;
+    private int[] at = new int[1024];
+    private int types = 1;
+    private final Map<String, Integer> named = new HashMap<>();
+
+    /**
+     * A member of a structure.
+     *
+     * @param offset in bytes
+     * @param type its number
+     */
+    record Member(int offset, int type) {}
+
+    /** Reads all types. */
+    Btf(byte[] content) {
+        bytes = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN);
+        check(content.length >= HEADER_BYTES, "BTF of " + content.length + " bytes has no header");
+        check(bytes.getChar(0) == MAGIC, "BTF begins with 0x%x, not 0x%x".formatted((int) bytes.getChar(0), MAGIC));
+        check(bytes.get(2) == 1, "BTF of version " + bytes.get(2) + ", known is 1");
+        long header = Integer.toUnsignedLong(bytes.getInt(4));
+        long first = header + Integer.toUnsignedLong(bytes.getInt(8));
+        long end = first + Integer.toUnsignedLong(bytes.getInt(12));
+        long text = header + Integer.toUnsignedLong(bytes.getInt(16));
+        long textEnd = text + Integer.toUnsignedLong(bytes.getInt(20));
+        check(
+                header >= HEADER_BYTES && end <= content.length && textEnd <= content.length,
+                "BTF of " + content.length + " bytes has types up to " + end + " and strings up to " + textEnd);
+        strings = (int) text;
+        stringsEnd = (int) textEnd;
+        readTypes((int) first, (int) end);
+    }
+
+    private void readTypes(int first, int end) {
+        int next = first;
+        while (next < end) {
+            check(end - next >= TYPE_BYTES, "BTF type " + types + " is cut off");
+            if (types == at.length) {
+                at = Arrays.copyOf(at, 2 * types);
+            }
+            at[types] = next;
+            long length = TYPE_BYTES + trailing(types);
+            check(length <= end - next, "BTF type " + types + " reaches beyond the types");
+            String name = name(bytes.getInt(next));
+            if (!name.isEmpty()) {
+                named.putIfAbsent(kind(types) + " " + name, types);
+            }
+            types++;
+            next += (int) length;
+        }
+    }
+
+    /** Bytes that follow a type's head: {@code linux/btf.h} says after each kind what. */
+    private long trailing(int type) {
+        long count = bytes.getInt(at[type] + 4) & 0xFFFF;
+        int kind = kind(type);
+        return switch (kind) {
+            case 1, 14, 17 -> 4;
+            case 3 -> 12;
+            case STRUCT, UNION, 15, 19 -> count * MEMBER_BYTES;
+            case 6, 13 -> count * 8;
+            case 2, 7, TYPEDEF, VOLATILE, CONST, RESTRICT, 12, 16, TYPE_TAG -> 0;
+            default -> throw new IllegalArgumentException("BTF type " + type + " is of kind " + kind + ", not known");
+        };
+    }
+
+    /**
+     * The number of a type.
+     *
+     * @param kind {@link #STRUCT} or {@link #TYPEDEF}
+     * @return 0 if there is none of this name
+     */
+    int find(int kind, String name) {
+        return named.getOrDefault(kind + " " + name, 0);
+    }
+
+    /**
+     * Where a member lies in a structure, those of its structures too.
+     *
+     * @param path the names of members, each in the one before
+     * @throws IllegalArgumentException if there is no such structure or member
+     */
+    int offset(String structure, String... path) {
+        int type = find(STRUCT, structure);
+        check(type != 0, "the kernel has no struct " + structure);
+        int offset = 0;
+        for (String name : path) {
+            Member member = member(type, name, 0);
+            if (member == null) {
+                throw new IllegalArgumentException(
+                        "the kernel's struct " + structure + " has no member " + String.join(".", path));
+            }
+            offset += member.offset;
+            type = member.type;
+        }
+        return offset;
+    }
+
+    private @Nullable Member member(int type, String name, int depth) {
+        check(depth < MAX_DEPTH, "BTF type " + type + " lies too deep");
+        int structure = resolve(type);
+        int head = at[structure];
+        int count = bytes.getInt(head + 4) & 0xFFFF;
+        for (int i = 0; kind(structure) != TYPEDEF && i < count; i++) {
+            int member = head + TYPE_BYTES + i * MEMBER_BYTES;
+            // With kind_flag, the upper 8 bits are the size of a bit field.
+            int bits = bytes.getInt(member + 8) & (bytes.getInt(head + 4) < 0 ? 0xFF_FFFF : -1);
+            String called = name(bytes.getInt(member));
+            int memberType = bytes.getInt(member + 4);
+            if (called.equals(name)) {
+                return new Member(bits >>> 3, memberType);
+            }
+            if (called.isEmpty() && isStructure(memberType)) {
+                Member inner = member(memberType, name, depth + 1);
+                if (inner != null) {
+                    return new Member((bits >>> 3) + inner.offset, inner.type);
+                }
+            }
+        }
+        return null;
+    }
+
+    private boolean isStructure(int type) {
+        return type > 0 && type < types && (kind(type) == STRUCT || kind(type) == UNION);
+    }
+
+    /** The structure that stands behind names and qualifiers. */
+    private int resolve(int type) {
+        int resolved = type;
+        for (int depth = 0; depth < MAX_DEPTH; depth++) {
+            check(resolved > 0 && resolved < types, "BTF type " + resolved + " of " + types);
+            switch (kind(resolved)) {
+                case STRUCT, UNION -> {
+                    return resolved;
+                }
+                case TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG -> resolved = bytes.getInt(at[resolved] + 8);
+                default -> throw new IllegalArgumentException("BTF type " + resolved + " is no structure");
+            }
+        }
+        throw new IllegalArgumentException("BTF type " + type + " is named anew in a loop");
+    }
+
+    private int kind(int type) {
+        return bytes.getInt(at[type] + 4) >>> 24 & 0x1F;
+    }
+
+    private String name(int offset) {
+        check(
+                offset >= 0 && offset < stringsEnd - strings,
+                "BTF name at " + offset + " of " + (stringsEnd - strings) + " bytes");
+        int end = strings + offset;
+        while (end < stringsEnd && bytes.get(end) != 0) {
+            end++;
+        }
+        return new String(bytes.array(), strings + offset, end - strings - offset, StandardCharsets.UTF_8);
+    }
+
+    private static void check(boolean right, String problem) {
+        if (!right) {
+            throw new IllegalArgumentException(problem);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package io.aisio.xal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Tag("root")
+class PinTest {
+    private static final int BYTES = 3 << 20;
+
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"overwritten", "truncated", "removed"})
+    void holdsTheOldBytesWhateverHappensToTheFile(String fate) throws Exception {
+        Path image = image("mkfs.xfs -q -f -m reflink=1");
+        Path mount = mount(image);
+        try (Xal xal = Xal.mounted(mount, true)) {
+            Path file = mount.resolve("data");
+            XfsImage.fill(file, BYTES);
+            byte[] old = Files.readAllBytes(file);
+            try (Pin pin = Pin.of(xal, xal.lookup("/data"))) {
+                assertThat(pin.heldBytes()).as("still the file's too").isZero();
+                switch (fate) {
+                    case "overwritten" ->
+                        XfsImage.run(List.of("xfs_io", "-c", "pwrite -S 7 0 3m", "-c", "fsync", file.toString()));
+                    case "truncated" -> Files.write(file, new byte[0]);
+                    default -> Files.delete(file);
+                }
+                XfsImage.fill(mount.resolve("other"), 2 * BYTES);
+                XfsImage.run(List.of("sync", "-f", mount.toString()));
+                assertThat(read(image, Piece.of(pin.extents(), pin.size()))).isEqualTo(old);
+                assertThat(pin.heldBytes()).isEqualTo(BYTES);
+            }
+        } finally {
+            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"mkfs.ext4 -q -F", "mkfs.xfs -q -f -m reflink=0"})
+    void saysWhichFileSystemsCannot(String mkfs) throws Exception {
+        Path mount = mount(image(mkfs));
+        try (Xal xal = Xal.mounted(mount, true)) {
+            Files.writeString(mount.resolve("data"), "some bytes");
+            Entry data = xal.lookup("/data");
+            assertThatThrownBy(() -> Pin.of(xal, data))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("shares no blocks between files");
+        } finally {
+            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    private Path image(String mkfs) throws Exception {
+        assumeTrue(
+                "root".equals(System.getProperty("user.name")) && Files.exists(Path.of("/dev/loop-control")),
+                "needs root and loop devices");
+        Path image = folder.resolve("image");
+        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+            file.setLength(512L << 20);
+        }
+        List<String> command = new ArrayList<>(List.of(mkfs.split(" ", -1)));
+        command.add(image.toString());
+        XfsImage.run(command);
+        return image;
+    }
+
+    private Path mount(Path image) throws Exception {
+        Path mount = Files.createDirectories(folder.resolve("mount"));
+        XfsImage.run(List.of("mount", "-o", "loop", image.toString(), mount.toString()));
+        return mount;
+    }
+
+    private static byte[] read(Path image, List<Piece> pieces) throws IOException {
+        byte[] bytes = new byte[BYTES];
+        try (RandomAccessFile device = new RandomAccessFile(image.toFile(), "r")) {
+            for (Piece piece : pieces) {
+                assertThat(piece.kind()).isEqualTo(Piece.Kind.DATA);
+                device.seek(piece.position());
+                device.readFully(bytes, (int) piece.offset(), (int) piece.length());
+            }
+        }
+        return bytes;
+    }
+}

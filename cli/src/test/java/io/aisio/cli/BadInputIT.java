@@ -78,7 +78,7 @@ class BadInputIT {
 
     @Test
     void aFolder() {
-        aisio("xal find " + folder).failsWith(Exit.FAILED, folder + " is a directory", "name an image");
+        aisio("xal find /proc").failsWith(Exit.FAILED, "/proc is on proc", "XFS or ext4");
         aisio("xal find emu:" + folder).failsWith(Exit.FAILED, folder + " is a folder", "name an image");
     }
 

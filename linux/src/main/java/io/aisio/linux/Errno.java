@@ -13,6 +13,8 @@ public final class Errno {
     public static final int EINTR = 4;
     /** Input/output error. */
     public static final int EIO = 5;
+    /** Argument list too long; bpf(2): the attributes are larger than the kernel knows. */
+    public static final int E2BIG = 7;
     /** Bad file descriptor. */
     public static final int EBADF = 9;
     /** Somebody else has it; the same number as EWOULDBLOCK. */
@@ -21,20 +23,16 @@ public final class Errno {
     public static final int ENOMEM = 12;
     /** Permission denied. */
     public static final int EACCES = 13;
+    /** It is there already. */
+    public static final int EEXIST = 17;
     /** It lies on another mount. */
     public static final int EXDEV = 18;
     /** No directory. */
     public static final int ENOTDIR = 20;
-    /** Argument list too long; bpf(2): the attributes are larger than the kernel knows. */
-    public static final int E2BIG = 7;
-    /** Too many descriptors are open in this process, or inotify instances by this user. */
-    public static final int EMFILE = 24;
-    /** Too many symbolic links, or one where none is followed. */
-    public static final int ELOOP = 40;
-    /** It is there already. */
-    public static final int EEXIST = 17;
     /** Invalid argument. */
     public static final int EINVAL = 22;
+    /** Too many descriptors are open in this process, or inotify instances by this user. */
+    public static final int EMFILE = 24;
     /** The thing knows no such request. */
     public static final int ENOTTY = 25;
     /** File too large. */
@@ -45,6 +43,8 @@ public final class Errno {
     public static final int EROFS = 30;
     /** No such system call: the kernel is too old, or a filter hides it. */
     public static final int ENOSYS = 38;
+    /** Too many symbolic links, or one where none is followed. */
+    public static final int ELOOP = 40;
     /** What a buffer is too small for. */
     public static final int EOVERFLOW = 75;
     /** Operation not supported. */

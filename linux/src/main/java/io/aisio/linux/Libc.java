@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * errno of a failed call is read with {@link #errno()} on the same thread, before the next call.
  *
  * <p>Values of flags are those of x86-64 and aarch64 Linux ({@code asm-generic/fcntl.h}, {@code asm-generic/mman.h});
- * the one that differs, {@code O_DIRECT}, is chosen by architecture.
+ * those that differ ({@code O_DIRECT}, {@code O_DIRECTORY}, {@code O_NOFOLLOW}) are chosen by architecture.
  */
 final class Libc {
     static final int O_RDONLY = 0;

@@ -1,7 +1,6 @@
 package io.aisio.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
@@ -22,12 +21,6 @@ public final class Directory implements AutoCloseable {
     private static final int DT_DIR = 4;
 
     private static final int DT_UNKNOWN = 0;
-
-    /** {@code struct statx} of {@code linux/stat.h}. */
-    private static final long STATX_BYTES = 256;
-
-    private static final long DEVICE_MAJOR = 136;
-    private static final long DEVICE_MINOR = 140;
 
     /** Bytes that are listed at once: chosen to hold about a thousand names. */
     private static final long BUFFER = 32 << 10;
@@ -74,14 +67,9 @@ public final class Directory implements AutoCloseable {
         return ("/proc/self/fd/" + fd + "/.").getBytes(StandardCharsets.US_ASCII);
     }
 
-    /** The device that it lies on, as {@code st_dev}: the major number above 32 bits of the minor. */
-    public long device() throws LinuxException {
-        MemorySegment status = arena.allocate(STATX_BYTES, 8);
-        if (Libc.statx(fd, arena.allocateFrom(""), Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS, status) != 0) {
-            throw new LinuxException("statx", printable(path), Libc.errno());
-        }
-        return (long) status.get(JAVA_INT, DEVICE_MAJOR) << 32
-                | Integer.toUnsignedLong(status.get(JAVA_INT, DEVICE_MINOR));
+    /** The device that it lies on. */
+    public FileStatus.Device device() throws LinuxException {
+        return FileStatus.of(fd, printable(path)).device();
     }
 
     /**

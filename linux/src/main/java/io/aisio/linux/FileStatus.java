@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -93,12 +92,16 @@ public record FileStatus(
         return Libc.geteuid() & 0xFFFF_FFFFL;
     }
 
-    /** The status of an open file. */
-    static FileStatus of(int fd, Path path) throws LinuxException {
+    /**
+     * The status of an open file.
+     *
+     * @param shown how messages name it
+     */
+    static FileStatus of(int fd, String shown) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment status = arena.allocate(BYTES, 8);
             if (Libc.statx(fd, arena.allocateFrom(""), Libc.AT_EMPTY_PATH, WANTED, status) != 0) {
-                throw new LinuxException("statx", path.toString(), Libc.errno());
+                throw new LinuxException("statx", shown, Libc.errno());
             }
             return of(status);
         }

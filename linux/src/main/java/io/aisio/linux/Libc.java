@@ -64,8 +64,6 @@ final class Libc {
     static final int AT_EMPTY_PATH = 0x1000;
     /** {@code asm-generic/unistd.h}; glibc has no function for it. */
     static final long SYS_OPENAT2 = 437;
-    /** {@code linux/stat.h}: what stat(2) tells. */
-    static final int STATX_BASIC_STATS = 0x7FF;
     /** {@code asm-generic/poll.h}. */
     static final short POLLIN = 1;
 

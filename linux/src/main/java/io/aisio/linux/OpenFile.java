@@ -129,7 +129,7 @@ public final class OpenFile implements AutoCloseable {
     public FileStatus status() throws LinuxException {
         enter();
         try {
-            return FileStatus.of(fd, path);
+            return FileStatus.of(fd, path.toString());
         } finally {
             leave();
         }

@@ -13,6 +13,7 @@ import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import io.aisio.linux.Directory;
 import io.aisio.linux.Errno;
+import io.aisio.linux.FileStatus;
 import io.aisio.linux.Inotify;
 import io.aisio.linux.LinuxException;
 import io.aisio.xal.Change;
@@ -65,7 +66,7 @@ public final class Follower {
     private volatile Inotify inotify;
     private volatile boolean stopped;
     private WatchedDirectory top;
-    private long device;
+    private FileStatus.@Nullable Device device;
     private @Nullable Rename lastRename;
 
     private record Name(WatchedDirectory directory, String name) {}
@@ -377,7 +378,7 @@ public final class Follower {
         List<String> names = new ArrayList<>();
         List<String> below = new ArrayList<>();
         try (Directory opened = Directory.open(bytes(parent.path(name)))) {
-            if (opened.device() != device) {
+            if (!opened.device().equals(device)) {
                 return;
             }
             int watch = inotify.add(opened.self(), EVENTS);

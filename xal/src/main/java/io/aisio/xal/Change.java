@@ -39,6 +39,24 @@ public sealed interface Change {
     record Changed(String path) implements Change {}
 
     /**
+     * A part of a file lies on the device as this extent says, whatever it was before. Told by the kernel's own tree of
+     * extents, as it changes, so that nobody needs to ask for the map of the file.
+     *
+     * @param inode number of the file
+     * @param extent what its map holds now
+     */
+    record Mapped(long inode, Extent extent) implements Change {}
+
+    /**
+     * A part of a file has no extent any more. Often the extent that takes its place is told next.
+     *
+     * @param inode number of the file
+     * @param offset first byte of it in the file
+     * @param length in bytes
+     */
+    record Unmapped(long inode, long offset, long length) implements Change {}
+
+    /**
      * Something was missed: all must be read again. Whatever happens from now on is told.
      *
      * @param why it was missed

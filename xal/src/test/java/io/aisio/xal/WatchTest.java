@@ -66,7 +66,7 @@ class WatchTest {
                     sizes.clear();
                     sizes.putAll(truth(root));
                 }
-                case Change.Ended _ -> {}
+                case Change.Mapped _, Change.Unmapped _, Change.Ended _ -> {}
             }
             notifyAll();
         }

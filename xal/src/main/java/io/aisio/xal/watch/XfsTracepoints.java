@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -115,7 +116,7 @@ final class XfsTracepoints implements AutoCloseable {
         String next = switch (e.errno()) {
             case Errno.EPERM -> "run as root, or with CAP_BPF and CAP_PERFMON, and not under kernel lockdown";
             case Errno.ENOSYS -> "this kernel has no bpf(2), or a filter hides it (CONFIG_BPF_SYSCALL, seccomp)";
-            default -> "Linux 5.8 or newer is needed, with CONFIG_DEBUG_INFO_BTF";
+            default -> "Linux 5.8 or newer is needed, with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS";
         };
         return new IOException(e.getMessage() + ": " + next, e);
     }
@@ -151,7 +152,8 @@ final class XfsTracepoints implements AutoCloseable {
         for (Kind kind : Kind.values()) {
             if (kind != Kind.SWAP || !geometry.mapsOwners()) {
                 int type = program.type(kind);
-                programs.add(BpfProgram.load("xal_" + kind.name(), program.code(kind), type, types.module));
+                String name = "xal_" + kind.name().toLowerCase(Locale.ROOT);
+                programs.add(BpfProgram.load(name, program.code(kind), type, types.module));
             }
         }
         for (BpfProgram loaded : programs) {

@@ -113,9 +113,8 @@ final class Btf {
             at[types] = next;
             long length = TYPE_BYTES + trailing(types);
             check(length <= end - next, "BTF type " + types + " reaches beyond the types");
-            String name = name(bytes.getInt(next));
-            if (!name.isEmpty()) {
-                named.putIfAbsent(kind(types) + " " + name, types);
+            if (kind(types) == STRUCT || kind(types) == TYPEDEF) {
+                named.putIfAbsent(kind(types) + " " + name(bytes.getInt(next)), types);
             }
             types++;
             next += (int) length;

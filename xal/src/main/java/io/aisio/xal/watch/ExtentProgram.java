@@ -14,6 +14,7 @@ import static io.aisio.linux.BpfCode.Size.HALF;
 import static io.aisio.linux.BpfCode.Size.WORD;
 import static io.aisio.linux.BpfCode.When.ANY_BIT;
 import static io.aisio.linux.BpfCode.When.AT_LEAST;
+import static io.aisio.linux.BpfCode.When.EQUAL;
 import static io.aisio.linux.BpfCode.When.NOT_EQUAL;
 
 import io.aisio.linux.BpfCode;
@@ -100,12 +101,16 @@ final class ExtentProgram {
         BpfCode code = new BpfCode();
         BpfCode.Label end = new BpfCode.Label();
         BpfCode.Label fail = new BpfCode.Label();
-        code.load(DOUBLE, R6, R1, 0);
+        // Some kernels' verifiers (6.12 with XFS as a module) want pointers to be looked at before they are followed.
+        code.load(DOUBLE, R6, R1, 0).jumpIf(EQUAL, R6, 0, end);
         if (kind == Kind.SWAP) {
             // It is run once for each of the two.
             code.load(DOUBLE, R7, R1, 8).jumpIf32(NOT_EQUAL, R7, 0, end);
         } else {
-            code.load(DOUBLE, R7, R1, 8).load(DOUBLE, R8, R1, 16).jumpIf(ANY_BIT, R8, OTHER_FORKS, end);
+            code.load(DOUBLE, R7, R1, 8)
+                    .jumpIf(EQUAL, R7, 0, end)
+                    .load(DOUBLE, R8, R1, 16)
+                    .jumpIf(ANY_BIT, R8, OTHER_FORKS, end);
         }
         leaveUnlessOfThisFileSystem(code, end);
         describeInode(code, kind);

@@ -1,5 +1,7 @@
 package io.aisio.xal.watch;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
 import io.aisio.linux.Beneath;
 import io.aisio.linux.BpfCounters;
 import io.aisio.linux.BpfProgram;
@@ -38,10 +40,13 @@ final class XfsTracepoints implements AutoCloseable {
     static final int RING_BYTES = 4 << 20;
 
     /**
-     * How soon after records were read it is looked once more whether some were lost, in milliseconds: a program counts
-     * a loss a moment after it found the ring full, and nothing wakes for that. Chosen to cost little and be soon.
+     * How long after records were read it is looked once more whether some were lost, in milliseconds: a program counts
+     * a loss a moment after it found the ring full, and nothing wakes for that. Chosen to be much longer than that moment,
+     * and soon.
      */
     private static final int SETTLE_MILLIS = 20;
+
+    private static final long SETTLE_NANOS = MILLISECONDS.toNanos(SETTLE_MILLIS);
 
     private static final Path KERNEL_TYPES = Path.of("/sys/kernel/btf/vmlinux");
     private static final String MODULE = "xfs";
@@ -56,6 +61,14 @@ final class XfsTracepoints implements AutoCloseable {
 
     private XfsGeometry geometry;
     private long lostAndTold;
+    private long records;
+    /** How often programs were to run and did not, and when that was asked. */
+    private long missed;
+
+    private long lookedAt = System.nanoTime();
+    /** When records were read, and whether that is long enough ago for all losses to be counted. */
+    private long readAt = lookedAt;
+
     private boolean settled = true;
 
     private XfsTracepoints(Path directory, XfsGeometry geometry, BpfRing ring, BpfCounters lost) {
@@ -115,6 +128,7 @@ final class XfsTracepoints implements AutoCloseable {
     private static IOException explained(LinuxException e) {
         String next = switch (e.errno()) {
             case Errno.EPERM -> "run as root, or with CAP_BPF and CAP_PERFMON, and not under kernel lockdown";
+            case Errno.EACCES -> "this kernel's verifier refuses it, and --debug shows its last lines";
             case Errno.ENOSYS -> "this kernel has no bpf(2), or a filter hides it (CONFIG_BPF_SYSCALL, seccomp)";
             default -> "Linux 5.8 or newer is needed, with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS";
         };
@@ -170,18 +184,41 @@ final class XfsTracepoints implements AutoCloseable {
      * @return whether there are events of inotify
      */
     boolean await(Inotify inotify, int millis) throws LinuxException {
-        if (settled) {
-            return inotify.await(ring, millis);
+        boolean events = inotify.await(ring, settled ? millis : atMost(SETTLE_MILLIS, millis));
+        long now = System.nanoTime();
+        if (!settled && now - lookedAt >= SETTLE_NANOS) {
+            lookedAt = now;
+            missed = missed();
         }
-        settled = true;
-        return inotify.await(ring, millis < 0 ? SETTLE_MILLIS : Math.min(millis, SETTLE_MILLIS));
+        settled |= now - readAt >= SETTLE_NANOS;
+        return events;
+    }
+
+    private static int atMost(int most, int millis) {
+        return millis < 0 ? most : Math.min(millis, most);
+    }
+
+    private long missed() throws LinuxException {
+        long count = 0;
+        for (BpfProgram program : programs) {
+            count += program.missed();
+        }
+        return count;
     }
 
     /** Tells what the ring holds. */
     void tell(Watch.Listener listener) throws IOException {
         long before = lost();
         if (before == lostAndTold) {
-            ring.read(record -> tell(ExtentRecord.of(record), listener));
+            long count = records;
+            ring.read(record -> {
+                records++;
+                tell(ExtentRecord.of(record), listener);
+            });
+            if (count != records) {
+                settled = false;
+                readAt = System.nanoTime();
+            }
             before = lost();
         }
         if (before != lostAndTold) {
@@ -195,6 +232,7 @@ final class XfsTracepoints implements AutoCloseable {
      */
     private void tellLoss(long known, Watch.Listener listener) throws IOException {
         settled = false;
+        readAt = System.nanoTime();
         long before = known;
         while (ring.read(_ -> {})) {
             long after = lost();
@@ -208,16 +246,12 @@ final class XfsTracepoints implements AutoCloseable {
         }
     }
 
-    private long lost() throws LinuxException {
-        long count = lost.get(0);
-        for (BpfProgram program : programs) {
-            count += program.missed();
-        }
-        return count;
+    /** How much could not be told: what programs counted, and how often one was to run and did not. */
+    private long lost() {
+        return lost.get(0) + missed;
     }
 
     private void tell(ExtentRecord record, Watch.Listener listener) throws IOException {
-        settled = false;
         if (record.isBehind(geometry)) {
             // xfs_growfs adds groups; their size stays.
             try (Beneath opened = Beneath.directory(directory)) {

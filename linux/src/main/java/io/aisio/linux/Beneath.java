@@ -360,6 +360,21 @@ public final class Beneath implements AutoCloseable {
         }
     }
 
+    /**
+     * How its XFS is laid out.
+     *
+     * @throws LinuxException {@code ENOTTY} if it is on another file system
+     */
+    public XfsGeometry xfsGeometry() throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment geometry = arena.allocate(XfsGeometry.BYTES, 8);
+            if (Libc.ioctl(fd(), XfsGeometry.REQUEST, geometry) != 0) {
+                throw new LinuxException("ioctl XFS_IOC_FSGEOMETRY", name, Libc.errno());
+            }
+            return XfsGeometry.of(geometry);
+        }
+    }
+
     /** Closes it. Closing again does nothing. */
     @Override
     public void close() {

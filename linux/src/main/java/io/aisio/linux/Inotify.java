@@ -150,7 +150,17 @@ public final class Inotify implements AutoCloseable {
      * @return whether there are; false if {@link #wake} was called or the time is over
      */
     public boolean await(int millis) throws LinuxException {
-        return waker.await(fd, millis);
+        return waker.await(fd, -1, millis);
+    }
+
+    /**
+     * Waits until there are events, or records in a ring.
+     *
+     * @param millis at most; -1 for ever
+     * @return whether there are events; false if there are records only, {@link #wake} was called or the time is over
+     */
+    public boolean await(BpfRing ring, int millis) throws LinuxException {
+        return waker.await(fd, ring.descriptor(), millis);
     }
 
     /**

@@ -51,6 +51,9 @@ final class Libc {
     static final long SYS_IO_URING_SETUP = 425;
 
     static final long SYS_IO_URING_ENTER = 426;
+    /** {@code asm/unistd.h}; glibc has no function for it. */
+    static final long SYS_BPF = "aarch64".equals(System.getProperty("os.arch")) ? 280 : 321;
+
     static final int O_NONBLOCK = 0x800;
     static final int O_NOCTTY = 0x100;
     /** {@code asm/fcntl.h}: 0200000 octal, but 040000 on aarch64. */
@@ -107,6 +110,10 @@ final class Libc {
     private static final MethodHandle IO_URING_ENTER = bind(
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle BPF = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT),
             Linker.Option.firstVariadicArg(1));
     private static final MethodHandle OPENAT2 = bind(
             "syscall",
@@ -284,6 +291,15 @@ final class Libc {
         try {
             return (long) IO_URING_ENTER.invokeExact(
                     STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** A descriptor, or what else the command gives; -1 if it failed. */
+    static long bpf(int command, MemorySegment attributes) {
+        try {
+            return (long) BPF.invokeExact(STATE.get(), SYS_BPF, command, attributes, (int) attributes.byteSize());
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -82,6 +82,22 @@ public final class Mapping implements AutoCloseable {
         }
     }
 
+    /**
+     * Maps what a descriptor stands for into an arena, shared with all who map it.
+     *
+     * @throws LinuxException if the kernel refuses
+     */
+    static MemorySegment ofDescriptor(Arena arena, int fd, String subject, long offset, long bytes, boolean writable)
+            throws LinuxException {
+        int protection = writable ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
+        long address = Libc.mmap(bytes, protection, Libc.MAP_SHARED, fd, offset);
+        if (address == Libc.MAP_FAILED) {
+            throw new LinuxException("mmap", subject, Libc.errno());
+        }
+        MemorySegment mapped = MemorySegment.ofAddress(address).reinterpret(bytes, arena, Mapping::unmap);
+        return writable ? mapped : mapped.asReadOnly();
+    }
+
     private static void checkSize(long bytes) {
         if (bytes <= 0) {
             throw new IllegalArgumentException("a mapping of " + bytes + " bytes");

@@ -16,7 +16,9 @@ final class Waker implements AutoCloseable {
     private static final long REVENTS = 6;
 
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment polled = arena.allocate(2 * POLLFD_BYTES, 8);
+    /** The eventfd, the descriptor that is waited for, and perhaps another one. */
+    private final MemorySegment polled = arena.allocate(3 * POLLFD_BYTES, 8);
+
     private final MemorySegment value = arena.allocate(ValueLayout.JAVA_LONG);
     private final MemorySegment drained = arena.allocate(ValueLayout.JAVA_LONG);
     private final int fd;
@@ -36,27 +38,33 @@ final class Waker implements AutoCloseable {
      * Waits; only one thread does.
      *
      * @param source a descriptor
+     * @param other another one that ends the wait; -1 if there is none
      * @param millis at most, rounded up by the caller; -1 for ever
      * @return whether the source has something to read, an error perhaps
      */
-    boolean await(int source, int millis) throws LinuxException {
-        polled.set(ValueLayout.JAVA_INT, 0, source);
-        polled.set(ValueLayout.JAVA_SHORT, EVENTS, Libc.POLLIN);
-        polled.set(ValueLayout.JAVA_SHORT, REVENTS, (short) 0);
-        polled.set(ValueLayout.JAVA_INT, POLLFD_BYTES, fd);
-        polled.set(ValueLayout.JAVA_SHORT, POLLFD_BYTES + EVENTS, Libc.POLLIN);
-        polled.set(ValueLayout.JAVA_SHORT, POLLFD_BYTES + REVENTS, (short) 0);
+    boolean await(int source, int other, int millis) throws LinuxException {
+        set(0, fd);
+        set(1, source);
+        // The kernel skips negative ones.
+        set(2, other);
         if (Libc.poll(polled, millis) < 0) {
             if (Libc.errno() == Errno.EINTR) {
                 return false;
             }
             throw new LinuxException("poll", "a descriptor and its wake-up", Libc.errno());
         }
-        if (polled.get(ValueLayout.JAVA_SHORT, POLLFD_BYTES + REVENTS) != 0) {
+        if (polled.get(ValueLayout.JAVA_SHORT, REVENTS) != 0) {
             // Non-blocking: whatever it returns, the count is now zero.
             long _ = Libc.read(fd, drained);
         }
-        return polled.get(ValueLayout.JAVA_SHORT, REVENTS) != 0;
+        return polled.get(ValueLayout.JAVA_SHORT, POLLFD_BYTES + REVENTS) != 0;
+    }
+
+    private void set(int index, int descriptor) {
+        long at = index * POLLFD_BYTES;
+        polled.set(ValueLayout.JAVA_INT, at, descriptor);
+        polled.set(ValueLayout.JAVA_SHORT, at + EVENTS, Libc.POLLIN);
+        polled.set(ValueLayout.JAVA_SHORT, at + REVENTS, (short) 0);
     }
 
     /** Ends the wait that is under way, or else the next one. */

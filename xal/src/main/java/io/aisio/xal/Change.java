@@ -40,10 +40,11 @@ public sealed interface Change {
 
     /**
      * A part of a file lies on the device as this extent says, whatever it was before. Told by the kernel's own tree of
-     * extents, as it changes, so that nobody needs to ask for the map of the file.
+     * extents, as it changes, so that nobody needs to ask for the map of the file. Only if {@link Watch.Extents} were asked
+     * for.
      *
      * @param inode number of the file
-     * @param extent what its map holds now
+     * @param extent what its map holds now, with FIEMAP's flags but {@link Extent#SHARED}, which is not known
      */
     record Mapped(long inode, Extent extent) implements Change {}
 

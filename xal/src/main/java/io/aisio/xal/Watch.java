@@ -10,7 +10,14 @@ import java.time.Duration;
  *
  * <p>All directories are watched through inotify, one watch each, so that {@code fs.inotify.max_user_watches} limits how
  * many there may be. inotify does not tell of what is written through a memory mapping, nor when the file system finally
- * chooses blocks for what was written: whoever maps a file that changed asks for it to be synced first
+ * chooses blocks for what was written: whoever maps a file that changed asks for it to be synced first.
+ *
+ * <p>On XFS, {@link Extents} asks for more: programs at the kernel's own tracepoints then tell each extent as it
+ * changes, {@link Change.Mapped} and {@link Change.Unmapped}, of all regular files of that file system, those outside of
+ * the directory too. That is the map that the kernel has in memory: what was written is told as delayed at first, and
+ * after fsync(2) the map known from what was told is the one that FIEMAP tells, except that it does not say which
+ * extents are shared, and that no extent of a real-time file is located. Between two changes, a part of a file that is
+ * being changed may have none.
  */
 public final class Watch implements AutoCloseable {
     /** How long a file that was told is not told again: chosen so that a writer costs at most 50 mappings a second. */
@@ -22,6 +29,16 @@ public final class Watch implements AutoCloseable {
     private Watch(Follower follower) {
         this.follower = follower;
         this.thread = Thread.ofPlatform().name("xal-watch").daemon().unstarted(follower::run);
+    }
+
+    /** Whether changes of extents are told too, by eBPF. */
+    public enum Extents {
+        /** They are not. */
+        UNTOLD,
+        /** They are where that is possible; {@link Watch#missing} says why not. */
+        IF_POSSIBLE,
+        /** They are, or the watch is not opened. */
+        REQUIRED
     }
 
     /** Is told of changes, always on the same thread, one after another. */
@@ -54,9 +71,32 @@ public final class Watch implements AutoCloseable {
      * @throws IOException as {@link #open(Path, Listener)}
      */
     public static Watch open(Path directory, Duration pace, Listener listener) throws IOException {
-        Watch watch = new Watch(Follower.open(directory, pace, listener));
+        return open(directory, pace, Extents.UNTOLD, listener);
+    }
+
+    /**
+     * Begins to watch. What is read once this returned, from the kernel, stays right by what is told of names and of
+     * extents.
+     *
+     * @param extents whether changes of extents are told; it takes XFS, Linux 5.8 with BTF, and root or CAP_BPF and
+     *     CAP_PERFMON
+     * @throws IOException as {@link #open(Path, Listener)}, and if extents are required but cannot be told: the message
+     *     says why
+     */
+    public static Watch open(Path directory, Duration pace, Extents extents, Listener listener) throws IOException {
+        Watch watch = new Watch(Follower.open(directory, pace, extents, listener));
         watch.thread.start();
         return watch;
+    }
+
+    /** By what changes are known, in words. */
+    public String how() {
+        return follower.tellsExtents() ? "inotify, and XFS's tracepoints by eBPF" : "inotify";
+    }
+
+    /** Why changes of extents are not told, in a sentence with the next step; empty if they are, or were not asked for. */
+    public String missing() {
+        return follower.missing();
     }
 
     /** Whether changes are still told; once false, {@link Change.Ended} has been told, or this is closed. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** A fresh file system in an image, mounted until it is closed. */
@@ -12,7 +13,7 @@ public record LoopMount(Path path) implements AutoCloseable {
     private static final long BYTES = 400L << 20;
 
     /** Makes a file system of a type that {@code mkfs.TYPE} makes, and mounts it; skips the test where that cannot be. */
-    public static LoopMount make(Path folder, String type) throws Exception {
+    public static LoopMount make(Path folder, String type, String... options) throws Exception {
         assumeTrue(
                 "root".equals(System.getProperty("user.name"))
                         && Files.readString(Path.of("/proc/filesystems")).contains("\t" + type + "\n")
@@ -22,7 +23,10 @@ public record LoopMount(Path path) implements AutoCloseable {
         try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
             file.setLength(BYTES);
         }
-        XfsImage.run(List.of("mkfs." + type, "-q", image.toString()));
+        List<String> command = new ArrayList<>(List.of("mkfs." + type, "-q"));
+        command.addAll(List.of(options));
+        command.add(image.toString());
+        XfsImage.run(command);
         Path path = Files.createDirectories(folder.resolve("mount-" + type)).toRealPath();
         XfsImage.run(List.of("mount", "-o", "loop", image.toString(), path.toString()));
         return new LoopMount(path);

@@ -3,14 +3,17 @@ package io.aisio.xal.watch;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The types of a running kernel, BTF as in {@code /sys/kernel/btf/vmlinux} (Documentation/bpf/btf.rst,
- * {@code linux/btf.h}): where a structure's members lie, and which number a type has for bpf(2).
+ * {@code linux/btf.h}): where a structure's members lie, which arguments a tracepoint has, and which number a
+ * type has for bpf(2).
  *
  * <p>Whatever is wrong with the bytes is an {@link IllegalArgumentException} that names the type and what is wrong.
  */
@@ -27,6 +30,9 @@ final class Btf {
     private static final int TYPE_BYTES = 12;
 
     private static final int MEMBER_BYTES = 12;
+    private static final int PARAMETER_BYTES = 8;
+    private static final int POINTER = 2;
+    private static final int FUNCTION = 13;
     private static final int VOLATILE = 9;
     private static final int CONST = 10;
     private static final int RESTRICT = 11;
@@ -50,23 +56,51 @@ final class Btf {
      */
     record Member(int offset, int type) {}
 
+    /** Where in its bytes the types and the strings of BTF lie. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Parts(byte[] content, int types, int typesEnd, int strings, int stringsEnd) {
+        static Parts of(byte[] content) {
+            ByteBuffer bytes = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN);
+            check(content.length >= HEADER_BYTES, "BTF of " + content.length + " bytes has no header");
+            check(bytes.getChar(0) == MAGIC, "BTF begins with 0x%x, not 0x%x".formatted((int) bytes.getChar(0), MAGIC));
+            check(bytes.get(2) == 1, "BTF of version " + bytes.get(2) + ", known is 1");
+            long header = Integer.toUnsignedLong(bytes.getInt(4));
+            long first = header + Integer.toUnsignedLong(bytes.getInt(8));
+            long end = first + Integer.toUnsignedLong(bytes.getInt(12));
+            long text = header + Integer.toUnsignedLong(bytes.getInt(16));
+            long textEnd = text + Integer.toUnsignedLong(bytes.getInt(20));
+            check(
+                    header >= HEADER_BYTES && end <= content.length && textEnd <= content.length,
+                    "BTF of " + content.length + " bytes has types up to " + end + " and strings up to " + textEnd);
+            return new Parts(content, (int) first, (int) end, (int) text, (int) textEnd);
+        }
+    }
+
     /** Reads all types. */
     Btf(byte[] content) {
+        Parts parts = Parts.of(content);
         bytes = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN);
-        check(content.length >= HEADER_BYTES, "BTF of " + content.length + " bytes has no header");
-        check(bytes.getChar(0) == MAGIC, "BTF begins with 0x%x, not 0x%x".formatted((int) bytes.getChar(0), MAGIC));
-        check(bytes.get(2) == 1, "BTF of version " + bytes.get(2) + ", known is 1");
-        long header = Integer.toUnsignedLong(bytes.getInt(4));
-        long first = header + Integer.toUnsignedLong(bytes.getInt(8));
-        long end = first + Integer.toUnsignedLong(bytes.getInt(12));
-        long text = header + Integer.toUnsignedLong(bytes.getInt(16));
-        long textEnd = text + Integer.toUnsignedLong(bytes.getInt(20));
-        check(
-                header >= HEADER_BYTES && end <= content.length && textEnd <= content.length,
-                "BTF of " + content.length + " bytes has types up to " + end + " and strings up to " + textEnd);
-        strings = (int) text;
-        stringsEnd = (int) textEnd;
-        readTypes((int) first, (int) end);
+        strings = parts.strings;
+        stringsEnd = parts.stringsEnd;
+        readTypes(parts.types, parts.typesEnd);
+    }
+
+    /**
+     * Reads all types of the kernel and, behind them, of a module: as in {@code /sys/kernel/btf/xfs}, whose numbers of
+     * types and places of names count on from those of the kernel.
+     */
+    static Btf ofModule(byte[] kernel, byte[] module) {
+        List<Parts> both = List.of(Parts.of(kernel), Parts.of(module));
+        int types = both.stream().mapToInt(part -> part.typesEnd - part.types).reduce(0, Math::addExact);
+        int text =
+                both.stream().mapToInt(part -> part.stringsEnd - part.strings).reduce(0, Math::addExact);
+        ByteBuffer all =
+                ByteBuffer.allocate(Math.addExact(HEADER_BYTES + types, text)).order(ByteOrder.LITTLE_ENDIAN);
+        all.putChar((char) MAGIC).put((byte) 1).put((byte) 0).putInt(HEADER_BYTES);
+        all.putInt(0).putInt(types).putInt(types).putInt(text);
+        both.forEach(part -> all.put(part.content, part.types, part.typesEnd - part.types));
+        both.forEach(part -> all.put(part.content, part.strings, part.stringsEnd - part.strings));
+        return new Btf(all.array());
     }
 
     private void readTypes(int first, int end) {
@@ -79,9 +113,8 @@ final class Btf {
             at[types] = next;
             long length = TYPE_BYTES + trailing(types);
             check(length <= end - next, "BTF type " + types + " reaches beyond the types");
-            String name = name(bytes.getInt(next));
-            if (!name.isEmpty()) {
-                named.putIfAbsent(kind(types) + " " + name, types);
+            if (kind(types) == STRUCT || kind(types) == TYPEDEF) {
+                named.putIfAbsent(kind(types) + " " + name(bytes.getInt(next)), types);
             }
             types++;
             next += (int) length;
@@ -96,8 +129,9 @@ final class Btf {
             case 1, 14, 17 -> 4;
             case 3 -> 12;
             case STRUCT, UNION, 15, 19 -> count * MEMBER_BYTES;
-            case 6, 13 -> count * 8;
-            case 2, 7, TYPEDEF, VOLATILE, CONST, RESTRICT, 12, 16, TYPE_TAG -> 0;
+            case 6 -> count * 8;
+            case FUNCTION -> count * PARAMETER_BYTES;
+            case POINTER, 7, TYPEDEF, VOLATILE, CONST, RESTRICT, 12, 16, TYPE_TAG -> 0;
             default -> throw new IllegalArgumentException("BTF type " + type + " is of kind " + kind + ", not known");
         };
     }
@@ -159,14 +193,52 @@ final class Btf {
     }
 
     private boolean isStructure(int type) {
-        return type > 0 && type < types && (kind(type) == STRUCT || kind(type) == UNION);
+        return isType(type) && (kind(type) == STRUCT || kind(type) == UNION);
+    }
+
+    /**
+     * The arguments of a tracepoint: what its program gets, without the pointer that only the kernel uses.
+     *
+     * @param typedef the name of the pointer to its function, {@code btf_trace_…}
+     * @return for each one the structure that it points to, such as {@code struct inode *}; else empty
+     * @throws IllegalArgumentException if there is no such typedef, or it is no pointer to a function
+     */
+    List<String> arguments(String typedef) {
+        int type = find(TYPEDEF, typedef);
+        check(type != 0, "the kernel has no typedef " + typedef);
+        int function = target(target(type, TYPEDEF), POINTER);
+        check(isType(function) && kind(function) == FUNCTION, "the kernel's " + typedef + " is no function's");
+        List<String> arguments = new ArrayList<>();
+        int count = bytes.getInt(at[function] + 4) & 0xFFFF;
+        for (int i = 1; i < count; i++) {
+            arguments.add(structure(bytes.getInt(at[function] + TYPE_BYTES + i * PARAMETER_BYTES + 4)));
+        }
+        return arguments;
+    }
+
+    /** The structure that a pointer points to; empty for another type. */
+    private String structure(int pointer) {
+        int type = isType(pointer) && kind(pointer) == POINTER ? target(pointer, POINTER) : 0;
+        if (isType(type) && kind(type) == CONST) {
+            type = target(type, CONST);
+        }
+        return isType(type) && kind(type) == STRUCT ? "struct " + name(bytes.getInt(at[type])) + " *" : "";
+    }
+
+    private int target(int type, int kind) {
+        check(isType(type) && kind(type) == kind, "BTF type " + type + " is not of kind " + kind);
+        return bytes.getInt(at[type] + 8);
+    }
+
+    private boolean isType(int type) {
+        return type > 0 && type < types;
     }
 
     /** The structure that stands behind names and qualifiers. */
     private int resolve(int type) {
         int resolved = type;
         for (int depth = 0; depth < MAX_DEPTH; depth++) {
-            check(resolved > 0 && resolved < types, "BTF type " + resolved + " of " + types);
+            check(isType(resolved), "BTF type " + resolved + " of " + types);
             switch (kind(resolved)) {
                 case STRUCT, UNION -> {
                     return resolved;

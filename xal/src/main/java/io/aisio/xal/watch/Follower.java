@@ -36,7 +36,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Follows a tree of directories through inotify. After {@link #open}, one thread runs it; any may {@link #stop} it.
+ * Follows a tree of directories through inotify, and the extents of its files through {@link XfsTracepoints} perhaps.
+ * After {@link #open}, one thread runs it; any may {@link #stop} it.
  *
  * <p>A directory is listed after its watch stands, and what is in it is told: so nothing that was put there before is
  * missed, and what was put there meanwhile is told twice. When paths and watches no longer agree, because directories
@@ -63,6 +64,9 @@ public final class Follower {
     /** Directories below which one was not found: one above had been renamed already, of which the event was to come. */
     private final Set<WatchedDirectory> incomplete = new HashSet<>();
 
+    private final @Nullable XfsTracepoints tracepoints;
+    private final String missing;
+
     private volatile Inotify inotify;
     private volatile boolean stopped;
     private WatchedDirectory top;
@@ -88,24 +92,65 @@ public final class Follower {
         }
     }
 
-    private Follower(Path root, Duration pace, Watch.Listener listener) throws IOException {
+    private Follower(
+            Path root, Duration pace, @Nullable XfsTracepoints tracepoints, String missing, Watch.Listener listener)
+            throws IOException {
         this.root = root;
         this.paceNanos = pace.toNanos();
+        this.tracepoints = tracepoints;
+        this.missing = missing;
         this.listener = listener;
         this.inotify = new Inotify();
         this.top = new WatchedDirectory(null, "", -1);
     }
 
     /** Watches all directories of a tree. */
-    public static Follower open(Path root, Duration pace, Watch.Listener listener) throws IOException {
-        Follower follower = new Follower(root.toRealPath(), pace, listener);
+    public static Follower open(Path directory, Duration pace, Watch.Extents extents, Watch.Listener listener)
+            throws IOException {
+        Path root = directory.toRealPath();
+        XfsTracepoints tracepoints = null;
+        String missing = "";
+        if (extents != Watch.Extents.UNTOLD) {
+            try {
+                tracepoints = XfsTracepoints.open(root, XfsTracepoints.RING_BYTES);
+            } catch (IOException e) {
+                if (extents == Watch.Extents.REQUIRED) {
+                    throw e;
+                }
+                missing = String.valueOf(e.getMessage());
+            }
+        }
+        return open(root, pace, tracepoints, missing, listener);
+    }
+
+    /** Watches all directories of a tree; the tracepoints are closed with it, or if it cannot be. */
+    static Follower open(
+            Path root, Duration pace, @Nullable XfsTracepoints tracepoints, String missing, Watch.Listener listener)
+            throws IOException {
+        Follower follower = null;
         try {
+            follower = new Follower(root, pace, tracepoints, missing, listener);
             follower.watchAll();
+            return follower;
         } catch (IOException | RuntimeException e) {
-            follower.inotify.close();
+            if (follower != null) {
+                follower.inotify.close();
+            }
+            if (tracepoints != null) {
+                tracepoints.close();
+            }
             throw e;
         }
-        return follower;
+    }
+
+    /** Whether changes of extents are told. */
+    public boolean tellsExtents() {
+        return tracepoints != null;
+    }
+
+    /** Why changes of extents are not told; empty if they are, or need not be. */
+    public String missing() {
+        return missing;
     }
 
     /** Makes {@link #run} return soon. */
@@ -119,11 +164,14 @@ public final class Follower {
         try {
             String end = null;
             while (!stopped && end == null) {
-                if (queue.isEmpty() && inotify.await(millisToNextPauseEnd())) {
+                if (queue.isEmpty() && await()) {
                     inotify.read(queue::add);
                 }
                 end = handleQueue();
                 tellPaused();
+                if (tracepoints != null && !stopped && end == null) {
+                    tracepoints.tell(listener);
+                }
             }
             if (end != null) {
                 listener.told(new Change.Ended(end));
@@ -132,7 +180,16 @@ public final class Follower {
             tellEnded(e);
         } finally {
             inotify.close();
+            if (tracepoints != null) {
+                tracepoints.close();
+            }
         }
+    }
+
+    /** @return whether there are events of inotify */
+    private boolean await() throws LinuxException {
+        int millis = millisToNextPauseEnd();
+        return tracepoints == null ? inotify.await(millis) : tracepoints.await(inotify, millis);
     }
 
     private void tellEnded(Exception cause) {

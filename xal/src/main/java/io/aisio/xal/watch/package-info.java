@@ -3,6 +3,8 @@
  *
  * <pre>
  *   inotify, a watch per directory ── Follower ──► names, "this file changed"          ──► Watch.Listener
+ *
+ *   Watch.Listener: Following ── Replica, looks at what is there now (MountedTree) ──► IndexWriter
  * </pre>
  */
 @NullMarked

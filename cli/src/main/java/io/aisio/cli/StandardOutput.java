@@ -9,6 +9,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.OutputStreamWriter;
+import java.io.StringWriter;
+import java.util.function.Consumer;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.json.JsonWriteFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -48,6 +50,17 @@ final class StandardOutput implements AutoCloseable {
                         new OutputStreamWriter(new BufferedOutputStream(new Checked(), BUFFER_BYTES), US_ASCII));
     }
 
+    /** One JSON object without line breaks, for output that is read as it comes. */
+    static String jsonLine(Consumer<JsonGenerator> fields) {
+        StringWriter line = new StringWriter();
+        try (JsonGenerator json = JSON.createGenerator(line)) {
+            json.writeStartObject();
+            fields.accept(json);
+            json.writeEndObject();
+        }
+        return line.toString();
+    }
+
     /** Text as a JSON string in ASCII, which YAML reads too. */
     static String quoted(String text) {
         return JSON.writeValueAsString(text);
@@ -67,6 +80,15 @@ final class StandardOutput implements AutoCloseable {
             }
         });
         return bytes.toByteArray();
+    }
+
+    /**
+     * Writes what was printed, for whoever waits for it.
+     *
+     * @throws IOException if nobody can read it
+     */
+    void flush() throws IOException {
+        out.flush();
     }
 
     /** Writes what is left. Standard output stays open. */

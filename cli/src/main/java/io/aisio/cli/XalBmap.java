@@ -131,7 +131,8 @@ final class XalBmap implements Callable<Integer> {
                 : StandardOutput.quoted(name);
     }
 
-    private static String item(Extent extent) {
+    /** An extent as an item of a list. */
+    static String item(Extent extent) {
         Extent.Sectors sectors = extent.sectors();
         return "- [" + sectors.fileFirst() + ", " + sectors.fileLast() + ", " + sectors.deviceFirst() + ", "
                 + sectors.deviceLast() + "]"
@@ -166,6 +167,12 @@ final class XalBmap implements Callable<Integer> {
         json.writeStringProperty("path", file.path());
         json.writeNumberProperty("inode", file.inode().number());
         json.writeNumberProperty("size", file.inode().size());
+        write(json, extents);
+        json.writeEndObject();
+    }
+
+    /** Extents as a property. */
+    static void write(JsonGenerator json, List<Extent> extents) {
         json.writeArrayPropertyStart("extents");
         for (Extent extent : extents) {
             Extent.Sectors sectors = extent.sectors();
@@ -181,7 +188,6 @@ final class XalBmap implements Callable<Integer> {
             json.writeEndObject();
         }
         json.writeEndArray();
-        json.writeEndObject();
     }
 
     /** What is wrong at a path. */

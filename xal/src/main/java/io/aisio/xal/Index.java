@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
@@ -34,11 +35,17 @@ public final class Index implements AutoCloseable {
     private final IndexReader reader;
     private final @Nullable IndexWriter writer;
     private final @Nullable Backend backend;
+    private final @Nullable Following following;
 
-    private Index(IndexReader reader, @Nullable IndexWriter writer, @Nullable Backend backend) {
+    private Index(
+            IndexReader reader,
+            @Nullable IndexWriter writer,
+            @Nullable Backend backend,
+            @Nullable Following following) {
         this.reader = reader;
         this.writer = writer;
         this.backend = backend;
+        this.following = following;
     }
 
     /** What an index is. */
@@ -59,10 +66,112 @@ public final class Index implements AutoCloseable {
      */
     public record Status(State state, String reason) {}
 
+    /**
+     * How an index follows its file system.
+     *
+     * @param mode what is done about a change
+     * @param sync whether a file is written out before it is mapped: without, extents are {@link Extent#DELAYED} that lie
+     *     on the device soon, which is told only by eBPF
+     * @param extents whether the kernel tells extents as they change, by eBPF; their {@link Extent#SHARED} is not told
+     * @param sharedName as {@link Xal#index(String)} has it; null for private memory
+     */
+    public record Follow(
+            Mode mode,
+            boolean sync,
+            Watch.Extents extents,
+            @Nullable String sharedName) {
+        /** Brings the index up to date by inotify and FIEMAP, in private memory. */
+        public static final Follow UPDATE = new Follow(Mode.UPDATE, true, Watch.Extents.UNTOLD, null);
+
+        /** Marks the index as dirty by inotify, in private memory. */
+        public static final Follow DETECT = new Follow(Mode.DETECT, true, Watch.Extents.UNTOLD, null);
+
+        /** What is done about a change. */
+        public enum Mode {
+            /** The index is dirty from then on until it is {@linkplain Index#refresh refreshed}. */
+            DETECT,
+            /** What changed is looked at, and the index is brought up to date. */
+            UPDATE
+        }
+
+        /** The same, in memory that other processes may {@linkplain Index#attach attach} to. */
+        public Follow shared(String name) {
+            return new Follow(mode, sync, extents, name);
+        }
+
+        /** The same, where the kernel tells extents as they change. */
+        public Follow extents(Watch.Extents told) {
+            return new Follow(mode, sync, told, sharedName);
+        }
+    }
+
+    /**
+     * A change that the index holds now.
+     *
+     * @param change what was told
+     * @param path where it is, from the root of what is followed; empty if it is not at one place, or not known
+     * @param file what is there now; null if nothing, or if changes are only detected
+     * @param fresh those of its extents that were not in the index before
+     * @param mapped how many files were mapped for it
+     * @param took how long it took to bring the index up to date
+     */
+    public record Update(
+            Change change, String path, @Nullable FileExtents file, List<Extent> fresh, long mapped, Duration took) {}
+
+    /** Is told of each change once the index holds it, always on the same thread, one after another. */
+    @FunctionalInterface
+    public interface Listener {
+        /**
+         * Takes an update. As long as it does not return, nothing more is applied. What it throws ends the following: the
+         * index is dirty from then on, and {@link Change.Ended} is told.
+         *
+         * @throws IOException if what depends on it cannot be brought up to date
+         */
+        void updated(Update update) throws IOException;
+    }
+
+    /**
+     * Reads all of a mounted file system, or of a directory in it, into an index, and follows it: at a cost proportional
+     * to each change, within milliseconds. Closing the index ends it.
+     *
+     * <p>What is current is what a {@link Watch} tells. By inotify it is not told of what is written through memory
+     * mappings, or through a further name of a file that was removed again before it was looked at, and when the file
+     * system takes back blocks behind a file's end; eBPF tells the extents of all that. Neither tells when a file's
+     * blocks come to be shared by another one, or no longer are: {@link Extent#SHARED} is as it was when the file itself
+     * was looked at last.
+     *
+     * <p>A place that cannot be looked at makes the index dirty, with the reason, until it can be: it is tried again each
+     * second. When changes were missed, or come faster than they are applied, the index is dirty while all is read again.
+     * When the file system is unmounted, which this does not hinder for longer than a change is applied, the index stays
+     * dirty, and {@link Change.Ended} is told.
+     *
+     * @param directory where the file system is mounted, or one below
+     * @throws IOException as {@link Xal#mounted}, {@link Watch#open} and {@link Xal#index(String)}
+     */
+    public static Index follow(Path directory, Follow how, Listener listener) throws IOException {
+        return follow(directory, how, listener, Following.MOST_WAITING);
+    }
+
+    /** As {@link #follow(Path, Follow, Listener)}, where all is read again once so many changes wait. */
+    static Index follow(Path directory, Follow how, Listener listener, int mostWaiting) throws IOException {
+        Following following = Following.open(directory, how, listener, mostWaiting);
+        return new Index(following.writer().reader(), following.writer(), null, following);
+    }
+
+    /** By what changes are known, in words; empty if it follows nothing. */
+    public String how() {
+        return following == null ? "" : following.how();
+    }
+
+    /** Why the kernel does not tell extents, as {@link Watch#missing} has it. */
+    public String missing() {
+        return following == null ? "" : following.missing();
+    }
+
     /** Builds an index, private or shared in a directory. */
     static Index build(Backend backend, @Nullable Path shared) throws IOException {
         IndexWriter writer = IndexWriter.create(backend.describe(), shared);
-        Index index = new Index(writer.reader(), writer, backend);
+        Index index = new Index(writer.reader(), writer, backend, null);
         try {
             index.refresh();
             return index;
@@ -98,7 +207,7 @@ public final class Index implements AutoCloseable {
     }
 
     static Index attach(Path shared) throws IOException {
-        return new Index(IndexReader.attach(shared), null, null);
+        return new Index(IndexReader.attach(shared), null, null, null);
     }
 
     /** Who may change it; null if it is another process's. */
@@ -261,12 +370,17 @@ public final class Index implements AutoCloseable {
 
     /**
      * Reads the file system again. Who reads the index sees each inode and each directory as it was or as it is; files
-     * that did not change keep their version. If it fails, the index is dirty.
+     * that did not change keep their version. If it fails, the index is dirty. One that follows its file system is dirty
+     * until what changed meanwhile is applied.
      *
      * @throws IllegalStateException if another process owns it
      * @throws IOException if the file system cannot be read, or there is no memory
      */
     public void refresh() throws IOException {
+        if (following != null) {
+            following.refresh();
+            return;
+        }
         if (writer == null || backend == null) {
             throw new IllegalStateException("another process owns the index: only its owner reads it again");
         }
@@ -290,9 +404,15 @@ public final class Index implements AutoCloseable {
         }
     }
 
-    /** Gives the memory back. The owner's is removed: who is attached to it is told. Closing again does nothing. */
+    /**
+     * Gives the memory back. The owner's is removed: who is attached to it is told. Of one that follows its file system, it
+     * waits until the listener has returned, except on the listener's own thread. Closing again does nothing.
+     */
     @Override
     public void close() throws IOException {
+        if (following != null) {
+            following.close();
+        }
         reader.close();
         if (writer != null) {
             writer.close();

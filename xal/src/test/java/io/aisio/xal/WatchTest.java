@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.aisio.linux.LinuxException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
@@ -29,7 +27,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -129,9 +126,10 @@ class WatchTest {
             try (Watch watch = Watch.open(root, model)) {
                 model.told(new Change.Everything("it begins"));
                 Random random = new Random(Long.getLong("watch.seed", 11));
+                RandomWriter writer = new RandomWriter(root, random);
                 for (int round = 0; round < 15; round++) {
                     for (int i = 0; i < 200; i++) {
-                        changeSomething(root, random);
+                        writer.changeSomething();
                     }
                     model.becomesTheTruth();
                     assertThat(watch.isOpen()).as("%s", model.told().getLast()).isTrue();
@@ -317,70 +315,6 @@ class WatchTest {
             waitFor(() -> !watch.isOpen());
             assertThat(!watch.isOpen()).as("in time").isTrue();
             assertThat(told).containsExactly(new Change.Added("/file"), new Change.Ended("cannot follow"));
-        }
-    }
-
-    private static void changeSomething(Path root, Random random) throws Exception {
-        Path directory = root.resolve(List.of("", "a", "b", "a/c", "b/d/e").get(random.nextInt(5)));
-        Path name = directory.resolve("n" + random.nextInt(12));
-        Path other = root.resolve(List.of("n", "a/n", "b/n").get(random.nextInt(3)) + random.nextInt(12));
-        boolean there = Files.exists(name, LinkOption.NOFOLLOW_LINKS);
-        boolean file = Files.isRegularFile(name);
-        switch (random.nextInt(10)) {
-            case 0, 1, 2 -> {
-                if (!there || file) {
-                    Files.createDirectories(directory);
-                    Files.write(name, new byte[random.nextInt(50_000)]);
-                }
-            }
-            case 3 -> {
-                if (file) {
-                    Files.write(name, new byte[random.nextInt(5_000)], StandardOpenOption.APPEND);
-                }
-            }
-            case 4 -> {
-                if (file) {
-                    try (RandomAccessFile open = new RandomAccessFile(name.toFile(), "rw")) {
-                        open.setLength(random.nextInt(80_000));
-                    }
-                }
-            }
-            case 5 -> {
-                if (!there) {
-                    Files.createDirectories(name.resolve("deep"));
-                    Files.writeString(name.resolve("deep/leaf"), "leaf");
-                    Files.writeString(name.resolve("leaf"), "l");
-                }
-            }
-            case 6, 7 -> {
-                if (there
-                        && Files.isDirectory(other.getParent())
-                        && (file ? !Files.isDirectory(other) : !Files.exists(other))) {
-                    Files.move(name, other, StandardCopyOption.REPLACE_EXISTING);
-                }
-            }
-            case 8 -> {
-                if (there) {
-                    delete(name);
-                }
-            }
-            default -> {
-                Path whole = root.resolve(random.nextBoolean() ? "a" : "b");
-                Path to = root.resolve(random.nextBoolean() ? "z" : "a");
-                if (Files.exists(whole) && !Files.exists(to)) {
-                    Files.move(whole, to);
-                } else if (Files.exists(root.resolve("z")) && !Files.exists(root.resolve("b"))) {
-                    Files.move(root.resolve("z"), root.resolve("b"));
-                }
-            }
-        }
-    }
-
-    private static void delete(Path path) throws IOException {
-        try (Stream<Path> all = Files.walk(path)) {
-            for (Path each : all.toList().reversed()) {
-                Files.delete(each);
-            }
         }
     }
 

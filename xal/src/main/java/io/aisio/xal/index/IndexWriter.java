@@ -485,6 +485,27 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         }
     }
 
+    /** Takes {@link #markDirty(String)} back: what was otherwise in the file system is known now. */
+    public synchronized void markCurrent() {
+        change(() -> {
+            if (tables.header(Layout.DIRTY_DIRECTORIES) == 0) {
+                region.reason("");
+            }
+            region.state(Region.CURRENT);
+        });
+    }
+
+    /** Takes {@link #markDirty(long, String)} back: all names of the directory are as the file system has them. */
+    public synchronized void markCurrent(long directory) {
+        int row = tree.directoryOf(directory);
+        if (row != Tables.NONE && (tables.dirty(row) & Store.DIRTY) != 0) {
+            change(() -> {
+                tables.dirty(row, tables.dirty(row) & ~Store.DIRTY);
+                tables.addToHeader(Layout.DIRTY_DIRECTORIES, -1);
+            });
+        }
+    }
+
     /** A path by which an inode is found, for messages; null if it is not known or has no name. */
     public synchronized @Nullable String path(long number) {
         return tree.path(number);

@@ -266,6 +266,67 @@ public final class MountedTree implements Backend {
     }
 
     /**
+     * Something as it was at one moment.
+     *
+     * @param inode what it says of itself
+     * @param mode file type and permissions, as {@code st_mode}
+     * @param stamp as {@link InodeBatch#stamp}
+     * @param extents empty for all but regular files
+     */
+    public record Found(Inode inode, int mode, long stamp, List<Extent> extents) {}
+
+    /**
+     * Opens a directory, to look at names in it: it stays the same one, wherever it is renamed to.
+     *
+     * @throws LinuxException if there is none at the path, or another mount hides it
+     */
+    public Beneath openDirectory(String directory) throws LinuxException {
+        return directory(directory);
+    }
+
+    /** What an open directory is now. */
+    public Found look(Beneath directory) throws IOException {
+        FileStatus now = directory.status();
+        return new Found(inode(now, directory.handle()), now.mode(), stamp(now), List.of());
+    }
+
+    /**
+     * What a name in an open directory stands for now, with its map if it is a regular file.
+     *
+     * @param parent the path of the directory, for messages
+     * @return null if the directory has none of this name
+     * @throws IOException if it cannot be read, or changed each time that it was mapped
+     */
+    public @Nullable Found look(Beneath directory, String parent, String name) throws IOException {
+        byte[] bytes = FileName.encode(name);
+        String child = Backend.path(parent, name);
+        try {
+            Inode inode = look(directory, bytes, parent);
+            if (inode.type() == FileType.REGULAR) {
+                try (Beneath file = directory.openFile(bytes, shown(child))) {
+                    Map map = map(file, child);
+                    return new Found(
+                            inode(map.status(), file.handle()),
+                            map.status().mode(),
+                            stamp(map.status()),
+                            map.extents());
+                }
+            }
+            FileStatus now = directory.status(bytes, shown(child));
+            return new Found(inode(now, directory.handle(bytes, shown(child))), now.mode(), stamp(now), List.of());
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return null;
+            }
+            throw e;
+        }
+    }
+
+    private static long stamp(FileStatus status) {
+        return Duration.between(Instant.EPOCH, status.changed()).toNanos();
+    }
+
+    /**
      * Clones a file into one without a name.
      *
      * @throws IOException if the file system shares no blocks between files, or the directory may not be written to
@@ -401,8 +462,7 @@ public final class MountedTree implements Backend {
     }
 
     private static void add(InodeBatch inodes, Inode inode, FileStatus status, List<Extent> extents) {
-        long stamp = Duration.between(Instant.EPOCH, status.changed()).toNanos();
-        inodes.addInode(inode.number(), inode.generation(), status.mode(), inode.links(), inode.size(), stamp);
+        inodes.addInode(inode.number(), inode.generation(), status.mode(), inode.links(), inode.size(), stamp(status));
         for (Extent extent : extents) {
             inodes.addExtent(extent.offset(), extent.position(), extent.length(), extent.flags());
         }

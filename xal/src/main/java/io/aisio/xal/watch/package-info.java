@@ -5,7 +5,9 @@
  *   inotify, a watch per directory ──────────── Follower ──► names, "this file changed" ─┐
  *                                                                                        ├─► Watch.Listener
  *   XFS's tracepoints ─► ExtentProgram ─► ring ─ XfsTracepoints ─► "this part lies here" ─┘
- *   ─ ─ ─ ─ in the kernel ─ ─ ─ ─ ─ ─ ─ ─ ─ ─│─ ─ one thread ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─
+ *   ─ ─ ─ ─ in the kernel ─ ─ ─ ─ ─ ─ ─ ─ ─ ─│─ ─ one thread ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─
+ *
+ *   Watch.Listener: Following ── Replica, looks at what is there now (MountedTree) ──► IndexWriter
  * </pre>
  *
  * XFS keeps the extents of each file that is in use in a tree in memory, and has tracepoints where an extent enters it,

@@ -130,9 +130,9 @@ final class XfsTracepoints implements AutoCloseable {
             case Errno.EPERM ->
                 "run as root, or with CAP_BPF and CAP_PERFMON (where XFS is a module, CAP_SYS_ADMIN), and not under"
                         + " kernel lockdown";
-            case Errno.EACCES -> "this kernel's verifier refuses it, and --debug shows its last lines";
+            case Errno.EACCES -> "this kernel's verifier refuses it: report this line with what uname -r says";
             case Errno.ENOSYS -> "this kernel has no bpf(2), or a filter hides it (CONFIG_BPF_SYSCALL, seccomp)";
-            default -> "Linux 5.11 or newer is needed, with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS";
+            default -> "Linux 5.13 or newer is needed, with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS";
         };
         return new IOException(e.getMessage() + ": " + next, e);
     }

@@ -78,7 +78,7 @@ public final class Watch implements AutoCloseable {
      * Begins to watch. What is read once this returned, from the kernel, stays right by what is told of names and of
      * extents.
      *
-     * @param extents whether changes of extents are told; it takes XFS, Linux 5.8 with BTF, and root or CAP_BPF and
+     * @param extents whether changes of extents are told; it takes XFS, Linux 5.13 with BTF, and root or CAP_BPF and
      *     CAP_PERFMON
      * @throws IOException as {@link #open(Path, Listener)}, and if extents are required but cannot be told: the message
      *     says why

@@ -150,6 +150,10 @@ final class ExtentProgram {
 
     /** {@code cur->leaf->recs[cur->pos]}, by reads that may fail: the verifier follows no pointer by an index. */
     private void readExtent(BpfCode code, BpfCode.Label fail) {
+        int low = types.offset("xfs_iext_rec", "lo");
+        if (types.offset("xfs_iext_rec", "hi") != low + Long.BYTES) {
+            throw new IllegalArgumentException("this kernel's struct xfs_iext_rec is another one than is known here");
+        }
         int leafRecords = types.offset("xfs_iext_leaf", "recs");
         int perLeaf = (types.offset("xfs_iext_leaf", "prev") - leafRecords) >> REC_SHIFT;
         code.move(R1, R10)
@@ -164,7 +168,7 @@ final class ExtentProgram {
                 .shiftLeft(R4, REC_SHIFT)
                 .load(DOUBLE, R3, R10, LEAF)
                 .add(R3, R4)
-                .add(R3, leafRecords + types.offset("xfs_iext_rec", "lo"))
+                .add(R3, leafRecords + low)
                 .move(R1, R10)
                 .add(R1, RECORD + ExtentRecord.LOW)
                 .move(R2, 2 * Long.BYTES)

@@ -127,10 +127,12 @@ final class XfsTracepoints implements AutoCloseable {
 
     private static IOException explained(LinuxException e) {
         String next = switch (e.errno()) {
-            case Errno.EPERM -> "run as root, or with CAP_BPF and CAP_PERFMON, and not under kernel lockdown";
-            case Errno.EACCES -> "this kernel's verifier refuses it, and --debug shows its last lines";
+            case Errno.EPERM ->
+                "run as root, or with CAP_BPF and CAP_PERFMON (where XFS is a module, CAP_SYS_ADMIN), and not under"
+                        + " kernel lockdown";
+            case Errno.EACCES -> "this kernel's verifier refuses it: report this line with what uname -r says";
             case Errno.ENOSYS -> "this kernel has no bpf(2), or a filter hides it (CONFIG_BPF_SYSCALL, seccomp)";
-            default -> "Linux 5.8 or newer is needed, with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS";
+            default -> "Linux 5.13 or newer is needed, with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS";
         };
         return new IOException(e.getMessage() + ": " + next, e);
     }
@@ -239,7 +241,8 @@ final class XfsTracepoints implements AutoCloseable {
             if (after == before) {
                 lostAndTold = after;
                 updated.clear();
-                listener.told(new Change.Everything("the ring of " + directory + "'s changed extents was full"));
+                listener.told(new Change.Everything(
+                        "changed extents of " + directory + " were lost, because the ring of them was full"));
                 return;
             }
             before = after;

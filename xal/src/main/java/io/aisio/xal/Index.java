@@ -124,9 +124,10 @@ public final class Index implements AutoCloseable {
      * Reads all of a mounted file system, or of a directory in it, into an index, and follows it: at a cost proportional
      * to each change, within milliseconds. Closing the index ends it.
      *
-     * <p>What is current is what a {@link Watch} tells. It is not told of what is written through memory mappings, or
-     * through a further name of a file that was removed again before it was looked at; when a file's blocks come to be shared by another one, or no longer are, so that {@link Extent#SHARED} is as it was when the
-     * file itself last changed; and when the file system takes back blocks behind a file's end.
+     * <p>What is current is what a {@link Watch} tells. Not told is what is written through memory mappings, or to a file
+     * with several names through one that is removed before it was looked at; when a file's blocks come to be shared by
+     * another one, or no longer are, so that {@link Extent#SHARED} is as it was when the file itself last changed; and when
+     * the file system takes back blocks behind a file's end.
      *
      * <p>A place that cannot be looked at makes the index dirty, with the reason, until it can be: it is tried again each
      * second. When changes were missed, or come faster than they are applied, the index is dirty while all is read again.
@@ -292,8 +293,10 @@ public final class Index implements AutoCloseable {
     private void enter(String path, long number, Xal.Visitor visitor, Set<Long> entered, Deque<Open> open)
             throws IOException {
         if (!entered.add(number)) {
-            visitor.damaged(path, problem(path + ": a directory has one name: this is another"));
-        } else if (path.length() > MAX_PATH) {
+            // Renamed while the walk went on: it was visited where it was.
+            return;
+        }
+        if (path.length() > MAX_PATH) {
             visitor.damaged(path, problem("a path is longer than " + MAX_PATH + " characters"));
         } else {
             List<Listed> children;

@@ -194,6 +194,30 @@ class XalWatchIT {
     }
 
     @Test
+    void saysWhichLimitOfTheKernelIsReached() throws Exception {
+        for (int i = 0; i < 30; i++) {
+            Files.createDirectory(mount.resolve("d" + i));
+        }
+        // In a user namespace, which has a limit of its own: that of the machine is not ours to change.
+        Shell.program(
+                        "unshare",
+                        "-U",
+                        "--map-root-user",
+                        "sh",
+                        "-c",
+                        "echo 20 > /proc/sys/user/max_inotify_watches && exec \"$@\"",
+                        "sh",
+                        Shell.ROOT.resolve("aisio").toString(),
+                        "xal",
+                        "watch",
+                        mount.toString())
+                .with("AISIO_BUILD", "never")
+                .with("JAVA_HOME", System.getProperty("java.home"))
+                .run()
+                .failsWith(Exit.FAILED, mount.toString(), "fs.inotify.max_user_watches", "is to be raised");
+    }
+
+    @Test
     void endsInTimeAndRefusesWhatDoesNotTellOfChanges() throws Exception {
         Shell.aisio("xal", "watch", "--runtime", "0.1", mount.toString())
                 .run()

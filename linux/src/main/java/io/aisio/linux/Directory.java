@@ -67,6 +67,11 @@ public final class Directory implements AutoCloseable {
         return ("/proc/self/fd/" + fd + "/.").getBytes(StandardCharsets.US_ASCII);
     }
 
+    /** Its path when it was opened, for messages. */
+    String shown() {
+        return printable(path);
+    }
+
     /** The device that it lies on. */
     public FileStatus.Device device() throws LinuxException {
         return FileStatus.of(fd, printable(path)).device();

@@ -121,12 +121,21 @@ public final class Inotify implements AutoCloseable {
      *     many watches as {@code fs.inotify.max_user_watches} allows)
      */
     public int add(byte[] path, int mask) throws LinuxException {
+        return add(path, Directory.printable(path), mask);
+    }
+
+    /** As {@link #add(byte[], int)}, the directory that is open, wherever it is by now. */
+    public int add(Directory directory, int mask) throws LinuxException {
+        return add(directory.self(), directory.shown(), mask);
+    }
+
+    private int add(byte[] path, String shown, int mask) throws LinuxException {
         try (Arena local = Arena.ofConfined()) {
             int watch = Libc.inotifyAddWatch(
                     fd, Directory.terminated(local, path), mask | ONLYDIR | DONT_FOLLOW | EXCL_UNLINK);
             if (watch < 0) {
                 int errno = Libc.errno();
-                String subject = Directory.printable(path);
+                String subject = shown;
                 if (errno == Errno.ENOSPC) {
                     subject += ": no watch is left of " + setting("max_user_watches")
                             + " (or, in a user namespace, of user.max_inotify_watches), which is to be raised";

@@ -135,7 +135,7 @@ public final class Index implements AutoCloseable {
      * to each change, within milliseconds. Closing the index ends it.
      *
      * <p>What is current is what a {@link Watch} tells. By inotify it is not told of what is written through memory
-     * mappings, or through a further name of a file that was removed again before it was looked at, and when the file
+     * mappings, or to a file with several names through one that is removed before it was looked at, and when the file
      * system takes back blocks behind a file's end; eBPF tells the extents of all that. Neither tells when a file's
      * blocks come to be shared by another one, or no longer are: {@link Extent#SHARED} is as it was when the file itself
      * was looked at last.
@@ -314,8 +314,10 @@ public final class Index implements AutoCloseable {
     private void enter(String path, long number, Xal.Visitor visitor, Set<Long> entered, Deque<Open> open)
             throws IOException {
         if (!entered.add(number)) {
-            visitor.damaged(path, problem(path + ": a directory has one name: this is another"));
-        } else if (path.length() > MAX_PATH) {
+            // Renamed while the walk went on: it was visited where it was.
+            return;
+        }
+        if (path.length() > MAX_PATH) {
             visitor.damaged(path, problem("a path is longer than " + MAX_PATH + " characters"));
         } else {
             List<Listed> children;

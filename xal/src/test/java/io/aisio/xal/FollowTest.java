@@ -3,6 +3,9 @@ package io.aisio.xal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.xal.index.IndexWriter;
+import io.aisio.xal.mount.MountedTree;
+import io.aisio.xal.watch.Replica;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -15,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
@@ -280,6 +284,37 @@ class FollowTest {
                 Files.move(root.resolve("inside/deep"), mount.path().resolve("gone"));
                 becomesTheTruth(index, root);
                 assertThat(index.files()).isZero();
+            }
+        }
+    }
+
+    @Test
+    void takesTheMapThatIsToldAndAsksOnlyWhereItCannotBe() throws Exception {
+        try (LoopMount mount = LoopMount.make(folder, "xfs")) {
+            Files.write(mount.path().resolve("file"), new byte[5 * 4096]);
+            try (Xal xal = Xal.mounted(mount.path(), true);
+                    MountedTree tree = MountedTree.open(mount.path(), true);
+                    Index index = xal.index()) {
+                IndexWriter writer = Objects.requireNonNull(index.writer());
+                Replica replica = new Replica(writer, writer.reader());
+                FileExtents truth = index.extents("/file");
+                long inode = truth.inode().number();
+                replica.apply(tree, new Change.Unmapped(inode, 4096, 4096));
+                replica.apply(tree, new Change.Mapped(inode, new Extent(1 << 20, 1 << 24, 8192, Extent.UNWRITTEN)));
+                replica.apply(tree, new Change.Mapped(inode + 1000, new Extent(0, 0, 4096, 0)));
+                long position = truth.extents().getFirst().position();
+                assertThat(index.extents("/file").extents())
+                        .containsExactly(
+                                new Extent(0, position, 4096, 0),
+                                new Extent(8192, position + 8192, 3 * 4096, 0),
+                                new Extent(1 << 20, 1 << 24, 8192, Extent.UNWRITTEN));
+                assertThat(index.isCurrent(truth)).isFalse();
+                assertThat(replica.mapped()).isZero();
+                replica.apply(tree, new Change.Unmapped(inode, 8192, Long.MAX_VALUE));
+                assertThat(index.extents("/file").extents()).containsExactly(new Extent(0, position, 4096, 0));
+                replica.apply(tree, new Change.Mapped(inode, new Extent(4096, 0, -4096, 0)));
+                assertThat(replica.mapped()).isEqualTo(1);
+                assertThat(index.extents("/file").extents()).isEqualTo(truth.extents());
             }
         }
     }

@@ -246,7 +246,8 @@ class WatchTest {
                 classes,
                 RefusedWatch.class.getName(),
                 folder.toString()));
-        assertThat(output).contains("fs.inotify.max_user_watches = ", "user.max_inotify_watches", "ENOSPC");
+        assertThat(output)
+                .contains(folder + "/", "fs.inotify.max_user_watches = ", "user.max_inotify_watches", "ENOSPC");
     }
 
     @Test

@@ -412,7 +412,7 @@ public final class Follower {
         List<String> below = new ArrayList<>();
         try (Directory directory = Directory.open(bytes("/"))) {
             device = directory.device();
-            top = new WatchedDirectory(null, "", inotify.add(directory.self(), EVENTS));
+            top = new WatchedDirectory(null, "", inotify.add(directory, EVENTS));
             directories.put(top.watch, top);
             list(directory, new ArrayList<>(), below);
         }
@@ -438,7 +438,7 @@ public final class Follower {
             if (!opened.device().equals(device)) {
                 return;
             }
-            int watch = inotify.add(opened.self(), EVENTS);
+            int watch = inotify.add(opened, EVENTS);
             WatchedDirectory known = directories.get(watch);
             WatchedDirectory there = parent.children.get(name);
             if (known != null && known == there) {

@@ -371,6 +371,7 @@ public final class Replica {
                 unsettled.keySet().removeIf(other -> other.directory() == number);
                 writer.markCurrent(number);
             }
+            loseNames(number, path);
             known = null;
         }
         put(now);
@@ -400,8 +401,16 @@ public final class Replica {
                 toRead.add(path);
             }
         }
-        if (deep && directory) {
-            toRead.add(path);
+    }
+
+    /** Lets no name stand for a number any more that was given to another file, but the one where that was seen. */
+    private void loseNames(long number, String path) throws IOException {
+        String stale = writer.path(number);
+        while (stale != null
+                && !stale.equals(path)
+                && writer.removeName(reader.find(parent(stale)), name(stale)) >= 0) {
+            toLook.add(stale);
+            stale = writer.path(number);
         }
     }
 

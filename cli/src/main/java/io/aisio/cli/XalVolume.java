@@ -55,7 +55,7 @@ final class XalVolume implements AutoCloseable {
                     FileBlocks file = FileBlocks.open(local);
                     open.push(file::close);
                     blocks = file;
-                    path = "kernel, pread, page cache";
+                    path = file.path();
                 } else {
                     Device opened = Device.open(readOnly(uri));
                     open.push(opened::close);

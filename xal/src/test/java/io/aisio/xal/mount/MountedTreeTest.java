@@ -2,13 +2,13 @@ package io.aisio.xal.mount;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.xal.Comparison;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileBlocks;
 import io.aisio.xal.FileType;
+import io.aisio.xal.LoopMount;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xal.XfsImage;
@@ -53,9 +53,9 @@ class MountedTreeTest {
                 "mkfs.ext4 -q -F -b 1024 -O ^extents,^64bit,^metadata_csum"
             })
     void agreesWithStrangersAboutNamesMapsAndBytes(String mkfs) throws Exception {
-        Path image = image(mkfs);
-        Path mount = mount(image);
-        try (Xal xal = Xal.mounted(mount, true)) {
+        try (LoopMount loop = LoopMount.made(folder, mkfs);
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Path mount = loop.path();
             fill(mount);
             List<String> listed = new ArrayList<>();
             Map<String, Entry> files = new TreeMap<>();
@@ -90,7 +90,7 @@ class MountedTreeTest {
                     assertThat(extents.stream().map(MountedTreeTest::line).toList())
                             .as(file.getKey())
                             .isEqualTo(filefrag(path));
-                    assertThat(Arrays.equals(read(image, xal.pieces(file.getValue())), Files.readAllBytes(path)))
+                    assertThat(Arrays.equals(read(loop.image(), xal.pieces(file.getValue())), Files.readAllBytes(path)))
                             .as("the bytes of %s", file.getKey())
                             .isTrue();
                 } else {
@@ -100,16 +100,15 @@ class MountedTreeTest {
             assertThat(xal.extents(files.get("/scattered"))).hasSizeGreaterThanOrEqualTo(PIECES);
             assertThat(strange).as("inline data is not on the device").isEqualTo(mkfs.contains("inline_data"));
             assertThat(xal.volume().type()).isEqualTo(mkfs.substring(5, mkfs.indexOf(' ')));
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
         }
     }
 
     @Test
     @Tag("root")
     void givesACatalogEachInodeOnceBeforeItsNames() throws Exception {
-        Path mount = mount(image("mkfs.xfs -q -f"));
-        try (MountedTree tree = MountedTree.open(mount, true)) {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), true)) {
+            Path mount = loop.path();
             fill(mount);
             Map<Long, Long> extents = new TreeMap<>();
             List<Long> named = new ArrayList<>();
@@ -153,8 +152,6 @@ class MountedTreeTest {
             assertThat(extents.keySet()).containsAll(named);
             long scattered = (Long) Files.getAttribute(mount.resolve("scattered"), "unix:ino");
             assertThat(extents.get(scattered)).isGreaterThanOrEqualTo(PIECES);
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
         }
     }
 
@@ -163,8 +160,6 @@ class MountedTreeTest {
     @Tag("slow")
     @ValueSource(strings = {"mkfs.xfs -q -f", "mkfs.ext4 -q -F -b 1024"})
     void comparesTenThousandFilesAndFindsTheByteThatWasTurned(String mkfs) throws Exception {
-        Path image = image(mkfs);
-        Path mount = mount(image);
         List<String> told = new ArrayList<>();
         Comparison.Listener listener = new Comparison.Listener() {
             @Override
@@ -177,15 +172,15 @@ class MountedTreeTest {
                 told.add(path + " " + problem);
             }
         };
-        try {
+        try (LoopMount loop = LoopMount.made(folder, mkfs)) {
+            Path mount = loop.path();
             fill(mount);
             for (int i = 0; i < 10_000; i++) {
                 XfsImage.fill(mount.resolve("many" + i % 10 + "/" + i), i % 9_000);
             }
-            XfsImage.run(List.of("umount", mount.toString()));
-            XfsImage.run(List.of("mount", "-o", "loop,ro", image.toString(), mount.toString()));
+            loop.again("loop,ro");
             try (Xal mounted = Xal.mounted(mount, true);
-                    FileBlocks device = FileBlocks.open(image)) {
+                    FileBlocks device = FileBlocks.open(loop.image())) {
                 Comparison comparison = new Comparison(listener);
                 if (mkfs.contains("xfs")) {
                     try (Xal onDisk = Xal.open(device)) {
@@ -199,7 +194,7 @@ class MountedTreeTest {
                 assertThat(comparison.counts().elsewhere()).isZero();
 
                 Extent extent = mounted.extents(mounted.lookup("/many5/5555")).getFirst();
-                try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+                try (RandomAccessFile file = new RandomAccessFile(loop.image().toFile(), "rw")) {
                     byte[] cached = Files.readAllBytes(mount.resolve("many5/5555"));
                     file.seek(extent.position() + 77);
                     file.write(~cached[77]);
@@ -207,20 +202,27 @@ class MountedTreeTest {
                 comparison.bytes(mounted, device);
                 assertThat(told).singleElement().asString().contains("/many5/5555 bytes as read, from byte 77");
             }
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
         }
     }
 
     @Test
     @Tag("root")
     void doesNotEnterAnotherMountAndSaysSo() throws Exception {
-        Path mount = mount(image("mkfs.xfs -q -f"));
-        Path inner = Files.createDirectories(mount.resolve("inner"));
-        Files.createFile(inner.resolve("hidden"));
-        XfsImage.run(List.of("mount", "-t", "tmpfs", "none", inner.toString()));
+        try (LoopMount loop = LoopMount.make(folder, "xfs")) {
+            Path inner = Files.createDirectories(loop.path().resolve("inner"));
+            Files.createFile(inner.resolve("hidden"));
+            XfsImage.run(List.of("mount", "-t", "tmpfs", "none", inner.toString()));
+            try {
+                Files.createFile(inner.resolve("foreign"));
+                tellsOfTheMountInIt(loop.path());
+            } finally {
+                XfsImage.run(List.of("umount", inner.toString()));
+            }
+        }
+    }
+
+    private static void tellsOfTheMountInIt(Path mount) throws IOException {
         try (Xal xal = Xal.mounted(mount, false)) {
-            Files.createFile(inner.resolve("foreign"));
             List<String> seen = new ArrayList<>();
             List<String> damaged = new ArrayList<>();
             xal.walk("/", new Xal.Visitor() {
@@ -236,9 +238,6 @@ class MountedTreeTest {
             });
             assertThat(seen).containsExactly("/");
             assertThat(damaged).singleElement().asString().contains("/inner", "something else is mounted there");
-        } finally {
-            XfsImage.run(List.of("umount", inner.toString()));
-            XfsImage.run(List.of("umount", mount.toString()));
         }
     }
 
@@ -248,26 +247,6 @@ class MountedTreeTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("/dev/shm is on tmpfs: its files lie in memory");
         assertThatThrownBy(() -> Xal.mounted(Path.of("/proc"), false)).hasMessageContaining("/proc is on proc");
-    }
-
-    private Path image(String mkfs) throws Exception {
-        assumeTrue(
-                "root".equals(System.getProperty("user.name")) && Files.exists(Path.of("/dev/loop-control")),
-                "needs root and loop devices");
-        Path image = folder.resolve("image");
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.setLength(512L << 20);
-        }
-        List<String> command = new ArrayList<>(List.of(mkfs.split(" ", -1)));
-        command.add(image.toString());
-        XfsImage.run(command);
-        return image;
-    }
-
-    private Path mount(Path image) throws Exception {
-        Path mount = Files.createDirectories(folder.resolve("mount"));
-        XfsImage.run(List.of("mount", "-o", "loop", image.toString(), mount.toString()));
-        return mount;
     }
 
     private static void fill(Path mount) throws Exception {

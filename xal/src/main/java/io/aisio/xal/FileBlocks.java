@@ -91,11 +91,6 @@ public final class FileBlocks implements BlockSource, AutoCloseable {
         return path;
     }
 
-    /** Whether what is read comes from the device, not from the kernel's cache. */
-    public boolean direct() {
-        return direct;
-    }
-
     /** {@inheritDoc} It is taken once, when the file is opened. */
     @Override
     public long size() {

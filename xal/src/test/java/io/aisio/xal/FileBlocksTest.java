@@ -11,7 +11,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,6 +62,27 @@ class FileBlocksTest {
             assertThatThrownBy(() -> blocks.read(0, read.asSlice(512)))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("begins on a page");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {512, 4096})
+    void readsManyPiecesOfADeviceAtOnce(int sectorBytes) throws Exception {
+        byte[] content = new byte[1 << 20];
+        new Random(3).nextBytes(content);
+        Path image = Files.write(folder.resolve("image"), content);
+        try (Loop loop = Loop.of(image, sectorBytes);
+                FileBlocks blocks = FileBlocks.open(loop.device());
+                BlockReads reads = blocks.reads(8, 3 * BLOCK)) {
+            for (int slot = 0; slot < 8; slot++) {
+                reads.start(slot, (7L - slot) * 5 * BLOCK, 3 * BLOCK);
+            }
+            for (int i = 0; i < 8; i++) {
+                int slot = reads.await();
+                int at = (7 - slot) * 5 * BLOCK;
+                assertThat(reads.buffer(slot).toArray(ValueLayout.JAVA_BYTE))
+                        .isEqualTo(Arrays.copyOfRange(content, at, at + 3 * BLOCK));
+            }
         }
     }
 

@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +48,57 @@ class PinTest {
                         .isEqualTo(old);
                 assertThat(pin.heldBytes()).isEqualTo(BYTES);
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"xfs", "btrfs"})
+    void keepsOthersFromWritingToItAndGivesItsSpaceBack(String type) throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, type);
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Path file = loop.path().resolve("data");
+            XfsImage.fill(file, 64 << 20);
+            byte[] old = Files.readAllBytes(file);
+            XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+            long free = Files.getFileStore(loop.path()).getUsableSpace();
+            try (Pin pin = Pin.of(xal, xal.lookup("/data"))) {
+                assertThat(pin.immutable()).isTrue();
+                Path clone = clone(loop.path());
+                assertThatThrownBy(() -> XfsImage.run(List.of("dd", "if=/dev/zero", "of=" + clone, "count=1")))
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining("Operation not permitted");
+                Files.delete(file);
+                XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+                try (FileBlocks device = FileBlocks.open(loop.device());
+                        Arena arena = Arena.ofConfined()) {
+                    MemorySegment block = arena.allocate(4096, 4096);
+                    device.read(pin.extents().getFirst().position(), block);
+                    assertThat(block.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(Arrays.copyOf(old, 4096));
+                }
+            }
+            // The space of the file, which only the pin held, is free soon.
+            long deadline = System.nanoTime() + 60_000_000_000L;
+            while (Files.getFileStore(loop.path()).getUsableSpace() < free + (60 << 20)) {
+                assertThat(System.nanoTime()).as("the deadline").isLessThan(deadline);
+                XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+            }
+        }
+    }
+
+    /** The file without a name that this process has open beneath a folder. */
+    private static Path clone(Path mount) throws IOException {
+        try (Stream<Path> open =
+                Files.list(Path.of("/proc/" + ProcessHandle.current().pid() + "/fd"))) {
+            return open.filter(fd -> {
+                        try {
+                            String target = Files.readSymbolicLink(fd).toString();
+                            return target.startsWith(mount + "/") && target.endsWith(" (deleted)");
+                        } catch (IOException e) {
+                            return false;
+                        }
+                    })
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 

@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import io.aisio.linux.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,16 @@ public final class LoopMount implements AutoCloseable {
         try {
             mount.run("-o", "loop," + options, "--", image.toString(), folder.toString());
         } catch (IOException e) {
-            Files.delete(folder);
+            try {
+                // It may have been mounted before mount(8) was interrupted.
+                if (Mounts.read().all().stream().anyMatch(one -> one.point().equals(folder.toString()))) {
+                    new LoopMount(folder).close();
+                } else {
+                    Files.delete(folder);
+                }
+            } catch (IOException cleaning) {
+                e.addSuppressed(cleaning);
+            }
             throw e;
         }
         return new LoopMount(folder);

@@ -10,7 +10,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import tools.jackson.core.JsonGenerator;
 
 /** {@code xal bmap}: where files' bytes lie. */
@@ -24,23 +23,13 @@ import tools.jackson.core.JsonGenerator;
                     + " read as zeros; with delalloc, inline, encoded, not_aligned or unknown_loc the device does not"
                     + " hold the bytes there. Extents are whole blocks and may reach beyond the end of the file."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio xal bmap /data/set.img /train/0001.jpg",
             "  ./aisio xal bmap --output json emu:/data/set.img /train/0001.jpg /train/0002.jpg"
-        },
-        mixinStandardHelpOptions = true)
+        })
 final class XalBmap implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.bmap/1";
-
-    @Mixin
-    @SuppressWarnings("NullAway.Init")
-    private XalOptions options;
 
     @Option(
             names = "--format",
@@ -50,18 +39,14 @@ final class XalBmap implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private Format format;
 
-    @Parameters(
-            index = "1..*",
-            arity = "1..*",
-            paramLabel = "PATH",
-            description = "Files, from the root of the file system.")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    private List<String> paths;
+    private XalPaths files;
 
     @Override
     public Integer call() throws IOException {
-        try (XalVolume volume = options.open()) {
-            return options.json() ? json(volume) : human(volume);
+        try (XalVolume volume = files.options().open()) {
+            return files.options().json() ? json(volume) : human(volume);
         }
     }
 
@@ -73,7 +58,7 @@ final class XalBmap implements Callable<Integer> {
 
     private int human(XalVolume volume) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
-            Map<String, String> failures = volume.each(paths, file -> {
+            Map<String, String> failures = volume.each(files.paths(), file -> {
                 List<Extent> extents = volume.xal().extents(file);
                 List<String> lines = format == Format.yaml
                         ? yaml(volume.device() + file.path(), extents)
@@ -88,7 +73,7 @@ final class XalBmap implements Callable<Integer> {
         }
     }
 
-    private static List<String> yaml(String name, List<Extent> extents) {
+    static List<String> yaml(String name, List<Extent> extents) {
         List<String> lines = new ArrayList<>();
         lines.add(key(name) + ":" + (extents.isEmpty() ? " ~" : ""));
         for (Extent extent : extents) {
@@ -141,28 +126,19 @@ final class XalBmap implements Callable<Integer> {
 
     private int json(XalVolume volume) throws IOException {
         try (JsonGenerator json = StandardOutput.json()) {
-            json.writeStartObject();
-            json.writeStringProperty("schema", SCHEMA);
-            json.writeStringProperty("device", volume.device());
-            json.writeStringProperty("path", volume.path());
+            volume.writeHead(json, SCHEMA);
             json.writeNumberProperty("sector_bytes", Extent.SECTOR_BYTES);
             json.writeArrayPropertyStart("files");
-            Map<String, String> failures = volume.each(paths, file -> {
+            Map<String, String> failures = volume.each(files.paths(), file -> {
                 List<Extent> extents = volume.xal().extents(file);
                 return () -> write(json, file, extents);
             });
-            json.writeEndArray();
-            json.writeArrayPropertyStart("failures");
-            failures.forEach((path, problem) -> write(json, path, problem));
-            json.writeEndArray();
-            json.writeBooleanProperty("ok", failures.isEmpty());
-            json.writeEndObject();
-            json.writeRaw('\n');
+            writeEnd(json, failures);
             return failures.isEmpty() ? Exit.DONE : Exit.FAILED;
         }
     }
 
-    private static void write(JsonGenerator json, Entry file, List<Extent> extents) {
+    static void write(JsonGenerator json, Entry file, List<Extent> extents) {
         json.writeStartObject();
         json.writeStringProperty("path", file.path());
         json.writeNumberProperty("inode", file.inode().number());
@@ -188,6 +164,17 @@ final class XalBmap implements Callable<Integer> {
             json.writeEndObject();
         }
         json.writeEndArray();
+    }
+
+    /** The end of a list of files, and of the document: what could not be told of. */
+    static void writeEnd(JsonGenerator json, Map<String, String> failures) {
+        json.writeEndArray();
+        json.writeArrayPropertyStart("failures");
+        failures.forEach((path, problem) -> write(json, path, problem));
+        json.writeEndArray();
+        json.writeBooleanProperty("ok", failures.isEmpty());
+        json.writeEndObject();
+        json.writeRaw('\n');
     }
 
     /** What is wrong at a path. */

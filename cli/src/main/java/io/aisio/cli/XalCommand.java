@@ -1,6 +1,7 @@
 package io.aisio.cli;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ScopeType;
 
 /** The tool {@code xal}: the files of a file system and where their bytes lie. */
 @Command(
@@ -8,8 +9,13 @@ import picocli.CommandLine.Command;
         header = "Tells where files' bytes lie, from a file system's blocks or through the kernel.",
         usageHelpWidth = 100,
         synopsisHeading = "%nUsage: ",
+        parameterListHeading = "%nWhere:%n",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
+        footerHeading = "%nExamples:%n",
+        footer = {"  ./aisio xal find /data/set.img", "  ./aisio xal bmap /mnt/data /train/0001.jpg"},
+        // What is the same in each of its commands.
+        scope = ScopeType.INHERIT,
         subcommands = {
             XalFind.class,
             XalBmap.class,
@@ -17,7 +23,8 @@ import picocli.CommandLine.Command;
             XalInfo.class,
             XalIndex.class,
             XalVerify.class,
-            XalWatch.class
+            XalWatch.class,
+            XalPin.class
         },
         mixinStandardHelpOptions = true)
 final class XalCommand {}

@@ -23,13 +23,7 @@ import tools.jackson.core.JsonGenerator;
                     + " is 1. A plain path is read through the kernel, any other device through a queue pair of its"
                     + " own; which way it was is in the JSON, and on standard error if that is a terminal."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio xal find /data/set.img", "  ./aisio xal find --output json emu:/data/set.img /train"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio xal find /data/set.img", "  ./aisio xal find --output json emu:/data/set.img /train"})
 final class XalFind implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.find/1";
@@ -64,10 +58,7 @@ final class XalFind implements Callable<Integer> {
 
     private int json(XalVolume volume) throws IOException {
         try (JsonGenerator json = StandardOutput.json()) {
-            json.writeStartObject();
-            json.writeStringProperty("schema", SCHEMA);
-            json.writeStringProperty("device", volume.device());
-            json.writeStringProperty("path", volume.path());
+            volume.writeHead(json, SCHEMA);
             json.writeArrayPropertyStart("entries");
             Map<String, String> damage = walk(volume, entry -> write(json, entry));
             json.writeEndArray();

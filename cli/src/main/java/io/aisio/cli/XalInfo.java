@@ -18,13 +18,7 @@ import tools.jackson.core.JsonGenerator;
             "%nReads the superblock and the heads of all allocation groups of an image or device, or asks the kernel that"
                     + " has the file system mounted. Nothing is written."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio xal info /data/set.img", "  ./aisio xal info --output json /mnt/data"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio xal info /data/set.img", "  ./aisio xal info --output json /mnt/data"})
 final class XalInfo implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.info/1";
@@ -70,10 +64,7 @@ final class XalInfo implements Callable<Integer> {
     private static void json(XalVolume opened) throws IOException {
         Volume volume = opened.xal().volume();
         try (JsonGenerator json = StandardOutput.json()) {
-            json.writeStartObject();
-            json.writeStringProperty("schema", SCHEMA);
-            json.writeStringProperty("device", opened.device());
-            json.writeStringProperty("path", opened.path());
+            opened.writeHead(json, SCHEMA);
             json.writeStringProperty("type", volume.type());
             json.writeStringProperty("read", volume.how());
             json.writeStringProperty("uuid", volume.uuid());

@@ -12,7 +12,6 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Parameters;
 import tools.jackson.core.JsonGenerator;
 
 /** {@code xal stat}: what inodes say. */
@@ -22,42 +21,28 @@ import tools.jackson.core.JsonGenerator;
         description = {
             "%nA block of lines for each file. Symbolic links are not followed; where they lead is told. Times are in UTC."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio xal stat /data/set.img /train/0001.jpg",
             "  ./aisio xal stat --output json /mnt/data / /train"
-        },
-        mixinStandardHelpOptions = true)
+        })
 final class XalStat implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.stat/1";
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
-    private XalOptions options;
-
-    @Parameters(
-            index = "1..*",
-            arity = "1..*",
-            paramLabel = "PATH",
-            description = "Files, from the root of the file system.")
-    @SuppressWarnings("NullAway.Init")
-    private List<String> paths;
+    private XalPaths files;
 
     @Override
     public Integer call() throws IOException {
-        try (XalVolume volume = options.open()) {
-            return options.json() ? json(volume) : human(volume);
+        try (XalVolume volume = files.options().open()) {
+            return files.options().json() ? json(volume) : human(volume);
         }
     }
 
     private int human(XalVolume volume) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
-            Map<String, String> failures = volume.each(paths, file -> {
+            Map<String, String> failures = volume.each(files.paths(), file -> {
                 Attributes a = volume.xal().attributes(file);
                 List<Extent> extents = volume.xal().extents(file);
                 return () -> {
@@ -111,23 +96,14 @@ final class XalStat implements Callable<Integer> {
 
     private int json(XalVolume volume) throws IOException {
         try (JsonGenerator json = StandardOutput.json()) {
-            json.writeStartObject();
-            json.writeStringProperty("schema", SCHEMA);
-            json.writeStringProperty("device", volume.device());
-            json.writeStringProperty("path", volume.path());
+            volume.writeHead(json, SCHEMA);
             json.writeArrayPropertyStart("files");
-            Map<String, String> failures = volume.each(paths, file -> {
+            Map<String, String> failures = volume.each(files.paths(), file -> {
                 Attributes a = volume.xal().attributes(file);
                 List<Extent> extents = volume.xal().extents(file);
                 return () -> write(json, file.path(), a, extents);
             });
-            json.writeEndArray();
-            json.writeArrayPropertyStart("failures");
-            failures.forEach((path, problem) -> XalBmap.write(json, path, problem));
-            json.writeEndArray();
-            json.writeBooleanProperty("ok", failures.isEmpty());
-            json.writeEndObject();
-            json.writeRaw('\n');
+            XalBmap.writeEnd(json, failures);
             return failures.isEmpty() ? Exit.DONE : Exit.FAILED;
         }
     }

@@ -1,16 +1,13 @@
 package io.aisio.cli;
 
-import io.aisio.bench.LoopMount;
+import io.aisio.bench.VolumeVerify;
 import io.aisio.xal.Comparison;
-import io.aisio.xal.FileBlocks;
-import io.aisio.xal.Placement;
-import io.aisio.xal.Xal;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import tools.jackson.core.JsonGenerator;
 
 /** {@code xal verify}: two ways to find files' bytes, compared. */
@@ -21,107 +18,117 @@ import tools.jackson.core.JsonGenerator;
             "%nOf an image: it is mounted to read, which takes root. Names, inodes and maps of all files are compared,"
                     + " as its blocks and as the kernel tell them (XFS), and each file's bytes as the kernel reads them"
                     + " with those that the device holds where its extents lie.",
-            "%nOf a directory of a mounted file system: the bytes only, on the device beneath, which should not have"
-                    + " been read through its own cache before. Files that change meanwhile are counted apart. A difference"
-                    + " is a line on standard error, and the exit code is then 1."
+            "%nOf a directory of a mounted file system: the same, its blocks read past the kernel's cache of its device."
+                    + " What changes meanwhile is looked at again, and counted apart if it does not rest. XFS writes its"
+                    + " metadata in place up to a minute after it logged them, which is waited for; --freeze has it done"
+                    + " at once, and keeps everybody from writing until the end.",
+            "%nA difference is a line on standard error, and the exit code is then 1."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio xal verify /data/set.img", "  ./aisio xal verify --output json /mnt/data"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio xal verify /data/set.img", "  ./aisio xal verify --freeze --output json /mnt/data"})
 final class XalVerify implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.verify/1";
 
-    @Mixin
+    @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
     @SuppressWarnings("NullAway.Init")
-    private XalOptions options;
+    private Output output;
 
-    private final Comparison maps = new Comparison(new Teller());
-    private final Comparison bytes = new Comparison(new Teller());
+    @Option(names = "--freeze", description = "Freeze the mounted file system meanwhile (fsfreeze(8)); takes root.")
+    private boolean freeze;
+
+    @Parameters(
+            index = "0",
+            paramLabel = "WHERE",
+            description = "An image of a file system, or a directory of one that is mounted.")
+    @SuppressWarnings("NullAway.Init")
+    private Path where;
 
     @Override
     public Integer call() throws IOException {
-        Path where = Path.of(options.where());
-        if (Files.isDirectory(where)) {
-            mounted(where);
-        } else if (Files.isRegularFile(where)) {
-            image(where);
+        VolumeVerify.Report report;
+        try (Progress progress = Progress.onStandardError()) {
+            report = VolumeVerify.run(where, freeze, new Teller(progress));
+        }
+        if (report.maps().unsettled() > 0) {
+            System.err.println(Failures.line(report.maps().unsettled()
+                    + " names could not be compared: XFS has not written in place what its log holds of them;"
+                    + " --freeze makes it do so"));
+        }
+        if (output == Output.json) {
+            json(report);
         } else {
-            throw new IOException(where + ": name an image of a file system, or a directory of one that is mounted");
+            human(report);
         }
-        return report();
+        return report.ok() ? Exit.DONE : Exit.FAILED;
     }
 
-    private void mounted(Path directory) throws IOException {
-        try (Xal mounted = Xal.mounted(directory, true);
-                FileBlocks device =
-                        FileBlocks.open(Path.of("/dev", Placement.of(mounted).device()))) {
-            bytes.bytes(mounted, device);
+    private static void human(VolumeVerify.Report report) throws IOException {
+        Comparison.Counts m = report.maps();
+        Comparison.Counts b = report.bytes();
+        try (StandardOutput out = new StandardOutput()) {
+            out.line("read   " + report.device());
+            out.line(
+                    report.mapsNotCompared().isEmpty()
+                            ? ("maps   %d entries, %d extents: %d differences, %d unreadable, %d changed meanwhile, %d not"
+                                            + " in place")
+                                    .formatted(
+                                            m.entries(),
+                                            m.extents(),
+                                            m.differences(),
+                                            m.damaged(),
+                                            m.changed(),
+                                            m.unsettled())
+                            : "maps   not compared: " + report.mapsNotCompared());
+            out.line(("bytes  %d files, %d bytes, %d of them not on the device as they are: %d differences, %d"
+                            + " unreadable, %d changed meanwhile")
+                    .formatted(b.entries(), b.bytes(), b.elsewhere(), b.differences(), b.damaged(), b.changed()));
         }
     }
 
-    private void image(Path image) throws IOException {
-        try (LoopMount mount = LoopMount.toRead(image);
-                Xal mounted = Xal.mounted(mount.folder(), true);
-                FileBlocks device = FileBlocks.open(image)) {
-            if (mounted.volume().type().equals("xfs")) {
-                try (Xal onDisk = Xal.open(device)) {
-                    maps.maps(onDisk, mounted);
-                }
-            }
-            bytes.bytes(mounted, device);
+    private void json(VolumeVerify.Report report) throws IOException {
+        Comparison.Counts m = report.maps();
+        Comparison.Counts b = report.bytes();
+        try (JsonGenerator json = StandardOutput.json()) {
+            json.writeStartObject();
+            json.writeStringProperty("schema", SCHEMA);
+            json.writeStringProperty("device", where.toString());
+            json.writeStringProperty("read", report.device());
+            json.writeStringProperty("maps_not_compared", report.mapsNotCompared());
+            json.writeNumberProperty("entries", m.entries());
+            json.writeNumberProperty("extents", m.extents());
+            json.writeNumberProperty("files", b.entries());
+            json.writeNumberProperty("bytes", b.bytes());
+            json.writeNumberProperty("elsewhere", b.elsewhere());
+            json.writeNumberProperty("changed", m.changed() + b.changed());
+            json.writeNumberProperty("unsettled", m.unsettled());
+            json.writeNumberProperty("differences", report.differences());
+            json.writeNumberProperty("damaged", report.damaged());
+            json.writeBooleanProperty("ok", report.ok());
+            json.writeEndObject();
+            json.writeRaw('\n');
         }
-    }
-
-    private int report() throws IOException {
-        Comparison.Counts m = maps.counts();
-        Comparison.Counts b = bytes.counts();
-        boolean ok = m.differences() + b.differences() + m.damaged() + b.damaged() == 0;
-        if (options.json()) {
-            try (JsonGenerator json = StandardOutput.json()) {
-                json.writeStartObject();
-                json.writeStringProperty("schema", SCHEMA);
-                json.writeStringProperty("device", options.where());
-                json.writeNumberProperty("entries", m.entries());
-                json.writeNumberProperty("extents", m.extents());
-                json.writeNumberProperty("files", b.entries());
-                json.writeNumberProperty("bytes", b.bytes());
-                json.writeNumberProperty("elsewhere", b.elsewhere());
-                json.writeNumberProperty("changed", b.changed());
-                json.writeNumberProperty("differences", m.differences() + b.differences());
-                json.writeNumberProperty("damaged", m.damaged() + b.damaged());
-                json.writeBooleanProperty("ok", ok);
-                json.writeEndObject();
-                json.writeRaw('\n');
-            }
-        } else {
-            try (StandardOutput out = new StandardOutput()) {
-                if (m.entries() > 0) {
-                    out.line("maps   %d entries, %d extents: %d differences, %d unreadable"
-                            .formatted(m.entries(), m.extents(), m.differences(), m.damaged()));
-                }
-                out.line("bytes  %d files, %d bytes, %d of them not on the device as they are: %d differences, %d"
-                                .formatted(b.entries(), b.bytes(), b.elsewhere(), b.differences(), b.damaged())
-                        + " unreadable, %d changed meanwhile".formatted(b.changed()));
-            }
-        }
-        return ok ? Exit.DONE : Exit.FAILED;
     }
 
     /** Tells differences as they are found. */
-    private static final class Teller implements Comparison.Listener {
+    private record Teller(Progress progress) implements Comparison.Listener {
         @Override
         public void differs(String path, String what, String first, String second) {
-            System.err.println(Failures.line(path + ": " + what + " differs: " + first + ", " + second));
+            line(path + ": " + what + " differs: " + first + ", " + second);
         }
 
         @Override
         public void damaged(String path, IOException problem) {
-            System.err.println(Failures.line(path + ": " + Failures.message(problem)));
+            line(path + ": " + Failures.message(problem));
+        }
+
+        @Override
+        public void progress(String doing) {
+            progress.show(doing);
+        }
+
+        private void line(String text) {
+            progress.close();
+            System.err.println(Failures.line(text));
         }
     }
 }

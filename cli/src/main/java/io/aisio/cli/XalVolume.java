@@ -19,6 +19,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tools.jackson.core.JsonGenerator;
 
 /**
  * The file system on a device of any name, to read only.
@@ -55,7 +56,7 @@ final class XalVolume implements AutoCloseable {
                     FileBlocks file = FileBlocks.open(local);
                     open.push(file::close);
                     blocks = file;
-                    path = "kernel, pread, page cache";
+                    path = file.path();
                 } else {
                     Device opened = Device.open(readOnly(uri));
                     open.push(opened::close);
@@ -115,6 +116,14 @@ final class XalVolume implements AutoCloseable {
 
     Xal xal() {
         return xal;
+    }
+
+    /** Begins a JSON document: its schema, and what was read how. */
+    void writeHead(JsonGenerator json, String schema) {
+        json.writeStartObject();
+        json.writeStringProperty("schema", schema);
+        json.writeStringProperty("device", device);
+        json.writeStringProperty("path", path);
     }
 
     /**

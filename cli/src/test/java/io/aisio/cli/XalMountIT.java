@@ -1,15 +1,10 @@
 package io.aisio.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,61 +18,19 @@ class XalMountIT {
     @TempDir
     private Path folder;
 
-    private Path mount;
-
-    @BeforeEach
-    void needsRoot() throws IOException {
-        assumeTrue(
-                "root".equals(System.getProperty("user.name")) && Files.exists(Path.of("/dev/loop-control")),
-                "needs root and loop devices");
-        mount = Files.createDirectory(folder.resolve("mount"));
-    }
-
     /** A file system with holes, preallocation, clones where there are any, links and a few hundred files. */
-    private Path image(String type) throws IOException {
-        Path image = folder.resolve(type + ".img");
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.setLength(512L << 20);
-        }
-        tool("mkfs." + type, "-q", image.toString());
-        mounted(image, "loop", () -> {
-            shell(
+    private LoopVolume volume(String type) throws IOException {
+        LoopVolume volume = LoopVolume.make(folder, type).mounted("loop");
+        try (volume) {
+            volume.shell(
                     "for i in $(seq 200); do mkdir -p d$((i % 9)); head -c $((i * 97)) /dev/urandom > d$((i % 9))/f$i; done");
-            shell("fallocate -l 3M unwritten; head -c 5000 /dev/urandom | dd of=unwritten bs=1k seek=77 conv=notrunc");
-            shell(
+            volume.shell(
+                    "fallocate -l 3M unwritten; head -c 5000 /dev/urandom | dd of=unwritten bs=1k seek=77 conv=notrunc");
+            volume.shell(
                     "head -c 300000 /dev/urandom > holes; fallocate -p -o 40960 -l 40960 holes; truncate -s 400000 holes");
-            shell("cp --reflink=auto holes clone; ln holes hard; ln -s /far/away link; : > empty; sync -f .");
-        });
-        return image;
-    }
-
-    private interface Doing {
-        void run() throws IOException;
-    }
-
-    private void mounted(Path image, String options, Doing doing) throws IOException {
-        Shell.program("mount", "-o", options, image.toString(), mount.toString())
-                .run()
-                .succeeds();
-        try {
-            doing.run();
-        } finally {
-            Shell.program("umount", mount.toString()).run().succeeds();
+            volume.shell("cp --reflink=auto holes clone; ln holes hard; ln -s /far/away link; : > empty; sync -f .");
         }
-    }
-
-    private String shell(String script) {
-        return Shell.program("bash", "-ec", script).in(mount).run().succeeds().out();
-    }
-
-    private static void tool(String name, String... arguments) {
-        Path program = Stream.of("/usr/sbin", "/sbin", "/usr/bin")
-                .map(path -> Path.of(path, name))
-                .filter(Files::isExecutable)
-                .findFirst()
-                .orElse(null);
-        assumeTrue(program != null, "needs " + name);
-        Shell.program(program.toString(), arguments).run().succeeds();
+        return volume;
     }
 
     private static JsonNode json(String... arguments) {
@@ -88,8 +41,8 @@ class XalMountIT {
     @Test
     void findsNoDifferenceBetweenBlocksAndKernel() throws IOException {
         for (String type : List.of("xfs", "ext4")) {
-            JsonNode verified =
-                    json("xal", "verify", "--output", "json", image(type).toString());
+            JsonNode verified = json(
+                    "xal", "verify", "--output", "json", volume(type).image().toString());
             assertThat(verified.get("files").asLong()).as(type).isGreaterThanOrEqualTo(204);
             assertThat(verified.get("bytes").asLong()).as(type).isGreaterThan(3_000_000);
             assertThat(verified.get("differences").asLong()).as(type).isZero();
@@ -100,21 +53,24 @@ class XalMountIT {
 
     @Test
     void tellsTheSameOfBlocksAndOfTheMount() throws IOException {
-        Path image = image("xfs");
+        LoopVolume volume = volume("xfs");
+        Path image = volume.image();
         String[] onDisk = {
             Shell.aisio("xal", "find", image.toString()).run().succeeds().out(),
             map(image.toString()),
             stat(image.toString())
         };
-        mounted(image, "loop,ro", () -> {
+        try (LoopVolume mounted = volume.mounted("loop,ro")) {
+            Path mount = mounted.path();
             assertThat(onDisk[0].lines())
                     .containsExactlyInAnyOrderElementsOf(
-                            shell("find . -printf '/%P\\n'").lines().toList());
-            assertThat(onDisk[1]).isEqualTo(shell("xfs_bmap unwritten holes").replaceAll("(?m)^(?=[a-z])", "/"));
+                            mounted.shell("find . -printf '/%P\\n'").lines().toList());
+            assertThat(onDisk[1])
+                    .isEqualTo(mounted.shell("xfs_bmap unwritten holes").replaceAll("(?m)^(?=[a-z])", "/"));
             assertThat(map(mount.toString())).isEqualTo(onDisk[1]);
             assertThat(stat(mount.toString())).isEqualTo(onDisk[2]);
             assertThat(onDisk[2]).contains("Target    /far/away");
-        });
+        }
         assertThat(json("xal", "index", "--output", "json", image.toString())
                         .get("files")
                         .asLong())
@@ -143,18 +99,44 @@ class XalMountIT {
 
     @Test
     void refusesAFileSystemThatIsMountedUnlessToldToIgnoreItsLog() throws IOException {
-        Path image = image("xfs");
         Path copy = folder.resolve("copy.img");
-        mounted(image, "loop", () -> {
-            shell("for i in $(seq 50); do : > new$i; done; sync -f .");
-            Shell.program("cp", "--sparse=always", image.toString(), copy.toString())
+        try (LoopVolume volume = volume("xfs").mounted("loop")) {
+            volume.shell("for i in $(seq 50); do : > new$i; done; sync -f .");
+            Shell.program("cp", "--sparse=always", volume.image().toString(), copy.toString())
                     .run()
                     .succeeds();
-        });
+        }
         Shell.aisio("xal", "find", copy.toString()).run().failsWith(Exit.FAILED, copy.toString(), "log");
         Shell.aisio("xal", "find", "--ignore-log", copy.toString(), "/holes")
                 .run()
                 .succeeds()
                 .prints("/holes\n");
+    }
+
+    @Test
+    void holdsFilesBlocksUntilItIsKilled() throws Exception {
+        try (LoopVolume volume = LoopVolume.make(folder, "xfs").mounted("loop")) {
+            volume.shell("head -c 100M /dev/urandom > data; sync -f .");
+            String where = volume.path().toString();
+            String map =
+                    Shell.aisio("xal", "bmap", where, "/data").run().succeeds().out();
+            Shell.Running pinned = Shell.aisio("xal", "pin", where, "/data").start();
+            XalVerifyIT.awaits(() -> pinned.errSoFar().contains("note: 1 pinned; Ctrl-C"));
+            assertThat(pinned.outSoFar()).isEqualTo(map.replace("]\n", "] # shared\n"));
+            long held = free(volume);
+            volume.shell("rm data; sync -f .");
+            assertThat(free(volume)).as("bytes free, the pin still there").isLessThan(held + (50 << 20));
+            pinned.signal("KILL");
+            assertThat(pinned.await().exit()).isGreaterThan(128);
+            XalVerifyIT.awaits(() -> {
+                volume.shell("sync -f .");
+                return free(volume) > held + (90 << 20);
+            });
+        }
+        Shell.aisio("xal", "pin", "/no/such/mount", "/data").run().failsWith(Exit.FAILED, "/no/such/mount");
+    }
+
+    private static long free(LoopVolume volume) {
+        return Long.parseLong(volume.shell("stat -f -c '%a %S' .").replaceAll(" .*\n", "")) * 4096;
     }
 }

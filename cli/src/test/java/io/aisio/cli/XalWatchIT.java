@@ -60,10 +60,10 @@ class XalWatchIT {
     }
 
     private Shell.Running watch(String... more) throws Exception {
-        return watch("inotify", "inotify", more);
+        return watchBy("inotify", "inotify", more);
     }
 
-    private Shell.Running watch(String extents, String way, String... more) throws Exception {
+    private Shell.Running watchBy(String extents, String way, String... more) throws Exception {
         List<String> arguments = new ArrayList<>(List.of("xal", "watch", mount.toString(), "--extents", extents));
         arguments.addAll(List.of(more));
         Shell.Running running = Shell.aisio(arguments.toArray(String[]::new)).start();
@@ -106,7 +106,7 @@ class XalWatchIT {
     @Test
     void printsTheExtentsThatTheKernelTells() throws Exception {
         assumeTrue(Files.exists(Path.of("/sys/kernel/btf/vmlinux")), "needs a kernel with BTF");
-        Shell.Running running = watch("ebpf", "inotify, and XFS's tracepoints by eBPF");
+        Shell.Running running = watchBy("ebpf", "inotify, and XFS's tracepoints by eBPF");
         try {
             Path file = Files.createFile(mount.resolve("d/file"));
             await(running, () -> running.outSoFar().contains(" added /d/file\n"));

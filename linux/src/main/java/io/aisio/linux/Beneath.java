@@ -4,15 +4,17 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.UUID;
 
 /**
  * A directory or file, open by descriptor, from which one walks down without ever leaving its mount: a symbolic link in
@@ -37,6 +39,26 @@ public final class Beneath implements AutoCloseable {
     private static final long FS_IOC_FIEMAP = 0xC020_660BL;
     /** {@code linux/fs.h}: {@code _IOW(0x94, 9, int)}. */
     private static final long FICLONE = 0x4004_9409L;
+    /** {@code linux/fs.h}: {@code _IOR('f', 1, long)}, {@code _IOW('f', 2, long)}, of which 32 bits are used. */
+    private static final long FS_IOC_GETFLAGS = 0x8008_6601L;
+
+    private static final long FS_IOC_SETFLAGS = 0x4008_6602L;
+    private static final int FS_IMMUTABLE_FL = 0x10;
+    /** {@code linux/fs.h}: {@code _IOR(0x15, 0, struct fsuuid2)}, a length and as many bytes. */
+    private static final long FS_IOC_GETFSUUID = 0x8011_1500L;
+
+    private static final int UUID_BYTES = 16;
+    /** {@code linux/fs.h}: {@code _IOR(0x94, 49, char[FSLABEL_MAX])}. */
+    private static final long FS_IOC_GETFSLABEL = 0x8100_9431L;
+
+    private static final int LABEL_BYTES = 256;
+    /** {@code xfs_fs.h}: {@code _IOR('X', 100, struct xfs_fsop_geom_v1)}, and where that has the UUID. */
+    private static final long XFS_IOC_FSGEOMETRY_V1 = 0x8070_5864L;
+
+    private static final int XFS_GEOMETRY = 112;
+    private static final int XFS_GEOMETRY_UUID = 64;
+    private static final ValueLayout.OfLong BIG_ENDIAN_LONG =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     /** Sizes of {@code struct fiemap} and {@code struct fiemap_extent}. */
     private static final int FIEMAP = 32;
 
@@ -48,11 +70,6 @@ public final class Beneath implements AutoCloseable {
     /** More than this of one file do not fit into memory; chosen so that a kernel that never ends is noticed. */
     private static final int MOST_EXTENTS = 1 << 24;
 
-    /** Bytes for a piece of a directory: chosen as glibc does. */
-    private static final int LISTING = 32 << 10;
-    /** {@code struct dirent64}: where the name begins. */
-    private static final int DIRENT_NAME = 19;
-
     /** Of {@code exportfs.h}: inode number and generation, 32 bits each. */
     private static final int HANDLE_INO32 = 1;
 
@@ -61,6 +78,9 @@ public final class Beneath implements AutoCloseable {
     private static final int HANDLE_INO64 = 0x81;
 
     private static final int HANDLE_INO64_PARENT = 0x82;
+    /** Of btrfs: inode number, that of the subvolume, generation. */
+    private static final int HANDLE_BTRFS = 0x4D;
+
     private static final int MAX_HANDLE = 128;
 
     private final String name;
@@ -101,7 +121,7 @@ public final class Beneath implements AutoCloseable {
 
         /** Whether it names the directory itself or the one above. */
         public boolean isDot() {
-            return bytes[0] == '.' && (bytes.length == 1 || (bytes.length == 2 && bytes[1] == '.'));
+            return DirectoryEntries.isDot(bytes);
         }
     }
 
@@ -173,6 +193,22 @@ public final class Beneath implements AutoCloseable {
         }
     }
 
+    /**
+     * Makes it immutable: from now on nobody may open it to write, through {@code /proc} neither, nor change its blocks.
+     *
+     * @return false if this process may not (CAP_LINUX_IMMUTABLE), or the file system does not know of it
+     */
+    public boolean makeImmutable() throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment flags = arena.allocate(JAVA_LONG);
+            if (!asked(FS_IOC_GETFLAGS, "FS_IOC_GETFLAGS", flags)) {
+                return false;
+            }
+            flags.set(JAVA_INT, 0, flags.get(JAVA_INT, 0) | FS_IMMUTABLE_FL);
+            return asked(FS_IOC_SETFLAGS, "FS_IOC_SETFLAGS", flags);
+        }
+    }
+
     /** What it is. */
     public FileStatus status() throws LinuxException {
         return status(new byte[0], name, Libc.AT_EMPTY_PATH);
@@ -231,6 +267,7 @@ public final class Beneath implements AutoCloseable {
                     new FileHandle(handle.get(JAVA_INT, 8) & 0xFFFF_FFFFL, handle.get(JAVA_INT, 12));
                 case HANDLE_INO64, HANDLE_INO64_PARENT ->
                     new FileHandle(handle.get(JAVA_LONG, 8), handle.get(JAVA_INT, 16));
+                case HANDLE_BTRFS -> new FileHandle(handle.get(JAVA_LONG, 8), handle.get(JAVA_INT, 24));
                 default -> throw new LinuxException("name_to_handle_at", shown, Errno.EOPNOTSUPP);
             };
         }
@@ -238,37 +275,12 @@ public final class Beneath implements AutoCloseable {
 
     /** All names in this directory, in the kernel's order, from its beginning; {@code .} and {@code ..} too. */
     public List<Name> list() throws LinuxException {
-        try (Arena arena = Arena.ofConfined()) {
-            if (Libc.lseek(fd(), 0, 0) < 0) {
-                throw new LinuxException("lseek", name, Libc.errno());
-            }
-            List<Name> names = new ArrayList<>();
-            MemorySegment piece = arena.allocate(LISTING, 8);
-            long length;
-            while ((length = Libc.getdents64(fd, piece)) > 0) {
-                addNames(piece.asSlice(0, length), names);
-            }
-            if (length < 0) {
-                throw new LinuxException("getdents64", name, Libc.errno());
-            }
-            return names;
+        if (Libc.lseek(fd(), 0, 0) < 0) {
+            throw new LinuxException("lseek", name, Libc.errno());
         }
-    }
-
-    private static void addNames(MemorySegment piece, List<Name> names) {
-        for (long at = 0; at < piece.byteSize(); ) {
-            long begin = at + DIRENT_NAME;
-            long next = at + (piece.get(JAVA_SHORT_UNALIGNED, at + 16) & 0xFFFF);
-            long end = begin;
-            while (piece.get(JAVA_BYTE, end) != 0) {
-                end++;
-            }
-            names.add(new Name(
-                    piece.asSlice(begin, end - begin).toArray(JAVA_BYTE),
-                    piece.get(JAVA_LONG_UNALIGNED, at),
-                    piece.get(JAVA_BYTE, at + 18)));
-            at = next;
-        }
+        List<Name> names = new ArrayList<>();
+        DirectoryEntries.list(fd(), name, (bytes, inode, type) -> names.add(new Name(bytes, inode, type)));
+        return names;
     }
 
     /**
@@ -356,7 +368,56 @@ public final class Beneath implements AutoCloseable {
                     statfs.get(JAVA_LONG, 16),
                     statfs.get(JAVA_LONG, 24),
                     statfs.get(JAVA_LONG, 40),
-                    statfs.get(JAVA_LONG, 48));
+                    statfs.get(JAVA_LONG, 48),
+                    uuid(arena),
+                    label(arena));
+        }
+    }
+
+    private String uuid(Arena arena) throws LinuxException {
+        MemorySegment told = arena.allocate(1 + UUID_BYTES);
+        if (asked(FS_IOC_GETFSUUID, "FS_IOC_GETFSUUID", told) && told.get(JAVA_BYTE, 0) == UUID_BYTES) {
+            return uuid(told, 1);
+        }
+        // btrfs, and others before Linux 6.9, have requests of their own.
+        MemorySegment own = arena.allocate(Math.max(XFS_GEOMETRY, Btrfs.FS_INFO), 8);
+        if (asked(XFS_IOC_FSGEOMETRY_V1, "XFS_IOC_FSGEOMETRY_V1", own)) {
+            return uuid(own, XFS_GEOMETRY_UUID);
+        }
+        return asked(Btrfs.BTRFS_IOC_FS_INFO, "BTRFS_IOC_FS_INFO", own) ? uuid(own, Btrfs.FS_INFO_UUID) : "";
+    }
+
+    private static String uuid(MemorySegment bytes, long at) {
+        return new UUID(bytes.get(BIG_ENDIAN_LONG, at), bytes.get(BIG_ENDIAN_LONG, at + 8)).toString();
+    }
+
+    private String label(Arena arena) throws LinuxException {
+        MemorySegment told = arena.allocate(LABEL_BYTES);
+        if (!asked(FS_IOC_GETFSLABEL, "FS_IOC_GETFSLABEL", told)) {
+            return "";
+        }
+        int length = 0;
+        while (length < LABEL_BYTES && told.get(JAVA_BYTE, length) != 0) {
+            length++;
+        }
+        return new String(told.asSlice(0, length).toArray(JAVA_BYTE), StandardCharsets.UTF_8);
+    }
+
+    /** @return false if the file system knows no such request, or may not be asked by this user */
+    private boolean asked(long request, String shown, MemorySegment argument) throws LinuxException {
+        if (Libc.ioctl(fd(), request, argument) == 0) {
+            return true;
+        }
+        if (Set.of(Errno.ENOTTY, Errno.EOPNOTSUPP, Errno.EINVAL, Errno.EPERM).contains(Libc.errno())) {
+            return false;
+        }
+        throw new LinuxException("ioctl " + shown, name, Libc.errno());
+    }
+
+    /** Waits until all that was written to its file system is on the device, of metadata at least in the log. */
+    public void syncFileSystem() throws LinuxException {
+        if (Libc.syncfs(fd()) != 0) {
+            throw new LinuxException("syncfs", name, Libc.errno());
         }
     }
 
@@ -384,7 +445,13 @@ public final class Beneath implements AutoCloseable {
         }
     }
 
-    private int fd() {
+    /** How messages name it. */
+    String name() {
+        return name;
+    }
+
+    /** The descriptor, as long as it is open here. */
+    int fd() {
         if (closed) {
             throw new IllegalStateException(name + " is closed");
         }

@@ -1,7 +1,6 @@
 package io.aisio.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -12,20 +11,11 @@ import java.nio.charset.StandardCharsets;
  * locale. One thread uses it.
  */
 public final class Directory implements AutoCloseable {
-    /** {@code struct linux_dirent64} of getdents64(2): d_ino, d_off, d_reclen, d_type, d_name. */
-    private static final long RECORD_LENGTH = 16;
-
-    private static final long TYPE = 18;
-    private static final long NAME = 19;
     /** {@code dirent.h}: DT_DIR, and DT_UNKNOWN where the file system does not tell. */
     private static final int DT_DIR = 4;
 
     private static final int DT_UNKNOWN = 0;
 
-    /** Bytes that are listed at once: chosen to hold about a thousand names. */
-    private static final long BUFFER = 32 << 10;
-
-    private final Arena arena = Arena.ofConfined();
     private final byte[] path;
     private final int fd;
     private boolean closed;
@@ -83,23 +73,11 @@ public final class Directory implements AutoCloseable {
      * @throws LinuxException if it cannot be read
      */
     public void list(Sink sink) throws LinuxException {
-        MemorySegment buffer = arena.allocate(BUFFER, 8);
-        while (true) {
-            long length = Libc.getdents64(fd, buffer);
-            if (length < 0) {
-                throw new LinuxException("getdents64", printable(path), Libc.errno());
+        DirectoryEntries.list(fd, printable(path), (name, _, type) -> {
+            if (!DirectoryEntries.isDot(name)) {
+                sink.take(name, type == DT_DIR || type == DT_UNKNOWN);
             }
-            if (length == 0) {
-                return;
-            }
-            for (long at = 0; at < length; at += buffer.get(JAVA_SHORT, at + RECORD_LENGTH) & 0xFFFF) {
-                byte[] name = name(buffer, at + NAME);
-                int type = buffer.get(JAVA_BYTE, at + TYPE);
-                if (!isDot(name)) {
-                    sink.take(name, type == DT_DIR || type == DT_UNKNOWN);
-                }
-            }
-        }
+        });
     }
 
     /** Closes it. Closing again does nothing. */
@@ -108,20 +86,7 @@ public final class Directory implements AutoCloseable {
         if (!closed) {
             closed = true;
             int _ = Libc.close(fd);
-            arena.close();
         }
-    }
-
-    private static byte[] name(MemorySegment buffer, long at) {
-        long end = at;
-        while (buffer.get(JAVA_BYTE, end) != 0) {
-            end++;
-        }
-        return buffer.asSlice(at, end - at).toArray(JAVA_BYTE);
-    }
-
-    private static boolean isDot(byte[] name) {
-        return name[0] == '.' && (name.length == 1 || (name.length == 2 && name[1] == '.'));
     }
 
     /** Bytes with the NUL that ends them in C. */

@@ -62,6 +62,7 @@ public record FileStatus(
     private static final int TYPE = 0xF000;
 
     private static final int REGULAR = 0x8000;
+    private static final int BLOCK_DEVICE = 0x6000;
 
     /**
      * A device by its numbers.
@@ -80,6 +81,11 @@ public record FileStatus(
     /** Whether it is a regular file. */
     public boolean isRegular() {
         return (mode & TYPE) == REGULAR;
+    }
+
+    /** Whether it is a block device. */
+    public boolean isBlockDevice() {
+        return (mode & TYPE) == BLOCK_DEVICE;
     }
 
     /** Whether both are of one file. */

@@ -1,7 +1,7 @@
 package io.aisio.linux;
 
 /**
- * What {@code statfs(2)} tells of a file system.
+ * What {@code statfs(2)} tells of a file system, and what its driver tells of its name.
  *
  * @param magic its kind, {@code linux/magic.h}
  * @param blockBytes size of a block in bytes
@@ -9,6 +9,15 @@ package io.aisio.linux;
  * @param freeBlocks that nothing takes
  * @param inodes that it has or could have
  * @param freeInodes of them, those that are not in use
+ * @param uuid in the usual form; empty if it is not told
+ * @param label given by its owner; empty if there is none, or it is not told
  */
 public record FileSystemStatus(
-        long magic, int blockBytes, long blocks, long freeBlocks, long inodes, long freeInodes) {}
+        long magic,
+        int blockBytes,
+        long blocks,
+        long freeBlocks,
+        long inodes,
+        long freeInodes,
+        String uuid,
+        String label) {}

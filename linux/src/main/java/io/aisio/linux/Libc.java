@@ -89,6 +89,7 @@ final class Libc {
             bind("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle FLOCK = bind("flock", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle FDATASYNC = bind("fdatasync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle SYNCFS = bind("syncfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle LSEEK =
             bind("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
     private static final MethodHandle MMAP =
@@ -207,6 +208,14 @@ final class Libc {
     static int fdatasync(int fd) {
         try {
             return (int) FDATASYNC.invokeExact(STATE.get(), fd);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int syncfs(int fd) {
+        try {
+            return (int) SYNCFS.invokeExact(STATE.get(), fd);
         } catch (Throwable t) {
             throw unexpected(t);
         }

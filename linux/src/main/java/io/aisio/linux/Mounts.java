@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +40,13 @@ public record Mounts(List<Mount> all) {
             String options,
             String type,
             String source,
-            String superOptions) {}
+            String superOptions) {
+        /** Whether the file system is mounted with an option, or with one that begins so and goes on behind a {@code =}. */
+        public boolean has(String option) {
+            return Arrays.stream(superOptions.split(",", -1))
+                    .anyMatch(set -> set.equals(option) || set.startsWith(option + "="));
+        }
+    }
 
     /**
      * Reads the table.

@@ -1,5 +1,7 @@
 package io.aisio.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -29,6 +31,9 @@ public final class OpenFile implements AutoCloseable {
     /** Zeroes that are written at once where the file system punches no holes: chosen to stay in a core's cache. */
     private static final long ZEROES = 256 << 10;
 
+    /** {@code linux/fs.h}: {@code _IO(0x12, 104)}, the logical block size of a device. */
+    private static final long BLKSSZGET = 0x1268;
+
     private final Path path;
     private final Access access;
     private final int fd;
@@ -48,6 +53,16 @@ public final class OpenFile implements AutoCloseable {
      */
     public static OpenFile open(Path path, Access access) throws LinuxException {
         return open(path, access, 0, 0);
+    }
+
+    /**
+     * Opens an existing file or block device past the kernel's cache (O_DIRECT): positions, lengths and the memory that is
+     * read to are multiples of what the device takes, of which {@link #logicalBlockBytes()} and a page are always enough.
+     *
+     * @throws LinuxException if the kernel refuses ({@code EINVAL} where nothing can be read past the cache)
+     */
+    public static OpenFile openDirect(Path path, Access access) throws LinuxException {
+        return open(path, access, Libc.O_DIRECT, 0);
     }
 
     /**
@@ -189,6 +204,24 @@ public final class OpenFile implements AutoCloseable {
                 throw failed("lseek", path);
             }
             return end;
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Bytes of a block device's logical block, the least that it reads.
+     *
+     * @throws LinuxException {@code ENOTTY} if it is no block device
+     */
+    public int logicalBlockBytes() throws LinuxException {
+        enter();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(JAVA_INT);
+            if (Libc.ioctl(fd, BLKSSZGET, bytes) != 0) {
+                throw failed("ioctl BLKSSZGET", path);
+            }
+            return bytes.get(JAVA_INT, 0);
         } finally {
             leave();
         }

@@ -18,7 +18,7 @@ public interface BlockSource {
      * Fills {@code target}.
      *
      * @param position in bytes from the start, a multiple of {@link #alignment()}
-     * @param target native memory, its size a multiple of {@link #alignment()}
+     * @param target native memory that begins on a page (4096 bytes), its size a multiple of {@link #alignment()}
      * @throws IOException if not all of it could be read
      */
     void read(long position, MemorySegment target) throws IOException;

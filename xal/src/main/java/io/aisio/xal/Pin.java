@@ -1,10 +1,8 @@
 package io.aisio.xal;
 
 import io.aisio.linux.Beneath;
-import io.aisio.linux.FileExtent;
 import io.aisio.xal.mount.MountedTree;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -12,17 +10,25 @@ import java.util.List;
  * given to nobody else until the pin is closed.
  *
  * <p>A clone shares the blocks. It is a file without a name, so nobody can open it to write, and the kernel frees it when
- * its holder ends, also by a kill or a power cut: there is no folder of snapshots that somebody would have to sweep.
+ * its holder ends, also by a kill or a power cut: there is no folder of snapshots that somebody would have to sweep. It is
+ * made immutable where this process may do that, which keeps others from writing to it through {@code /proc} and
+ * defragmenters from moving it.
  *
  * <p>Any thread may read the extents; one thread closes it.
  */
 public final class Pin implements AutoCloseable {
+    private final MountedTree tree;
+    private final Entry file;
     private final Beneath clone;
+    private final boolean immutable;
     private final List<Extent> extents;
 
-    private Pin(Beneath clone, List<Extent> extents) {
+    private Pin(MountedTree tree, Entry file, Beneath clone, boolean immutable) throws IOException {
+        this.tree = tree;
+        this.file = file;
         this.clone = clone;
-        this.extents = extents;
+        this.immutable = immutable;
+        extents = map();
     }
 
     /**
@@ -41,7 +47,7 @@ public final class Pin implements AutoCloseable {
         }
         Beneath clone = tree.clone(file);
         try {
-            return new Pin(clone, map(clone));
+            return new Pin(tree, file, clone, clone.makeImmutable());
         } catch (IOException e) {
             clone.close();
             throw e;
@@ -51,6 +57,11 @@ public final class Pin implements AutoCloseable {
     /** Where the pinned bytes lie, in the order of their offsets. */
     public List<Extent> extents() {
         return extents;
+    }
+
+    /** Whether nobody can write to it, or move its blocks, until it is closed; otherwise, nobody who does not look for it. */
+    public boolean immutable() {
+        return immutable;
     }
 
     /** Length of the pinned file in bytes. */
@@ -65,7 +76,7 @@ public final class Pin implements AutoCloseable {
      */
     public long heldBytes() throws IOException {
         long held = 0;
-        for (Extent extent : map(clone)) {
+        for (Extent extent : map()) {
             held += extent.shared() ? 0 : extent.length();
         }
         return held;
@@ -77,11 +88,7 @@ public final class Pin implements AutoCloseable {
         clone.close();
     }
 
-    private static List<Extent> map(Beneath clone) throws IOException {
-        List<Extent> extents = new ArrayList<>();
-        for (FileExtent extent : clone.extents(true)) {
-            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
-        }
-        return List.copyOf(extents);
+    private List<Extent> map() throws IOException {
+        return List.copyOf(tree.extents(clone, true, file.path()));
     }
 }

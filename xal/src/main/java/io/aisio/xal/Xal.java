@@ -61,7 +61,7 @@ public final class Xal implements AutoCloseable {
     }
 
     /**
-     * Opens a directory of a mounted XFS or ext2/3/4, whose kernel is asked where files lie.
+     * Opens a directory of a mounted XFS, ext2/3/4 or btrfs on one device (as root), whose kernel is asked where files lie.
      *
      * @param directory a mount point or a directory beneath one, which becomes {@code /}
      * @param sync whether a file is written out before it is mapped, so that all of it has a place

@@ -2,14 +2,17 @@ package io.aisio.xal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,9 +28,9 @@ class PinTest {
     @ParameterizedTest
     @ValueSource(strings = {"overwritten", "truncated", "removed"})
     void holdsTheOldBytesWhateverHappensToTheFile(String fate) throws Exception {
-        Path image = image("mkfs.xfs -q -f -m reflink=1");
-        Path mount = mount(image);
-        try (Xal xal = Xal.mounted(mount, true)) {
+        try (LoopMount loop = LoopMount.made(folder, "mkfs.xfs -q -f -m reflink=1");
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Path mount = loop.path();
             Path file = mount.resolve("data");
             XfsImage.fill(file, BYTES);
             byte[] old = Files.readAllBytes(file);
@@ -41,47 +44,75 @@ class PinTest {
                 }
                 XfsImage.fill(mount.resolve("other"), 2 * BYTES);
                 XfsImage.run(List.of("sync", "-f", mount.toString()));
-                assertThat(read(image, Piece.of(pin.extents(), pin.size()))).isEqualTo(old);
+                assertThat(read(loop.image(), Piece.of(pin.extents(), pin.size())))
+                        .isEqualTo(old);
                 assertThat(pin.heldBytes()).isEqualTo(BYTES);
             }
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"xfs", "btrfs"})
+    void keepsOthersFromWritingToItAndGivesItsSpaceBack(String type) throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, type);
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Path file = loop.path().resolve("data");
+            XfsImage.fill(file, 64 << 20);
+            byte[] old = Files.readAllBytes(file);
+            XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+            long free = Files.getFileStore(loop.path()).getUsableSpace();
+            try (Pin pin = Pin.of(xal, xal.lookup("/data"))) {
+                assertThat(pin.immutable()).isTrue();
+                Path clone = clone(loop.path());
+                assertThatThrownBy(() -> XfsImage.run(List.of("dd", "if=/dev/zero", "of=" + clone, "count=1")))
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining("Operation not permitted");
+                Files.delete(file);
+                XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+                try (FileBlocks device = FileBlocks.open(loop.device());
+                        Arena arena = Arena.ofConfined()) {
+                    MemorySegment block = arena.allocate(4096, 4096);
+                    device.read(pin.extents().getFirst().position(), block);
+                    assertThat(block.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(Arrays.copyOf(old, 4096));
+                }
+            }
+            // The space of the file, which only the pin held, is free soon.
+            long deadline = System.nanoTime() + 60_000_000_000L;
+            while (Files.getFileStore(loop.path()).getUsableSpace() < free + (60 << 20)) {
+                assertThat(System.nanoTime()).as("the deadline").isLessThan(deadline);
+                XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+            }
+        }
+    }
+
+    /** The file without a name that this process has open beneath a folder. */
+    private static Path clone(Path mount) throws IOException {
+        try (Stream<Path> open =
+                Files.list(Path.of("/proc/" + ProcessHandle.current().pid() + "/fd"))) {
+            return open.filter(fd -> {
+                        try {
+                            String target = Files.readSymbolicLink(fd).toString();
+                            return target.startsWith(mount + "/") && target.endsWith(" (deleted)");
+                        } catch (IOException e) {
+                            return false;
+                        }
+                    })
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"mkfs.ext4 -q -F", "mkfs.xfs -q -f -m reflink=0"})
     void saysWhichFileSystemsCannot(String mkfs) throws Exception {
-        Path mount = mount(image(mkfs));
-        try (Xal xal = Xal.mounted(mount, true)) {
-            Files.writeString(mount.resolve("data"), "some bytes");
+        try (LoopMount loop = LoopMount.made(folder, mkfs);
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Files.writeString(loop.path().resolve("data"), "some bytes");
             Entry data = xal.lookup("/data");
             assertThatThrownBy(() -> Pin.of(xal, data))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("shares no blocks between files");
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
         }
-    }
-
-    private Path image(String mkfs) throws Exception {
-        assumeTrue(
-                "root".equals(System.getProperty("user.name")) && Files.exists(Path.of("/dev/loop-control")),
-                "needs root and loop devices");
-        Path image = folder.resolve("image");
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.setLength(512L << 20);
-        }
-        List<String> command = new ArrayList<>(List.of(mkfs.split(" ", -1)));
-        command.add(image.toString());
-        XfsImage.run(command);
-        return image;
-    }
-
-    private Path mount(Path image) throws Exception {
-        Path mount = Files.createDirectories(folder.resolve("mount"));
-        XfsImage.run(List.of("mount", "-o", "loop", image.toString(), mount.toString()));
-        return mount;
     }
 
     private static byte[] read(Path image, List<Piece> pieces) throws IOException {

@@ -20,19 +20,10 @@ import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.Child;
 import io.aisio.xal.backend.FileName;
-import io.aisio.xal.backend.InodeBatch;
-import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -40,15 +31,18 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files beneath a directory of a mounted XFS or ext2/3/4, as the kernel tells them. Any thread may call it.
+ * The files beneath a directory of a mounted XFS, ext2/3/4 or btrfs, as the kernel tells them. Any thread may call it.
  *
  * <p>It stays in the file system: links are listed, never followed, and other mounts are not entered. Only regular files
  * have extents here: the kernel does not tell those of directories and links.
  */
 public final class MountedTree implements Backend {
-    private static final Set<String> KNOWN = Set.of("xfs", "ext2", "ext3", "ext4");
+    private static final Set<String> KNOWN = Set.of("xfs", "ext2", "ext3", "ext4", "btrfs");
     /** How often a file that changes is mapped again: chosen so that a file under a busy writer ends too. */
     private static final int ATTEMPTS = 8;
+
+    /** With these, what is in memory may be written elsewhere, or change what is told of the place. */
+    private static final int MOVABLE = Extent.UNKNOWN | Extent.DELAYED | Extent.UNWRITTEN | Extent.SHARED;
 
     private static final int TYPE_SHIFT = 12;
     private static final int PERMISSIONS = 07777;
@@ -57,13 +51,27 @@ public final class MountedTree implements Backend {
     private final Path path;
     private final Mounts.Mount mount;
     private final FileSystemStatus status;
+    /** Of the directory itself: subvolumes of btrfs have others. */
+    private final FileStatus.Device volume;
+    /** What translates addresses, where the kernel does not tell positions on the device. */
+    private final @Nullable BtrfsPlaces btrfs;
+
     private final boolean sync;
 
-    private MountedTree(Beneath top, Path path, Mounts.Mount mount, FileSystemStatus status, boolean sync) {
+    private MountedTree(
+            Beneath top,
+            Path path,
+            Mounts.Mount mount,
+            FileSystemStatus status,
+            FileStatus.Device volume,
+            @Nullable BtrfsPlaces btrfs,
+            boolean sync) {
         this.top = top;
         this.path = path;
         this.mount = mount;
         this.status = status;
+        this.volume = volume;
+        this.btrfs = btrfs;
         this.sync = sync;
     }
 
@@ -77,14 +85,16 @@ public final class MountedTree implements Backend {
     public static MountedTree open(Path path, boolean sync) throws IOException {
         Beneath top = Beneath.directory(path);
         try {
-            long id = top.status().mount();
+            FileStatus status = top.status();
+            long id = status.mount();
             Mounts.Mount mount = Mounts.read().of(id);
             if (mount == null) {
                 throw new IOException(path + ": mount " + id
                         + " is not in /proc/self/mountinfo: run in the mount namespace that it belongs to");
             }
             refuse(path, mount);
-            return new MountedTree(top, path, mount, top.fileSystem(), sync);
+            BtrfsPlaces btrfs = mount.type().equals("btrfs") ? BtrfsPlaces.of(top, path) : null;
+            return new MountedTree(top, path, mount, top.fileSystem(), status.device(), btrfs, sync);
         } catch (IOException | RuntimeException e) {
             top.close();
             throw e;
@@ -94,20 +104,17 @@ public final class MountedTree implements Backend {
     private static void refuse(Path path, Mounts.Mount mount) throws IOException {
         String type = mount.type();
         if (KNOWN.contains(type)) {
-            if (Arrays.asList(mount.superOptions().split(",", -1)).contains("data=journal")) {
+            if (mount.has("data=journal")) {
                 throw new IOException(path + " is mounted with data=journal: what was written may lie in the journal"
                         + " only; mount it with data=ordered");
             }
-            if (Arrays.asList(mount.superOptions().split(",", -1)).stream().anyMatch(o -> o.startsWith("rtdev="))) {
+            if (mount.has("rtdev")) {
                 throw new IOException(path + " has a real-time device: the kernel does not say on which of the two"
                         + " devices a block lies; read the unmounted data device instead");
             }
             return;
         }
         String reason = switch (type) {
-            case "btrfs" ->
-                "it tells positions in an address space of its own, not on a device; keep the files on XFS or"
-                        + " ext4";
             case "overlay" -> "its files lie in other file systems; name the directory of the layer that holds them";
             case "tmpfs", "ramfs", "devtmpfs" -> "its files lie in memory, on no device; copy them to XFS or ext4";
             case "nfs", "nfs4", "cifs", "ceph", "9p", "virtiofs" ->
@@ -129,22 +136,46 @@ public final class MountedTree implements Backend {
                 mount.type(),
                 path.toString(),
                 "FIEMAP",
-                "",
-                "",
+                status.uuid(),
+                status.label(),
                 status.blockBytes(),
                 status.blocks(),
-                status.inodes() - status.freeInodes(),
+                status.inodes() == 0 ? -1 : status.inodes() - status.freeInodes(),
                 List.of());
+    }
+
+    /** Whether nobody writes to the file system: it is mounted to read. */
+    public boolean readOnly() {
+        return mount.has("ro");
+    }
+
+    /** Waits until all that was written to the file system is on its device, of metadata at least in the log. */
+    public void syncFileSystem() throws IOException {
+        top.syncFileSystem();
+    }
+
+    /**
+     * The path of this tree's directory from the root of its file system.
+     *
+     * @throws IOException if it lies beneath no directory that is mounted, because something else is mounted above it
+     */
+    public String inFileSystem() throws IOException {
+        Path real = path.toRealPath();
+        Path point = Path.of(mount.point());
+        if (!real.startsWith(point)) {
+            throw new IOException(path + " is " + real + ", and its file system is mounted at " + point);
+        }
+        return Path.of(mount.root()).resolve(point.relativize(real)).normalize().toString();
     }
 
     /** The device that the file system lies on. */
     public FileStatus.Device device() {
-        return mount.device();
+        return btrfs == null ? mount.device() : btrfs.number();
     }
 
     @Override
     public Entry root() throws IOException {
-        return new Entry("/", inode(top.status(), top.handle()));
+        return new Entry("/", foundRoot().inode());
     }
 
     @Override
@@ -174,8 +205,7 @@ public final class MountedTree implements Backend {
 
     @Override
     public void list(Entry directory, Consumer<Child> children, Consumer<IOException> problems) {
-        try (Beneath opened = directory(directory.path())) {
-            same(directory, opened);
+        try (Beneath opened = openDirectory(directory)) {
             for (Beneath.Name name : opened.list()) {
                 if (!name.isDot()) {
                     children.accept(new Child(
@@ -214,16 +244,15 @@ public final class MountedTree implements Backend {
         byte[] name = FileName.encode(entry.path().substring(slash + 1));
         String directory = slash == 0 ? "/" : entry.path().substring(0, slash);
         try (Beneath parent = directory(directory)) {
-            FileStatus status = parent.status(name, shown(entry.path()));
-            Inode now = look(parent, name, directory);
+            Found found = find(parent, name, directory);
+            Inode now = found.inode();
             if (now.number() != entry.inode().number()
                     || now.generation() != entry.inode().generation()) {
-                throw new IOException(shown(entry.path()) + ": it is not the file that it was: it was inode "
-                        + entry.inode().number() + ", it is inode " + now.number());
+                throw another(entry, now.number());
             }
             String target =
                     now.type() == FileType.SYMLINK ? FileName.decode(parent.target(name, shown(entry.path()))) : null;
-            return attributes(status, now, target);
+            return attributes(found.status(), now, target);
         }
     }
 
@@ -270,10 +299,10 @@ public final class MountedTree implements Backend {
      *
      * @param inode what it says of itself
      * @param mode file type and permissions, as {@code st_mode}
-     * @param stamp as {@link InodeBatch#stamp}
+     * @param stamp as {@link io.aisio.xal.backend.InodeBatch#stamp}
      * @param extents empty for all but regular files
      */
-    public record Found(Inode inode, int mode, long stamp, List<Extent> extents) {}
+    public record Sighting(Inode inode, int mode, long stamp, List<Extent> extents) {}
 
     /**
      * Opens a directory, to look at names in it: it stays the same one, wherever it is renamed to.
@@ -285,9 +314,9 @@ public final class MountedTree implements Backend {
     }
 
     /** What an open directory is now. */
-    public Found look(Beneath directory) throws IOException {
-        FileStatus now = directory.status();
-        return new Found(inode(now, directory.handle()), now.mode(), stamp(now), List.of());
+    public Sighting look(Beneath directory) throws IOException {
+        FileStatus status = directory.status();
+        return sighting(new Found(status, inode(status, directory.handle())), List.of());
     }
 
     /**
@@ -297,23 +326,18 @@ public final class MountedTree implements Backend {
      * @return null if the directory has none of this name
      * @throws IOException if it cannot be read, or changed each time that it was mapped
      */
-    public @Nullable Found look(Beneath directory, String parent, String name) throws IOException {
+    public @Nullable Sighting look(Beneath directory, String parent, String name) throws IOException {
         byte[] bytes = FileName.encode(name);
         String child = Backend.path(parent, name);
         try {
-            Inode inode = look(directory, bytes, parent);
-            if (inode.type() == FileType.REGULAR) {
-                try (Beneath file = directory.openFile(bytes, shown(child))) {
-                    Map map = map(file, child);
-                    return new Found(
-                            inode(map.status(), file.handle()),
-                            map.status().mode(),
-                            stamp(map.status()),
-                            map.extents());
-                }
+            Found found = find(directory, bytes, parent);
+            if (found.inode().type() != FileType.REGULAR) {
+                return sighting(found, List.of());
             }
-            FileStatus now = directory.status(bytes, shown(child));
-            return new Found(inode(now, directory.handle(bytes, shown(child))), now.mode(), stamp(now), List.of());
+            try (Beneath file = directory.openFile(bytes, shown(child))) {
+                Map map = map(file, child);
+                return sighting(new Found(map.status(), inode(map.status(), file.handle())), map.extents());
+            }
         } catch (LinuxException e) {
             if (e.errno() == Errno.ENOENT) {
                 return null;
@@ -322,8 +346,9 @@ public final class MountedTree implements Backend {
         }
     }
 
-    private static long stamp(FileStatus status) {
-        return Duration.between(Instant.EPOCH, status.changed()).toNanos();
+    private Sighting sighting(Found found, List<Extent> extents) {
+        return new Sighting(
+                found.inode(), found.status().mode(), TreeScan.stamp(this, found.status(), extents), extents);
     }
 
     /**
@@ -346,20 +371,25 @@ public final class MountedTree implements Backend {
         }
     }
 
-    /** A directory that is still to be read. */
-    private record Pending(String path, long inode) {}
+    /** What a name stands for, as it was looked at. */
+    record Found(FileStatus status, Inode inode) {}
 
     /** A file's map and its status, that were true together. */
-    private record Map(FileStatus status, List<Extent> extents) {}
+    record Map(FileStatus status, List<Extent> extents) {}
 
-    private Map map(Beneath opened, String name) throws IOException {
+    /**
+     * Whether a map stays as it is until the file is written to again: all was written out first, or there is nothing that
+     * writing out may put elsewhere.
+     */
+    boolean settled(List<Extent> extents) {
+        return sync || extents.stream().noneMatch(extent -> (extent.flags() & MOVABLE) != 0);
+    }
+
+    Map map(Beneath opened, String name) throws IOException {
         FileStatus before = opened.status();
         List<Extent> last = List.of();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<Extent> extents = new ArrayList<>();
-            for (FileExtent extent : opened.extents(sync)) {
-                extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
-            }
+            List<Extent> extents = extents(opened, sync, name);
             FileStatus after = opened.status();
             // The same map twice is as good as a status that stood still: writing out changes maps, not times.
             if (unchanged(before, after) && attempt > 0 && extents.equals(last)) {
@@ -368,8 +398,21 @@ public final class MountedTree implements Backend {
             last = extents;
             before = after;
         }
-        throw new IOException(shown(name) + ": it changed while it was mapped, " + ATTEMPTS
+        throw new FileChangedException(shown(name) + ": it changed while it was mapped, " + ATTEMPTS
                 + " times in a row; try again when its writer rests");
+    }
+
+    /** A file's map as the kernel tells it now; if it changes meanwhile, perhaps a mixture. */
+    public List<Extent> extents(Beneath opened, boolean synced, String name) throws IOException {
+        List<FileExtent> map = opened.extents(synced);
+        if (btrfs != null) {
+            return btrfs.locate(top, map, shown(name));
+        }
+        List<Extent> extents = new ArrayList<>(map.size());
+        for (FileExtent extent : map) {
+            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
+        }
+        return extents;
     }
 
     private static boolean unchanged(FileStatus before, FileStatus after) {
@@ -379,93 +422,13 @@ public final class MountedTree implements Backend {
     }
 
     /**
-     * {@inheritDoc} All is read anew: a file's map may change without its times, when it is written out.
+     * {@inheritDoc} A file whose stamp did not change is kept unread; {@link TreeScan} says what is not seen so.
      *
      * <p>A file with several names is given once.
      */
     @Override
     public void readAll(Catalog catalog) throws IOException {
-        Deque<Pending> directories = new ArrayDeque<>();
-        Set<Long> seen = new HashSet<>();
-        InodeBatch inodes = new InodeBatch();
-        NameBatch names = new NameBatch();
-        Inode root = root().inode();
-        seen.add(root.number());
-        add(inodes, root, top.status(), List.of());
-        catalog.inodes(inodes);
-        directories.add(new Pending("/", root.number()));
-        while (!directories.isEmpty()) {
-            if (Thread.interrupted()) {
-                throw new InterruptedIOException("interrupted while " + path + " was read");
-            }
-            read(directories.removeFirst(), directories, seen, inodes, names, catalog);
-        }
-    }
-
-    private void read(
-            Pending next,
-            Deque<Pending> directories,
-            Set<Long> seen,
-            InodeBatch inodes,
-            NameBatch names,
-            Catalog catalog) {
-        inodes.clear();
-        names.clear();
-        try (Beneath directory = directory(next.path())) {
-            if (directory.handle().inode() != next.inode()) {
-                throw new IOException(shown(next.path()) + ": it is not the directory that it was");
-            }
-            for (Beneath.Name child : directory.list()) {
-                if (!child.isDot()) {
-                    read(directory, next.path(), child, directories, seen, inodes, names, catalog);
-                }
-            }
-            catalog.inodes(inodes);
-            catalog.names(next.inode(), names);
-        } catch (IOException e) {
-            catalog.damaged(e);
-        }
-    }
-
-    private void read(
-            Beneath directory,
-            String parent,
-            Beneath.Name child,
-            Deque<Pending> directories,
-            Set<Long> seen,
-            InodeBatch inodes,
-            NameBatch names,
-            Catalog catalog) {
-        try {
-            Inode inode = look(directory, child.bytes(), parent);
-            if (!seen.contains(inode.number())) {
-                String name = Backend.path(parent, FileName.decode(child.bytes()));
-                if (inode.type() == FileType.REGULAR) {
-                    try (Beneath file = directory.openFile(child.bytes(), shown(name))) {
-                        inode = inode(file.status(), file.handle());
-                        Map map = map(file, name);
-                        add(inodes, inode(map.status(), file.handle()), map.status(), map.extents());
-                    }
-                } else {
-                    add(inodes, inode, directory.status(child.bytes(), shown(name)), List.of());
-                    if (inode.type() == FileType.DIRECTORY) {
-                        directories.add(new Pending(name, inode.number()));
-                    }
-                }
-                seen.add(inode.number());
-            }
-            MemorySegment bytes = MemorySegment.ofArray(child.bytes());
-            names.add(bytes, 0, child.bytes().length, inode.number());
-        } catch (IOException e) {
-            catalog.damaged(e);
-        }
-    }
-
-    private static void add(InodeBatch inodes, Inode inode, FileStatus status, List<Extent> extents) {
-        inodes.addInode(inode.number(), inode.generation(), status.mode(), inode.links(), inode.size(), stamp(status));
-        for (Extent extent : extents) {
-            inodes.addExtent(extent.offset(), extent.position(), extent.length(), extent.flags());
-        }
+        TreeScan.read(this, catalog);
     }
 
     @Override
@@ -481,16 +444,30 @@ public final class MountedTree implements Backend {
 
     /** The inode that a name in an open directory stands for. */
     private Inode look(Beneath parent, byte[] name, String directory) throws IOException {
+        return find(parent, name, directory).inode();
+    }
+
+    /** What a name in an open directory stands for. */
+    Found find(Beneath parent, byte[] name, String directory) throws IOException {
         String shown = shown(Backend.path(directory, FileName.decode(name)));
         FileStatus status = parent.status(name, shown);
         if (status.mount() != mount.id()) {
             throw new IOException(shown + ": something else is mounted there, which hides what this file system has;"
                     + " unmount it, or bind-mount this one elsewhere");
         }
-        return inode(status, parent.handle(name, shown));
+        if (!status.device().equals(volume)) {
+            throw new IOException(shown + ": a subvolume, which numbers its files by itself; name it on its own");
+        }
+        return new Found(status, inode(status, parent.handle(name, shown)));
     }
 
-    private Inode inode(FileStatus status, FileHandle handle) throws IOException {
+    /** The directory that all is beneath. */
+    Found foundRoot() throws IOException {
+        FileStatus status = top.status();
+        return new Found(status, inode(status, top.handle()));
+    }
+
+    Inode inode(FileStatus status, FileHandle handle) throws IOException {
         if (status.inode() != handle.inode()) {
             throw new IOException(path + ": inode " + status.inode() + " became inode " + handle.inode()
                     + " while it was looked at; try again");
@@ -505,12 +482,28 @@ public final class MountedTree implements Backend {
     }
 
     /** What was opened must be the file that the entry names; it may have grown since. */
-    private void same(Entry entry, Beneath opened) throws IOException {
+    void same(Entry entry, Beneath opened) throws IOException {
         FileHandle now = opened.handle();
         if (now.inode() != entry.inode().number()
                 || now.generation() != entry.inode().generation()) {
-            throw new IOException(shown(entry.path()) + ": it is not the file that it was: it was inode "
-                    + entry.inode().number() + ", it is inode " + now.inode());
+            throw another(entry, now.inode());
+        }
+    }
+
+    private FileChangedException another(Entry entry, long now) {
+        return new FileChangedException(shown(entry.path()) + ": it is not the file that it was: it was inode "
+                + entry.inode().number() + ", it is inode " + now);
+    }
+
+    /** Opens a directory, which must be the one that the entry names. */
+    Beneath openDirectory(Entry directory) throws IOException {
+        Beneath opened = directory(directory.path());
+        try {
+            same(directory, opened);
+            return opened;
+        } catch (IOException e) {
+            opened.close();
+            throw e;
         }
     }
 
@@ -536,7 +529,7 @@ public final class MountedTree implements Backend {
         return opened;
     }
 
-    private String shown(String name) {
+    String shown(String name) {
         return path + name;
     }
 

@@ -18,7 +18,7 @@ import io.aisio.xal.index.IndexReader;
 import io.aisio.xal.index.IndexReader.Listed;
 import io.aisio.xal.index.IndexWriter;
 import io.aisio.xal.mount.MountedTree;
-import io.aisio.xal.mount.MountedTree.Found;
+import io.aisio.xal.mount.MountedTree.Sighting;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.NoSuchFileException;
@@ -316,7 +316,7 @@ public final class Replica {
 
     /** Names that come and go change what their directory says of itself, which is not told. */
     private void putDirectory(MountedTree tree, Beneath opened, @Nullable Inode directory) throws IOException {
-        Found now;
+        Sighting now;
         try {
             now = tree.look(opened);
         } catch (IOException e) {
@@ -332,7 +332,7 @@ public final class Replica {
             throws IOException {
         String path = Backend.path(parent, spot.name());
         long before = reader.find(path);
-        Found now;
+        Sighting now;
         try {
             now = tree.look(opened, parent, spot.name());
         } catch (IOException e) {
@@ -359,7 +359,7 @@ public final class Replica {
     }
 
     /** Lets a name stand for what was seen. */
-    private void name(Spot spot, String path, long before, Found now, @Nullable String from, boolean deep)
+    private void name(Spot spot, String path, long before, Sighting now, @Nullable String from, boolean deep)
             throws IOException {
         long number = now.inode().number();
         Inode known = known(number);
@@ -428,7 +428,7 @@ public final class Replica {
         }
     }
 
-    private void put(Found now) throws IOException {
+    private void put(Sighting now) throws IOException {
         writer.put(now.inode(), now.mode(), now.stamp(), now.extents());
     }
 

@@ -2,23 +2,26 @@ package io.aisio.xal.mount;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.xal.Comparison;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileBlocks;
 import io.aisio.xal.FileType;
+import io.aisio.xal.LoopMount;
 import io.aisio.xal.Piece;
+import io.aisio.xal.Placement;
 import io.aisio.xal.Xal;
 import io.aisio.xal.XfsImage;
 import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.InodeBatch;
 import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -26,8 +29,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
@@ -53,9 +60,9 @@ class MountedTreeTest {
                 "mkfs.ext4 -q -F -b 1024 -O ^extents,^64bit,^metadata_csum"
             })
     void agreesWithStrangersAboutNamesMapsAndBytes(String mkfs) throws Exception {
-        Path image = image(mkfs);
-        Path mount = mount(image);
-        try (Xal xal = Xal.mounted(mount, true)) {
+        try (LoopMount loop = LoopMount.made(folder, mkfs);
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Path mount = loop.path();
             fill(mount);
             List<String> listed = new ArrayList<>();
             Map<String, Entry> files = new TreeMap<>();
@@ -90,7 +97,7 @@ class MountedTreeTest {
                     assertThat(extents.stream().map(MountedTreeTest::line).toList())
                             .as(file.getKey())
                             .isEqualTo(filefrag(path));
-                    assertThat(Arrays.equals(read(image, xal.pieces(file.getValue())), Files.readAllBytes(path)))
+                    assertThat(Arrays.equals(read(loop.image(), xal.pieces(file.getValue())), Files.readAllBytes(path)))
                             .as("the bytes of %s", file.getKey())
                             .isTrue();
                 } else {
@@ -100,62 +107,166 @@ class MountedTreeTest {
             assertThat(xal.extents(files.get("/scattered"))).hasSizeGreaterThanOrEqualTo(PIECES);
             assertThat(strange).as("inline data is not on the device").isEqualTo(mkfs.contains("inline_data"));
             assertThat(xal.volume().type()).isEqualTo(mkfs.substring(5, mkfs.indexOf(' ')));
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    /** Takes what a reading gives, checks the order in which it comes, and knows it when it is read again. */
+    private static final class Recorded implements Catalog {
+        /** Generation, stamp, and how many extents. */
+        private record Known(int generation, long stamp, int extents) {}
+
+        private final Map<Long, Known> before;
+        final Map<Long, Known> inodes = new ConcurrentHashMap<>();
+        final Queue<Long> named = new ConcurrentLinkedQueue<>();
+        final Set<Long> kept = ConcurrentHashMap.newKeySet();
+        final Queue<String> damage = new ConcurrentLinkedQueue<>();
+
+        Recorded(Map<Long, Known> before) {
+            this.before = before;
+        }
+
+        @Override
+        public void inodes(InodeBatch batch) {
+            for (int i = 0; i < batch.inodes(); i++) {
+                int end = i + 1 < batch.inodes() ? batch.firstExtent(i + 1) : batch.extents();
+                assertThat(inodes.put(
+                                batch.number(i),
+                                new Known(batch.generation(i), batch.stamp(i), end - batch.firstExtent(i))))
+                        .as("inode %d, given twice", batch.number(i))
+                        .isNull();
+            }
+        }
+
+        @Override
+        public void names(long directory, NameBatch batch) {
+            assertThat(inodes.containsKey(directory) || kept.contains(directory))
+                    .isTrue();
+            for (int i = 0; i < batch.names(); i++) {
+                long number = batch.inode(i);
+                assertThat(inodes.containsKey(number) || kept.contains(number) || !damage.isEmpty())
+                        .as("inode %d, named before it was given", number)
+                        .isTrue();
+                named.add(number);
+            }
+        }
+
+        @Override
+        public boolean knows(long number, int generation, long stamp) {
+            Known known = before.get(number);
+            return known != null && known.generation() == generation && known.stamp() == stamp;
+        }
+
+        @Override
+        public void keep(long number) {
+            assertThat(kept.add(number)).isTrue();
+        }
+
+        @Override
+        public void damaged(IOException problem) {
+            damage.add(problem.getMessage());
+        }
+    }
+
+    @ParameterizedTest
+    @Tag("root")
+    @ValueSource(strings = {"xfs", "ext4"})
+    void givesACatalogEachInodeOnceBeforeItsNamesAndKeepsWhatDidNotChange(String type) throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, type);
+                MountedTree tree = MountedTree.open(loop.path(), true)) {
+            Path mount = loop.path();
+            fill(mount);
+            for (int i = 0; i < 3_000; i++) {
+                XfsImage.fill(mount.resolve("d" + i % 13 + "/" + i), i % 300);
+            }
+            for (int i = 0; i < 500; i++) {
+                Files.createLink(mount.resolve("d" + i % 7 + "/link" + i), mount.resolve("d" + i % 13 + "/" + i));
+            }
+            XfsImage.run(List.of("sync", "-f", mount.toString()));
+            Recorded first = new Recorded(Map.of());
+            tree.readAll(first);
+            assertThat(first.damage).isEmpty();
+            assertThat(first.kept).isEmpty();
+            String found = XfsImage.run(List.of("find", mount.toString(), "-mindepth", "1", "-printf", "%i\\n"));
+            assertThat(first.named)
+                    .containsExactlyInAnyOrderElementsOf(
+                            found.lines().map(Long::valueOf).toList());
+            assertThat(first.inodes.keySet()).containsAll(first.named);
+            assertThat(first.inodes.get(inode(mount.resolve("scattered"))).extents())
+                    .isGreaterThanOrEqualTo(PIECES);
+
+            Recorded again = new Recorded(first.inodes);
+            tree.readAll(again);
+            assertThat(again.inodes).as("what is not as it was").isEmpty();
+            assertThat(again.kept).isEqualTo(first.inodes.keySet());
+
+            Path grown = mount.resolve("d5/5");
+            Files.write(grown, new byte[10_000]);
+            long gone = inode(mount.resolve("d" + 2501 % 13 + "/2501"));
+            Files.delete(mount.resolve("d" + 2501 % 13 + "/2501"));
+            Recorded third = new Recorded(first.inodes);
+            tree.readAll(third);
+            assertThat(third.inodes.keySet())
+                    .containsExactlyInAnyOrder(inode(grown), inode(mount.resolve("d" + 2501 % 13)));
+            assertThat(third.kept).doesNotContain(gone, inode(grown));
+            assertThat(third.named).doesNotContain(gone);
         }
     }
 
     @Test
     @Tag("root")
-    void givesACatalogEachInodeOnceBeforeItsNames() throws Exception {
-        Path mount = mount(image("mkfs.xfs -q -f"));
-        try (MountedTree tree = MountedTree.open(mount, true)) {
-            fill(mount);
-            Map<Long, Long> extents = new TreeMap<>();
-            List<Long> named = new ArrayList<>();
-            tree.readAll(new Catalog() {
-                @Override
-                public void inodes(InodeBatch batch) {
-                    for (int i = 0; i < batch.inodes(); i++) {
-                        long end = i + 1 < batch.inodes() ? batch.firstExtent(i + 1) : batch.extents();
-                        assertThat(extents.put(batch.number(i), end - batch.firstExtent(i)))
-                                .isNull();
-                    }
-                }
-
-                @Override
-                public void names(long directory, NameBatch batch) {
-                    assertThat(extents).containsKey(directory);
-                    for (int i = 0; i < batch.names(); i++) {
-                        named.add(batch.inode(i));
-                    }
-                }
-
-                @Override
-                public boolean knows(long number, int generation, long stamp) {
-                    return false;
-                }
-
-                @Override
-                public void keep(long number) {
-                    throw new AssertionError("inode " + number + " is not known");
-                }
-
-                @Override
-                public void damaged(IOException problem) {
-                    throw new AssertionError(problem);
-                }
-            });
-            String found = XfsImage.run(List.of("find", mount.toString(), "-mindepth", "1", "-printf", "%i\\n"));
-            assertThat(named)
-                    .containsExactlyInAnyOrderElementsOf(
-                            found.lines().map(Long::valueOf).toList());
-            assertThat(extents.keySet()).containsAll(named);
-            long scattered = (Long) Files.getAttribute(mount.resolve("scattered"), "unix:ino");
-            assertThat(extents.get(scattered)).isGreaterThanOrEqualTo(PIECES);
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
+    void tellsOfOneThatCannotBeReadAndGivesAllOthers() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), true)) {
+            Path inner = Files.createDirectories(loop.path().resolve("inner"));
+            XfsImage.fill(loop.path().resolve("a/file"), 5_000);
+            XfsImage.fill(loop.path().resolve("z/file"), 5_000);
+            long hidden = inode(inner);
+            XfsImage.run(List.of("mount", "-t", "tmpfs", "none", inner.toString()));
+            try {
+                Recorded read = new Recorded(Map.of());
+                tree.readAll(read);
+                assertThat(read.damage).singleElement().asString().contains("/inner", "something else is mounted");
+                assertThat(read.inodes).hasSize(5);
+                assertThat(read.named).hasSize(5).contains(hidden);
+            } finally {
+                XfsImage.run(List.of("umount", inner.toString()));
+            }
         }
+    }
+
+    @Test
+    @Tag("root")
+    void endsWhenItIsInterrupted() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), true)) {
+            Thread.currentThread().interrupt();
+            try {
+                assertThatThrownBy(() -> tree.readAll(new Recorded(Map.of())))
+                        .isInstanceOf(InterruptedIOException.class);
+            } finally {
+                // Closing the mount waits for a program.
+                Thread.interrupted();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @Tag("root")
+    @ValueSource(
+            strings = {
+                "mkfs.xfs -q -L some-name -m uuid=01234567-89ab-cdef-0123-456789abcdef",
+                "mkfs.ext4 -q -L some-name -U 01234567-89ab-cdef-0123-456789abcdef"
+            })
+    void tellsWhatTheFileSystemIsCalled(String mkfs) throws Exception {
+        try (LoopMount loop = LoopMount.made(folder, mkfs);
+                Xal xal = Xal.mounted(loop.path(), false)) {
+            assertThat(xal.volume().uuid()).isEqualTo("01234567-89ab-cdef-0123-456789abcdef");
+            assertThat(xal.volume().label()).isEqualTo("some-name");
+        }
+    }
+
+    private static long inode(Path file) throws IOException {
+        return (Long) Files.getAttribute(file, "unix:ino");
     }
 
     @ParameterizedTest
@@ -163,8 +274,6 @@ class MountedTreeTest {
     @Tag("slow")
     @ValueSource(strings = {"mkfs.xfs -q -f", "mkfs.ext4 -q -F -b 1024"})
     void comparesTenThousandFilesAndFindsTheByteThatWasTurned(String mkfs) throws Exception {
-        Path image = image(mkfs);
-        Path mount = mount(image);
         List<String> told = new ArrayList<>();
         Comparison.Listener listener = new Comparison.Listener() {
             @Override
@@ -177,15 +286,15 @@ class MountedTreeTest {
                 told.add(path + " " + problem);
             }
         };
-        try {
+        try (LoopMount loop = LoopMount.made(folder, mkfs)) {
+            Path mount = loop.path();
             fill(mount);
             for (int i = 0; i < 10_000; i++) {
                 XfsImage.fill(mount.resolve("many" + i % 10 + "/" + i), i % 9_000);
             }
-            XfsImage.run(List.of("umount", mount.toString()));
-            XfsImage.run(List.of("mount", "-o", "loop,ro", image.toString(), mount.toString()));
+            loop.again("loop,ro");
             try (Xal mounted = Xal.mounted(mount, true);
-                    FileBlocks device = FileBlocks.open(image)) {
+                    FileBlocks device = FileBlocks.open(loop.image())) {
                 Comparison comparison = new Comparison(listener);
                 if (mkfs.contains("xfs")) {
                     try (Xal onDisk = Xal.open(device)) {
@@ -199,7 +308,7 @@ class MountedTreeTest {
                 assertThat(comparison.counts().elsewhere()).isZero();
 
                 Extent extent = mounted.extents(mounted.lookup("/many5/5555")).getFirst();
-                try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+                try (RandomAccessFile file = new RandomAccessFile(loop.image().toFile(), "rw")) {
                     byte[] cached = Files.readAllBytes(mount.resolve("many5/5555"));
                     file.seek(extent.position() + 77);
                     file.write(~cached[77]);
@@ -207,20 +316,82 @@ class MountedTreeTest {
                 comparison.bytes(mounted, device);
                 assertThat(told).singleElement().asString().contains("/many5/5555 bytes as read, from byte 77");
             }
-        } finally {
-            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void tellsWhereTheOneDeviceOfABtrfsHoldsItsBytes() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "btrfs")) {
+            Path mount = loop.path();
+            fill(mount);
+            for (int i = 0; i < 300; i++) {
+                XfsImage.fill(mount.resolve("many/" + i), i * 331);
+            }
+            XfsImage.fill(mount.resolve("large"), 30 << 20);
+            XfsImage.run(
+                    List.of("fallocate", "-l", "3M", mount.resolve("unwritten").toString()));
+            XfsImage.run(List.of(
+                    "cp",
+                    "--reflink=always",
+                    mount.resolve("large").toString(),
+                    mount.resolve("clone").toString()));
+            Path compressed = mount.resolve("compressed");
+            Files.createFile(compressed);
+            XfsImage.run(List.of("btrfs", "property", "set", compressed.toString(), "compression", "zstd"));
+            Files.write(compressed, "the same again ".repeat(100_000).getBytes(StandardCharsets.UTF_8));
+            XfsImage.run(List.of(
+                    "btrfs", "subvolume", "create", mount.resolve("sub2").toString()));
+            List<String> told = new ArrayList<>();
+            Comparison comparison = new Comparison(new Comparison.Listener() {
+                @Override
+                public void differs(String path, String what, String first, String second) {
+                    told.add(path + " " + what + " " + first + " | " + second);
+                }
+
+                @Override
+                public void damaged(String path, IOException problem) {
+                    told.add(path + " " + problem.getMessage());
+                }
+            });
+            try (Xal xal = Xal.mounted(mount, true);
+                    FileBlocks device = FileBlocks.open(loop.device())) {
+                comparison.bytes(xal, device);
+                assertThat(told).singleElement().asString().contains("/sub2", "a subvolume");
+                assertThat(comparison.counts().bytes()).isGreaterThan(60 << 20);
+                assertThat(comparison.counts().elsewhere()).isBetween(1_500_000L, 2_500_000L);
+                assertThat(xal.extents(xal.lookup("/large"))).isNotEmpty().allMatch(e -> e.shared() && e.located());
+                assertThat(Arrays.equals(
+                                read(loop.image(), xal.pieces(xal.lookup("/large"))),
+                                Files.readAllBytes(mount.resolve("large"))))
+                        .isTrue();
+                assertThat(xal.extents(xal.lookup("/unwritten"))).isNotEmpty().allMatch(Extent::unwritten);
+                assertThat(xal.extents(xal.lookup("/tiny"))).noneMatch(Extent::located);
+                assertThat(xal.extents(xal.lookup("/compressed"))).isNotEmpty().noneMatch(Extent::located);
+                assertThat(Placement.of(xal).device())
+                        .isEqualTo(loop.device().getFileName().toString());
+            }
         }
     }
 
     @Test
     @Tag("root")
     void doesNotEnterAnotherMountAndSaysSo() throws Exception {
-        Path mount = mount(image("mkfs.xfs -q -f"));
-        Path inner = Files.createDirectories(mount.resolve("inner"));
-        Files.createFile(inner.resolve("hidden"));
-        XfsImage.run(List.of("mount", "-t", "tmpfs", "none", inner.toString()));
+        try (LoopMount loop = LoopMount.make(folder, "xfs")) {
+            Path inner = Files.createDirectories(loop.path().resolve("inner"));
+            Files.createFile(inner.resolve("hidden"));
+            XfsImage.run(List.of("mount", "-t", "tmpfs", "none", inner.toString()));
+            try {
+                Files.createFile(inner.resolve("foreign"));
+                tellsOfTheMountInIt(loop.path());
+            } finally {
+                XfsImage.run(List.of("umount", inner.toString()));
+            }
+        }
+    }
+
+    private static void tellsOfTheMountInIt(Path mount) throws IOException {
         try (Xal xal = Xal.mounted(mount, false)) {
-            Files.createFile(inner.resolve("foreign"));
             List<String> seen = new ArrayList<>();
             List<String> damaged = new ArrayList<>();
             xal.walk("/", new Xal.Visitor() {
@@ -236,9 +407,6 @@ class MountedTreeTest {
             });
             assertThat(seen).containsExactly("/");
             assertThat(damaged).singleElement().asString().contains("/inner", "something else is mounted there");
-        } finally {
-            XfsImage.run(List.of("umount", inner.toString()));
-            XfsImage.run(List.of("umount", mount.toString()));
         }
     }
 
@@ -248,26 +416,6 @@ class MountedTreeTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("/dev/shm is on tmpfs: its files lie in memory");
         assertThatThrownBy(() -> Xal.mounted(Path.of("/proc"), false)).hasMessageContaining("/proc is on proc");
-    }
-
-    private Path image(String mkfs) throws Exception {
-        assumeTrue(
-                "root".equals(System.getProperty("user.name")) && Files.exists(Path.of("/dev/loop-control")),
-                "needs root and loop devices");
-        Path image = folder.resolve("image");
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.setLength(512L << 20);
-        }
-        List<String> command = new ArrayList<>(List.of(mkfs.split(" ", -1)));
-        command.add(image.toString());
-        XfsImage.run(command);
-        return image;
-    }
-
-    private Path mount(Path image) throws Exception {
-        Path mount = Files.createDirectories(folder.resolve("mount"));
-        XfsImage.run(List.of("mount", "-o", "loop", image.toString(), mount.toString()));
-        return mount;
     }
 
     private static void fill(Path mount) throws Exception {

@@ -46,7 +46,8 @@ record AgBtree(String structure, long magic, int recordBytes, int keyBytes) {
     }
 
     /**
-     * Reads all records of a tree, in order. A block that is damaged hides no other; what is beneath it is missing.
+     * Reads all records of a tree, in order. A block or record that is damaged hides no other; what is beneath a block is
+     * missing.
      *
      * @param root the block of its root, in the allocation group
      * @param levels how many levels it has, as the head of the allocation group says
@@ -107,12 +108,28 @@ record AgBtree(String structure, long magic, int recordBytes, int keyBytes) {
             MemorySegment s = reader.read(position, geometry.blockSize());
             int count = check(s, level, where);
             if (level == 0) {
-                for (int i = 0; i < count; i++) {
-                    records.record(s, HEADER_BYTES + (long) i * recordBytes, where);
-                }
+                records(s, count, where);
             } else {
                 children(s, count, level, where);
             }
+        }
+
+        /** A record that is damaged hides no other either. */
+        private void records(MemorySegment s, int count, Where where) throws IOException {
+            for (int i = 0; i < count; i++) {
+                try {
+                    records.record(s, HEADER_BYTES + (long) i * recordBytes, where);
+                } catch (XfsException e) {
+                    tell(e);
+                }
+            }
+        }
+
+        private void tell(IOException e) throws IOException {
+            if (++bad > MAX_PROBLEMS) {
+                throw e;
+            }
+            problems.accept(e);
         }
 
         private void children(MemorySegment s, int count, int level, Where where) throws IOException {
@@ -121,10 +138,7 @@ record AgBtree(String structure, long magic, int recordBytes, int keyBytes) {
                 try {
                     block(OnDisk.u32(s, pointers + (long) i * POINTER_BYTES), level - 1, where);
                 } catch (IOException e) {
-                    if (++bad > MAX_PROBLEMS) {
-                        throw e;
-                    }
-                    problems.accept(e);
+                    tell(e);
                 }
             }
         }

@@ -5,6 +5,7 @@ import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** Collects the extents of one inode, in order, and checks each against the one before and against the geometry. */
@@ -26,7 +27,8 @@ final class BlockMap {
      * Reads the extents of an inode, and which of them other files have too.
      *
      * @param shared knows it
-     * @throws XfsException if the block map is damaged, or lies on a real-time device
+     * @throws XfsException if the block map is damaged, has a block twice that cannot be shared, or lies on a real-time
+     *     device
      */
     static List<Extent> read(Geometry geometry, MetadataReader reader, SharedBlocks shared, InodeCore inode)
             throws IOException {
@@ -35,7 +37,9 @@ final class BlockMap {
                     .bad("flags has realtime (bit 0): the file lies on a real-time device, which is not read");
         }
         List<Extent> extents = read(geometry, reader, inode);
-        if (inode.reflink()) {
+        if (!inode.reflink()) {
+            checkDisjoint(extents, inode.where());
+        } else {
             for (int i = 0; i < extents.size(); i++) {
                 Extent e = extents.get(i);
                 if (shared.any(geometry.block(e.position()), e.length() >> geometry.blockLog())) {
@@ -59,6 +63,25 @@ final class BlockMap {
             case BTREE -> map.tree(BmapBlock.root(inode.fork(), inode.where()));
         }
         return map.extents;
+    }
+
+    /** Makes sure that no two extents of an inode have a block together: only with shared blocks they may. */
+    static void checkDisjoint(List<Extent> extents, Where where) throws XfsException {
+        List<Extent> sorted = extents;
+        for (int i = 1; i < extents.size(); i++) {
+            if (extents.get(i).position() < extents.get(i - 1).position()) {
+                sorted = new ArrayList<>(extents);
+                sorted.sort(Comparator.comparingLong(Extent::position));
+                break;
+            }
+        }
+        long end = 0;
+        for (Extent extent : sorted) {
+            if (extent.position() < end) {
+                throw where.bad("two of its extents overlap at byte " + extent.position() + " of the device");
+            }
+            end = extent.position() + extent.length();
+        }
     }
 
     private void inline() throws XfsException {

@@ -4,8 +4,6 @@ import io.aisio.xal.Extent;
 import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -97,18 +95,12 @@ final class DirectoryReader {
 
     /** A directory's blocks are its own, and each has one place in it: so there is an end to them. */
     private void checkOwnBlocks(List<Extent> extents) throws XfsException {
-        List<Extent> sorted = new ArrayList<>(extents);
-        sorted.sort(Comparator.comparingLong(Extent::position));
-        long end = 0;
-        for (Extent extent : sorted) {
+        for (Extent extent : extents) {
             if (extent.unwritten()) {
                 throw where().bad("its extent at offset " + extent.offset() + " is unwritten");
             }
-            if (extent.position() < end) {
-                throw where().bad("two of its extents overlap at byte " + extent.position() + " of the device");
-            }
-            end = extent.position() + extent.length();
         }
+        BlockMap.checkDisjoint(extents, where());
     }
 
     private void block(List<Extent> extents, int index, long at) throws IOException {

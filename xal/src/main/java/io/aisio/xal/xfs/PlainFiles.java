@@ -90,6 +90,7 @@ final class PlainFiles {
         }
         int log = geometry.blockLog();
         long end = 0;
+        long deviceEnd = 0;
         for (int i = 0; i < (int) count; i++) {
             long record = at + InodeCore.CORE_BYTES + (long) i * ExtentRecord.BYTES;
             long offset = ExtentRecord.startOffset(buffer, record);
@@ -99,8 +100,14 @@ final class PlainFiles {
                 return false;
             }
             end = offset + blocks;
+            long position = geometry.position(block);
+            if (position < deviceEnd) {
+                // Out of order on the device: whether they overlap, others find out.
+                return false;
+            }
+            deviceEnd = position + (blocks << log);
             int flags = ExtentRecord.unwritten(buffer, record) ? Extent.UNWRITTEN : 0;
-            batch.addExtent(offset << log, geometry.position(block), blocks << log, flags);
+            batch.addExtent(offset << log, position, blocks << log, flags);
         }
         return true;
     }

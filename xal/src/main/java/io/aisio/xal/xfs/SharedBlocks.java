@@ -29,11 +29,14 @@ final class SharedBlocks {
     private final Geometry geometry;
     private final MetadataReader reader;
     private final @Nullable Runs[] runs;
+    /** Why those of an allocation group cannot be told, so that it is found out once, and not for every file. */
+    private final @Nullable XfsException[] damage;
 
     SharedBlocks(Geometry geometry, MetadataReader reader) {
         this.geometry = geometry;
         this.reader = reader;
         runs = new Runs[geometry.reflink() ? Math.toIntExact(geometry.agCount()) : 0];
+        damage = new XfsException[runs.length];
     }
 
     /**
@@ -53,7 +56,16 @@ final class SharedBlocks {
     private synchronized Runs runs(int ag) throws IOException {
         Runs known = runs[ag];
         if (known == null) {
-            known = read(ag);
+            XfsException before = damage[ag];
+            if (before != null) {
+                throw before;
+            }
+            try {
+                known = read(ag);
+            } catch (XfsException e) {
+                damage[ag] = e;
+                throw e;
+            }
             runs[ag] = known;
         }
         return known;

@@ -85,7 +85,12 @@ final class Superblock {
             "metadata directory",
             "zoned",
             "zone gaps");
-    /** Those that this reader knows, or that change nothing of what it reads. */
+    /**
+     * Those that this reader knows, or that change nothing of what it reads: exchange-range ({@code
+     * XFS_SB_FEAT_INCOMPAT_EXCHRANGE}) adds items to the log, which must be clean, and parent pointers ({@code
+     * XFS_SB_FEAT_INCOMPAT_PARENT}) are attributes, of which only the size of their fork matters here. A metadata directory
+     * and zones move what belongs to the real-time device, so that its files could not be told from others.
+     */
     private static final long KNOWN = 0b0000_1110_1111;
 
     private static final int MIN_SECTOR_LOG = 9;

@@ -58,6 +58,9 @@ final class SymlinkTarget {
         int done = 0;
         List<Extent> extents = BlockMap.read(geometry, reader, link);
         for (Extent extent : extents) {
+            // Else blocks mapped again and again would be read as often.
+            link.where()
+                    .check(done < size, "nextents", extents.size(), "no blocks behind the " + size + " bytes of path");
             link.where().check(!extent.unwritten(), "extentflag", 1, "0: a link's blocks are written");
             link.where()
                     .check(

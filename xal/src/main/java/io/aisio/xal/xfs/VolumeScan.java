@@ -323,7 +323,9 @@ final class VolumeScan {
                             core,
                             (from, offset, length, inode, _) -> batch.add(from, offset, length, inode),
                             catalog::damaged);
-                } catch (XfsException e) {
+                } catch (InterruptedIOException e) {
+                    throw e;
+                } catch (IOException e) {
                     catalog.damaged(e);
                 }
                 catalog.names(number, batch);

@@ -129,6 +129,7 @@ public final class XfsVolume implements Backend {
                     .bad("mode says that it is of type " + core.inode().type() + ", its directory entry says "
                             + child.type());
         }
+        core.where().check(core.inode().links() > 0, "nlink", 0, "1 or more: " + path + " names it");
         return new Entry(Backend.path(path, child.name()), core.inode());
     }
 

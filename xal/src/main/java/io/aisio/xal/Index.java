@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,11 +61,11 @@ public final class Index implements AutoCloseable {
     public record Status(State state, String reason) {}
 
     /** Builds an index, private or shared in a directory. */
-    static Index build(Backend backend, @Nullable Path shared) throws IOException {
+    static Index build(Backend backend, @Nullable Path shared, LongConsumer progress) throws IOException {
         IndexWriter writer = IndexWriter.create(backend.describe(), shared);
         Index index = new Index(writer.reader(), writer, backend);
         try {
-            index.refresh();
+            index.refresh(progress);
             return index;
         } catch (IOException | RuntimeException e) {
             index.close();
@@ -267,12 +268,16 @@ public final class Index implements AutoCloseable {
      * @throws IOException if the file system cannot be read, or there is no memory
      */
     public void refresh() throws IOException {
+        refresh(any -> {});
+    }
+
+    private void refresh(LongConsumer progress) throws IOException {
         if (writer == null || backend == null) {
             throw new IllegalStateException("another process owns the index: only its owner reads it again");
         }
         writer.beginReading(backend.root().inode().number());
         try {
-            backend.readAll(writer);
+            backend.readAll(new CountedCatalog(writer, progress));
             writer.endReading();
         } catch (IOException | RuntimeException e) {
             writer.markDirty("reading the file system failed: " + e.getMessage());

@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.BlockSource;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,7 +14,7 @@ import java.util.Map;
  *
  * <p>What it returns must not be written: others see the same bytes.
  */
-final class MetadataReader implements AutoCloseable {
+final class MetadataReader implements Blocks, AutoCloseable {
     /** Bytes of a window: an inode chunk (64 inodes) of the usual 512 bytes each, or eight usual directory blocks. */
     private static final int WINDOW = 32 * 1024;
     /** Windows kept: 4 MiB in all, so that the inodes of a directory are found again when it is walked by name. */
@@ -51,25 +52,39 @@ final class MetadataReader implements AutoCloseable {
     }
 
     /**
-     * Reads bytes.
+     * {@inheritDoc} They stay as they are. A window that cannot be read whole hides no part of it that can.
      *
-     * @param position in bytes from the start, with {@code position + length} at most {@link #size()}
-     * @throws IOException if the source cannot be read
+     * @param position with {@code position + length} at most {@link #size()}
      * @throws IllegalStateException if it is closed
      */
-    synchronized MemorySegment read(long position, int length) throws IOException {
+    @Override
+    public synchronized MemorySegment read(long position, int length) throws IOException {
         long offset = position % WINDOW;
         if (offset + length <= WINDOW) {
-            return window(position - offset).asSlice(offset, length);
+            return part(position - offset, offset, length);
         }
         MemorySegment whole = MemorySegment.ofArray(new byte[length]);
         for (int done = 0; done < length; ) {
             long at = (position + done) % WINDOW;
             int n = (int) Math.min(length - done, WINDOW - at);
-            MemorySegment.copy(window(position + done - at), at, whole, done, n);
+            MemorySegment.copy(part(position + done - at, at, n), 0, whole, done, n);
             done += n;
         }
         return whole;
+    }
+
+    private MemorySegment part(long start, long offset, int length) throws IOException {
+        try {
+            return window(start).asSlice(offset, length);
+        } catch (InterruptedIOException e) {
+            throw e;
+        } catch (IOException e) {
+            int unit = source.alignment();
+            long from = offset - offset % unit;
+            MemorySegment target = buffer.asSlice(0, Math.ceilDiv(offset + length, (long) unit) * unit - from);
+            source.read(start + from, target);
+            return MemorySegment.ofArray(target.toArray(ValueLayout.JAVA_BYTE)).asSlice(offset - from, length);
+        }
     }
 
     private MemorySegment window(long start) throws IOException {

@@ -24,7 +24,8 @@ import picocli.CommandLine.ScopeType;
             XalIndex.class,
             XalVerify.class,
             XalWatch.class,
-            XalPin.class
+            XalPin.class,
+            XalBench.class
         },
         mixinStandardHelpOptions = true)
 final class XalCommand {}

@@ -3,6 +3,7 @@ package io.aisio.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -138,5 +139,35 @@ class XalMountIT {
 
     private static long free(LoopVolume volume) {
         return Long.parseLong(volume.shell("stat -f -c '%a %S' .").replaceAll(" .*\n", "")) * 4096;
+    }
+
+    @Test
+    void benchMakesItsImageOnceAndMeasuresItMountedToo() throws IOException {
+        LoopVolume.make(folder, "xfs");
+        Path image = folder.resolve("many.xfs");
+        for (int run = 0; run < 2; run++) {
+            JsonNode json = json(
+                    "xal",
+                    "bench",
+                    "--image",
+                    image.toString(),
+                    "--files",
+                    "300",
+                    "--directories",
+                    "10",
+                    "--starts",
+                    "1",
+                    "--output",
+                    "json");
+            assertThat(json.get("files").asLong()).isEqualTo(300);
+            assertThat(json.get("directories").asLong()).isEqualTo(11);
+            assertThat(json.get("seconds")).hasSize(1);
+            assertThat(json.get("filefragSeconds").asDouble()).isPositive();
+            assertThat(json.get("xfsBmapSecondsExtrapolated").asDouble()).isPositive();
+            assertThat(json.get("find").get("heapBytes").asDouble()).isZero();
+            assertThat(image).isRegularFile();
+        }
+        assertThat(Files.readString(Path.of("/proc/mounts"))).doesNotContain(image.toString());
+        Shell.aisio("xal", "bench", "--starts", "0").run().failsWith(Exit.FAILED, "--starts");
     }
 }

@@ -15,6 +15,9 @@ public final class Mapping implements AutoCloseable {
     /** The page size of every machine that AiSIO supports, in bytes. */
     public static final int PAGE_SIZE = 4096;
 
+    /** Bytes of a huge page, on x86-64 and on most aarch64. */
+    public static final long HUGE_PAGE_SIZE = 2L << 20;
+
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
 
@@ -116,7 +119,20 @@ public final class Mapping implements AutoCloseable {
      * @return whether the kernel will; one that is built or set otherwise does not, and nothing else changes
      */
     public boolean preferHugePages() {
-        return Libc.madvise(segment, Libc.MADV_HUGEPAGE) == 0;
+        return preferHugePages(0, segment.byteSize());
+    }
+
+    /**
+     * The same for those huge pages that lie within a range of it.
+     *
+     * @return whether the kernel will; false also if the range holds none
+     */
+    public boolean preferHugePages(long offset, long bytes) {
+        Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
+        long address = segment.address();
+        long first = (Math.ceilDiv(address + offset, HUGE_PAGE_SIZE) * HUGE_PAGE_SIZE) - address;
+        long end = ((address + offset + bytes) & -HUGE_PAGE_SIZE) - address;
+        return first < end && Libc.madvise(segment.asSlice(first, end - first), Libc.MADV_HUGEPAGE) == 0;
     }
 
     /**

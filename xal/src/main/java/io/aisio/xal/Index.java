@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -169,11 +170,11 @@ public final class Index implements AutoCloseable {
     }
 
     /** Builds an index, private or shared in a directory. */
-    static Index build(Backend backend, @Nullable Path shared) throws IOException {
+    static Index build(Backend backend, @Nullable Path shared, LongConsumer progress) throws IOException {
         IndexWriter writer = IndexWriter.create(backend.describe(), shared);
         Index index = new Index(writer.reader(), writer, backend, null);
         try {
-            index.refresh();
+            index.refresh(progress);
             return index;
         } catch (IOException | RuntimeException e) {
             index.close();
@@ -379,6 +380,10 @@ public final class Index implements AutoCloseable {
      * @throws IOException if the file system cannot be read, or there is no memory
      */
     public void refresh() throws IOException {
+        refresh(any -> {});
+    }
+
+    private void refresh(LongConsumer progress) throws IOException {
         if (following != null) {
             following.refresh();
             return;
@@ -388,7 +393,7 @@ public final class Index implements AutoCloseable {
         }
         writer.beginReading(backend.root().inode().number());
         try {
-            backend.readAll(writer);
+            backend.readAll(new CountedCatalog(writer, progress));
             writer.endReading();
         } catch (IOException | RuntimeException e) {
             writer.markDirty("reading the file system failed: " + e.getMessage());

@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -167,7 +168,18 @@ public final class Xal implements AutoCloseable {
      * @throws IOException if nothing more can be read; what is wrong with a part is among the index's problems
      */
     public Index index() throws IOException {
-        return Index.build(backend, null);
+        return index(any -> {});
+    }
+
+    /**
+     * The same, told how far it is.
+     *
+     * @param progress takes the number of inodes read so far, now and then, on any thread; {@link Volume#inodes} may say
+     *     how many there are
+     * @throws IOException as {@link #index()}
+     */
+    public Index index(LongConsumer progress) throws IOException {
+        return Index.build(backend, null, progress);
     }
 
     /**
@@ -178,7 +190,7 @@ public final class Xal implements AutoCloseable {
      * @throws IOException if nothing more can be read, or shared memory is full
      */
     public Index index(String sharedName) throws IOException {
-        return Index.build(backend, Index.sharedPath(sharedName));
+        return Index.build(backend, Index.sharedPath(sharedName), any -> {});
     }
 
     /** Frees the memory for reading. The source stays open. Closing again does nothing. */

@@ -26,6 +26,8 @@ final class Compaction {
      */
     BitSet run(BitSet marked) throws IOException {
         byte[] name = new byte[NameHash.ROOM];
+        target.expect(tables.header(Layout.LIVE_ENTRIES));
+        target.readyNames(tables.header(Layout.LIVE_ENTRIES));
         int[] inodeAt = new int[tables.header(Layout.INODES)];
         BitSet stillMarked = new BitSet();
         for (int inode = 0; inode < inodeAt.length; inode++) {
@@ -47,8 +49,9 @@ final class Compaction {
                 int bytes = tables.name(tables.entryName(entry), name);
                 target.makeRoom(0, 0, 1, 0, bytes + 1L);
                 int parent = to.inodeName(inodeAt[tables.directoryInode(tables.parent(entry))]);
-                entryAt[entry] =
-                        target.addEntry(parent, target.name(name, bytes, true), inodeAt[tables.entryInode(entry)]);
+                long hash = NameHash.of(name, 0, bytes, tables.longHeader(Layout.SEED));
+                int place = target.intern(name, bytes, hash);
+                entryAt[entry] = target.addEntry(parent, place, hash, inodeAt[tables.entryInode(entry)]);
             }
         }
         for (int inode = 0; inode < inodeAt.length; inode++) {

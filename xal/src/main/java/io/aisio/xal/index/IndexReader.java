@@ -251,7 +251,7 @@ public final class IndexReader implements AutoCloseable {
         return inode;
     }
 
-    /** The bytes of a name, zeros behind them; -1 if they are more than a name may have. */
+    /** The bytes of a name; -1 if they are more than a name may have. */
     private static int encode(CharSequence path, int from, int to, byte[] target) {
         if (to - from > 255) {
             return -1;
@@ -264,12 +264,10 @@ public final class IndexReader implements AutoCloseable {
                     return -1;
                 }
                 System.arraycopy(bytes, 0, target, 0, bytes.length);
-                NameHash.WORDS.set(target, bytes.length, 0L);
                 return bytes.length;
             }
             target[i - from] = (byte) c;
         }
-        NameHash.WORDS.set(target, to - from, 0L);
         return to - from;
     }
 

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     /** Room of a new index in inodes, if the file system has fewer or does not tell: address space, no memory. */
     private static final int LEAST_ROOM = 1 << 22;
 
+    /** Inodes that are taken as one change at most: readers wait so long. */
+    private static final int CHANGE_INODES = 1024;
+
     private final @Nullable Path shared;
     private final Volume volume;
     private final int blockBytes;
@@ -39,10 +43,11 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     private Tables tables;
     private Tree tree;
     private volatile Region region;
+    /** Of its hashes. */
+    private final long seed = ThreadLocalRandom.current().nextLong();
+
     private BitSet marked = new BitSet();
     private boolean reading;
-    private final BitSet seen = new BitSet();
-    private final byte[] name = new byte[NameHash.ROOM];
     private final StagedExtents staged;
 
     private IndexWriter(Volume volume, @Nullable Path shared, Region region) throws IOException {
@@ -50,7 +55,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         this.shared = shared;
         blockBytes = volume.blockBytes();
         this.region = region;
-        store = new Store(region);
+        store = new Store(region, seed);
         tables = store.tables;
         tree = new Tree(store);
         staged = new StagedExtents(blockBytes);
@@ -100,7 +105,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             tables.header(Layout.PROBLEM_BYTES, 0);
             tables.header(Layout.PROBLEMS, 0);
         });
-        room(1, 0, 0, 0);
+        room(1, 0, 0, 0, 0);
         change(() -> tables.header(Layout.ROOT, tree.inodeOf(root)));
     }
 
@@ -127,127 +132,235 @@ public final class IndexWriter implements Catalog, AutoCloseable {
     @Override
     public synchronized void inodes(InodeBatch batch) {
         try {
-            room(batch.inodes(), 0, batch.inodes() + 2 * batch.extents(), 0);
-            for (int i = 0; i < batch.inodes(); i++) {
-                stage(batch, i);
+            for (int from = 0; from < batch.inodes(); from += CHANGE_INODES) {
+                inodes(batch, from, Math.min(from + CHANGE_INODES, batch.inodes()));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private void stage(InodeBatch batch, int i) throws IOException {
+    /** Takes some inodes of a batch, as one change. */
+    private void inodes(InodeBatch batch, int from, int to) throws IOException {
+        Given given = new Given(batch, to - from);
         staged.clear();
-        for (int e = batch.firstExtent(i); e < batch.firstExtent(i + 1); e++) {
-            String problem = staged.add(batch.offset(e), batch.position(e), batch.length(e), batch.flags(e));
+        for (int i = from; i < to; i++) {
+            String problem = given.add(i);
             if (problem != null) {
-                damaged(new IndexException(volume.source(), "inode " + batch.number(i) + ": " + problem));
-                return;
+                given.problems.add(new IndexException(volume.source(), "inode " + batch.number(i) + ": " + problem));
             }
         }
-        put(batch.number(i), batch.generation(i), batch.mode(i), batch.links(i), batch.size(i), batch.stamp(i));
+        if (room(given.find(), given.directories, 0, given.runs, 0)) {
+            // All was copied: rows are others now.
+            int _ = given.find();
+        }
+        change(given::apply);
+        given.problems.forEach(this::damaged);
     }
 
-    /** Puts an inode with the rows that are staged. */
-    private void put(long number, int generation, int mode, long links, long size, long stamp) throws IOException {
+    /** Inodes of a batch that are taken as one change. */
+    private final class Given {
+        private final InodeBatch batch;
+        private final List<IOException> problems = new ArrayList<>();
+        private int count;
+        private int directories;
+        /** Rows that their extents take. */
+        private int runs;
+        /** Which of the batch each is. */
+        private final int[] which;
+
+        private final long[] numbers;
+        private final int[] rows;
+        /** Where the extents of each begin among those that are staged, and end. */
+        private final int[] begin;
+
+        private final int[] end;
+
+        Given(InodeBatch batch, int most) {
+            this.batch = batch;
+            which = new int[most];
+            numbers = new long[most];
+            rows = new int[most];
+            begin = new int[most];
+            end = new int[most];
+        }
+
+        /** Adds one, unless something is wrong with it: that is returned. */
+        @Nullable
+        String add(int i) {
+            String unknown = unknownType(batch.mode(i));
+            if (unknown != null) {
+                return unknown;
+            }
+            staged.begin();
+            begin[count] = staged.rows();
+            for (int e = batch.firstExtent(i); e < batch.firstExtent(i + 1); e++) {
+                String problem = staged.add(batch.offset(e), batch.position(e), batch.length(e), batch.flags(e));
+                if (problem != null) {
+                    return problem;
+                }
+            }
+            end[count] = staged.rows();
+            which[count] = i;
+            numbers[count] = batch.number(i);
+            runs += Store.runRoom(Math.max(1, end[count] - begin[count]));
+            directories += isDirectory(batch.mode(i)) ? 1 : 0;
+            count++;
+            return null;
+        }
+
+        /** Looks up their rows, and tells how many are not known. */
+        int find() {
+            int fresh = 0;
+            int row = Tables.NONE;
+            for (int k = 0; k < count; k++) {
+                row = tables.findInode(numbers[k], row + 1);
+                rows[k] = row;
+                fresh += row == Tables.NONE ? 1 : 0;
+            }
+            return fresh;
+        }
+
+        void apply() {
+            store.addInodes(numbers, rows, count);
+            int[] plain = new int[count];
+            int plainCount = 0;
+            for (int k = 0; k < count; k++) {
+                marked.set(rows[k]);
+                int mode = batch.mode(which[k]);
+                if (tables.mode(rows[k]) == 0 && !isDirectory(mode)) {
+                    // At once, so that one that is given again is known.
+                    tables.mode(rows[k], mode);
+                    plain[plainCount++] = k;
+                }
+            }
+            putNew(plain, plainCount);
+            for (int k = 0, next = 0; k < count; k++) {
+                if (next < plainCount && plain[next] == k) {
+                    next++;
+                } else {
+                    int i = which[k];
+                    staged.select(begin[k], end[k]);
+                    put(numbers[k], batch.generation(i), batch.mode(i), batch.links(i), batch.size(i), batch.stamp(i));
+                }
+            }
+        }
+
+        /** Puts those of which nothing is known and that are no directories: column by column. */
+        private void putNew(int[] plain, int plainCount) {
+            int[] target = new int[plainCount];
+            int[] extents = new int[plainCount];
+            int[] generation = new int[plainCount];
+            int[] links = new int[plainCount];
+            long[] size = new long[plainCount];
+            long[] stamp = new long[plainCount];
+            for (int p = 0; p < plainCount; p++) {
+                int k = plain[p];
+                int i = which[k];
+                target[p] = rows[k];
+                extents[p] = end[k] - begin[k];
+                generation[p] = batch.generation(i);
+                links[p] = (int) batch.links(i);
+                size[p] = batch.size(i);
+                stamp[p] = batch.stamp(i);
+            }
+            int[] first = store.addRuns(extents, plainCount);
+            int[] extentRows = new int[staged.rows()];
+            Arrays.fill(extentRows, Tables.NONE);
+            for (int p = 0; p < plainCount; p++) {
+                for (int e = 0; e < extents[p]; e++) {
+                    extentRows[begin[plain[p]] + e] = first[p] + e;
+                }
+            }
+            staged.writeAll(tables, extentRows);
+            store.putInodes(target, plainCount, first, generation, links, size, stamp);
+        }
+    }
+
+    private static boolean isDirectory(int mode) {
+        return mode >>> 12 == 4;
+    }
+
+    /** What is wrong with a mode, or null. */
+    private static @Nullable String unknownType(int mode) {
         try {
             FileType _ = FileType.ofMode(mode);
+            return null;
         } catch (IllegalArgumentException e) {
-            damaged(new IndexException(volume.source(), "inode " + number + ": " + e.getMessage()));
-            return;
+            return e.getMessage();
         }
-        room(1, 0, Store.runRoom(Math.max(1, staged.rows())), 0);
-        change(() -> {
-            int inode = tree.inodeOf(number);
-            if (tables.mode(inode) != 0 && tables.generation(inode) != generation && tables.isDirectory(inode)) {
-                tree.removeChildren(tables.inodeName(inode));
-            }
-            tree.changeType(inode, mode);
-            if (tables.isDirectory(inode) && tables.stamp(inode) != stamp) {
-                int row = tables.inodeName(inode);
-                tables.dirty(row, tables.dirty(row) | Store.UNLISTED);
-            }
-            boolean same = staged.areThoseOf(tables, inode);
-            if (!same) {
-                tree.replaceExtents(inode, staged);
-            }
-            if (!same || tables.size(inode) != size || tables.generation(inode) != generation) {
-                tables.version(inode, store.nextVersion());
-            }
-            tables.size(inode, size);
-            tables.stamp(inode, stamp);
-            tables.generation(inode, generation);
-            tables.links(inode, (int) links);
-            marked.set(inode);
-        });
+    }
+
+    /** Puts an inode with the extents that are selected, within a change for which there is room. */
+    private void put(long number, int generation, int mode, long links, long size, long stamp) {
+        int inode = tree.inodeOf(number);
+        if (tables.mode(inode) != 0 && tables.generation(inode) != generation && tables.isDirectory(inode)) {
+            tree.removeChildren(tables.inodeName(inode));
+        }
+        tree.changeType(inode, mode);
+        if (tables.isDirectory(inode) && tables.stamp(inode) != stamp) {
+            int row = tables.inodeName(inode);
+            tables.dirty(row, tables.dirty(row) | Store.UNLISTED);
+        }
+        boolean same = staged.areThoseOf(tables, inode);
+        if (!same) {
+            tree.replaceExtents(inode, staged);
+        }
+        if (!same || tables.size(inode) != size || tables.generation(inode) != generation) {
+            tables.version(inode, store.nextVersion());
+        }
+        tables.size(inode, size);
+        tables.stamp(inode, stamp);
+        tables.generation(inode, generation);
+        tables.links(inode, (int) links);
+        marked.set(inode);
     }
 
     @Override
-    public synchronized void names(long directory, NameBatch batch) {
+    public void names(long directory, NameBatch batch) {
+        // Before the lock is taken: several threads give names.
+        long[] hashes = NameHash.of(batch, seed);
         try {
-            room(batch.names(), batch.names(), 0, batch.begin(batch.names()) - batch.begin(0) + batch.names());
-            int inode = tables.findInode(directory);
-            store.expect(tables.header(Layout.LIVE_INODES));
-            if (inode == Tables.NONE || !tables.isDirectory(inode)) {
-                damaged(new IndexException(
-                        volume.source(), "inode " + directory + " has names, and was not read as a directory"));
-                return;
-            }
-            int row = tables.inodeName(inode);
-            for (int i = 0; i < batch.names(); i++) {
-                give(directory, row, batch, i);
-            }
-            removeUnseen(row);
-            if (tables.dirty(row) != 0) {
-                change(() -> {
-                    tables.addToHeader(Layout.DIRTY_DIRECTORIES, -(tables.dirty(row) & Store.DIRTY));
-                    tables.dirty(row, 0);
-                });
-            }
+            names(directory, batch, hashes);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        } finally {
-            seen.clear();
         }
     }
 
-    private void give(long number, int directory, NameBatch batch, int i) throws IOException {
-        int bytes = batch.begin(i + 1) - batch.begin(i);
-        System.arraycopy(batch.bytes(), batch.begin(i), name, 0, bytes);
-        NameHash.WORDS.set(name, bytes, 0L);
-        int entry = tables.findEntry(directory, name, bytes);
-        if (entry != Tables.NONE && seen.get(entry)) {
-            String text = FileName.decode(Arrays.copyOf(name, bytes));
+    private synchronized void names(long directory, NameBatch batch, long[] hashes) throws IOException {
+        if (tree.directoryOf(directory) == Tables.NONE) {
             damaged(new IndexException(
-                    volume.source(), "directory inode " + number + ": two of its entries are named " + text));
+                    volume.source(), "inode " + directory + " has names, and was not read as a directory"));
             return;
         }
-        if (entry == Tables.NONE) {
-            store.makeRoom(1, 0, 1, 0, bytes + 1L);
-            change(() ->
-                    seen.set(store.addEntry(directory, store.name(name, bytes, true), tree.inodeOf(batch.inode(i)))));
-        } else {
-            seen.set(entry);
-            if (tables.number(tables.entryInode(entry)) != batch.inode(i)) {
-                store.makeRoom(1, 0, 0, 0, 0);
-                change(() -> tree.retarget(entry, batch.inode(i)));
-            }
+        Listing listing = listing(directory, batch, hashes);
+        if (room(listing.newInodes(), 0, listing.newEntries(), 0, listing.newNameBytes())) {
+            // All was copied: rows are others now.
+            listing = listing(directory, batch, hashes);
+        }
+        // Many directories are given while all is read, and have names in common.
+        boolean bulk = reading;
+        if (bulk) {
+            store.expect(Math.max(volume.inodes(), tables.header(Layout.LIVE_INODES)));
+            store.readyNames(listing.newEntries());
+        }
+        int row = tree.directoryOf(directory);
+        if (tables.dirty(row) != 0 || !listing.changesNothing()) {
+            Listing given = listing;
+            change(() -> {
+                given.apply(bulk);
+                tables.addToHeader(Layout.DIRTY_DIRECTORIES, -(tables.dirty(row) & Store.DIRTY));
+                tables.dirty(row, 0);
+            });
+        }
+        for (String name : listing.twice()) {
+            damaged(new IndexException(
+                    volume.source(), "directory inode " + directory + ": two of its entries are named " + name));
         }
     }
 
-    private void removeUnseen(int directory) {
-        if (tables.children(directory) == seen.cardinality()) {
-            return;
-        }
-        List<Integer> gone = new ArrayList<>();
-        for (int entry = tables.firstChild(directory); entry != Tables.NONE; entry = tables.next(entry)) {
-            if (tables.entryInode(entry) != Store.REMOVED && !seen.get(entry)) {
-                gone.add(entry);
-            }
-        }
-        for (int entry : gone) {
-            change(() -> tree.removeEntry(entry));
-        }
+    private Listing listing(long directory, NameBatch batch, long[] hashes) {
+        return new Listing(tree, store, tree.directoryOf(directory), batch, hashes);
     }
 
     /** {@inheritDoc} A directory is known once all of its names were given since its inode changed. */
@@ -294,13 +407,16 @@ public final class IndexWriter implements Catalog, AutoCloseable {
      * @throws IOException if there is no memory
      */
     public synchronized void put(Inode inode, int mode, long stamp, List<Extent> extents) throws IOException {
+        FileType _ = FileType.ofMode(mode);
         stageAll(extents);
-        put(inode.number(), inode.generation(), mode, inode.links(), inode.size(), stamp);
+        room(1, 1, 0, Store.runRoom(Math.max(1, staged.rows())), 0);
+        change(() -> put(inode.number(), inode.generation(), mode, inode.links(), inode.size(), stamp));
         compactIfWasteful();
     }
 
     private void stageAll(List<Extent> extents) {
         staged.clear();
+        staged.begin();
         for (Extent extent : extents) {
             String problem = staged.add(extent.offset(), extent.position(), extent.length(), extent.flags());
             if (problem != null) {
@@ -338,7 +454,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         List<Extent> before = new ArrayList<>();
         tables.extents(tables.firstExtent(inode), blockBytes, before);
         stageAll(Splice.of(before, from, to, mapped));
-        room(0, 0, Store.runRoom(Math.max(1, staged.rows())), 0);
+        room(0, 0, 0, Store.runRoom(Math.max(1, staged.rows())), 0);
         int row = tables.findInode(number);
         if (!staged.areThoseOf(tables, row)) {
             change(() -> {
@@ -385,7 +501,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
      */
     public synchronized boolean addName(long directory, String text, long number) throws IOException {
         byte[] bytes = FileName.encode(text);
-        room(1, 1, 0, 256);
+        room(1, 0, 1, 0, 256);
         int row = tree.directoryOf(directory);
         if (row == Tables.NONE) {
             return false;
@@ -393,7 +509,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         int entry = findEntry(row, bytes);
         change(() -> {
             if (entry == Tables.NONE) {
-                store.addEntry(row, store.name(name, bytes.length, false), tree.inodeOf(number));
+                store.addEntry(row, store.append(bytes, 0, bytes.length), hash(bytes), tree.inodeOf(number));
             } else if (tables.number(tables.entryInode(entry)) != number) {
                 tree.retarget(entry, number);
             }
@@ -427,7 +543,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             throws IOException {
         byte[] bytes = FileName.encode(text);
         byte[] toBytes = FileName.encode(toText);
-        room(0, 1, 0, 256);
+        room(0, 0, 1, 0, 256);
         int row = tree.directoryOf(directory);
         int toRow = tree.directoryOf(toDirectory);
         int entry = row == Tables.NONE ? Tables.NONE : findEntry(row, bytes);
@@ -443,7 +559,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
                 }
                 int inode = tables.entryInode(entry);
                 store.removeEntry(entry);
-                store.addEntry(toRow, store.name(name, toBytes.length, false), inode);
+                store.addEntry(toRow, store.append(toBytes, 0, toBytes.length), hash(toBytes), inode);
                 assert tables.number(inode) == number;
             });
             compactIfWasteful();
@@ -455,9 +571,11 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         if (bytes.length < 1 || bytes.length > 255) {
             throw new IllegalArgumentException("a name of " + bytes.length + " bytes");
         }
-        System.arraycopy(bytes, 0, name, 0, bytes.length);
-        NameHash.WORDS.set(name, bytes.length, 0L);
-        return tables.findEntry(directory, name, bytes.length);
+        return tables.findEntry(directory, bytes, bytes.length);
+    }
+
+    private long hash(byte[] bytes) {
+        return NameHash.of(bytes, 0, bytes.length, seed);
     }
 
     /** Says that not all is as the file system has it now; a refresh mends it. */
@@ -536,30 +654,34 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         }
     }
 
-    /** Makes room for more rows; where a column ends, all is copied to where there is more. */
-    private void room(int inodes, int entries, int extents, long names) throws IOException {
+    /**
+     * Takes memory for more rows; where a column ends, all is copied to where there is more.
+     *
+     * @return whether it was copied
+     */
+    private boolean room(int inodes, int directories, int entries, int extents, long names) throws IOException {
         if (region.state() == Region.BROKEN || region.state() == Region.CLOSED) {
             throw new IndexException(region.name, "a change of it ended halfway, or it is closed");
         }
-        if (!store.hasRoom(inodes, entries, extents, names)) {
+        boolean copied = false;
+        if (!store.hasRoom(inodes, directories, entries, extents, names)) {
             Layout layout = region.layout;
             compact(new Layout(
                     more(layout.inodeRoom, inodes),
-                    more(layout.directoryRoom, inodes),
+                    more(layout.directoryRoom, directories),
                     more(layout.entryRoom, entries),
                     more(layout.extentRoom, extents),
                     Math.min(Layout.MAX_NAMES, 2 * (layout.nameRoom + names))));
-            if (!store.hasRoom(inodes, entries, extents, names)) {
+            copied = true;
+            if (!store.hasRoom(inodes, directories, entries, extents, names)) {
                 throw new IndexException(
                         region.name,
                         "it is full: a column has no more than " + Layout.MAX_ROWS + " rows, the names "
                                 + Layout.MAX_NAMES + " bytes");
             }
         }
-        // A batch takes memory as it goes; what is asked for here is one inode's or one name's.
-        if (inodes <= 1 && entries <= 1) {
-            store.makeRoom(inodes, inodes, entries, extents, names);
-        }
+        store.makeRoom(inodes, directories, entries, extents, names);
+        return copied;
     }
 
     private static int more(int rows, int wanted) {
@@ -581,7 +703,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         BitSet stillMarked;
         try {
             next.describe(volume);
-            target = new Store(next);
+            target = new Store(next, seed);
             stillMarked = new Compaction(store, target).run(marked);
             next.state(region.state());
             if (shared != null) {

@@ -7,7 +7,7 @@ final class Layout {
     /** {@code AISIOXAL}, and the version of this layout. */
     static final long MAGIC_VALUE = 0x4C41584F49534941L;
 
-    static final int VERSION_VALUE = 1;
+    static final int VERSION_VALUE = 2;
 
     static final long MAGIC = 0;
     static final long VERSION = 8;
@@ -136,8 +136,25 @@ final class Layout {
         bytes = end;
     }
 
+    /** Columns of 8 bytes an inode. */
+    long[] longsOfInodes() {
+        return new long[] {number, size, stamp};
+    }
+
+    /** Columns of 4 bytes an inode. */
+    long[] intsOfInodes() {
+        return new long[] {generation, links, version, firstExtent, inodeName};
+    }
+
+    /** Columns of 4 bytes an entry, which are all that it has. */
+    long[] intsOfEntries() {
+        return new long[] {parent, entryInode, entryName, next};
+    }
+
     private long column(long rows, int width) {
-        long at = end;
+        // One that is large begins where a huge page does.
+        long unit = rows * width < Mapping.HUGE_PAGE_SIZE ? Mapping.PAGE_SIZE : Mapping.HUGE_PAGE_SIZE;
+        long at = Math.ceilDiv(end, unit) * unit;
         end = Math.ceilDiv(at + rows * width, Mapping.PAGE_SIZE) * Mapping.PAGE_SIZE;
         return at;
     }

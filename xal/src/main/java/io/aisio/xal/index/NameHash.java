@@ -1,13 +1,14 @@
 package io.aisio.xal.index;
 
+import io.aisio.xal.backend.NameBatch;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /** Hashes of names and numbers, seeded, so that nobody can choose names that fall into one place. */
 final class NameHash {
-    /** Names are hashed and compared eight bytes at a time: zeros follow them. */
-    static final int ROOM = 255 + 9;
+    /** Bytes of the longest name. */
+    static final int ROOM = 255;
 
     static final VarHandle WORDS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
 
@@ -18,13 +19,33 @@ final class NameHash {
 
     private NameHash() {}
 
-    /** The hash of a name in a directory. The eight bytes behind the name are zeros. */
-    static long of(byte[] name, int length, int directory, long seed) {
-        long hash = seed ^ length + directory * B;
-        for (int i = 0; i < length; i += Long.BYTES) {
-            hash = mix(hash ^ (long) WORDS.get(name, i), A);
+    /** The hash of a name, wherever it is. */
+    static long of(byte[] bytes, int from, int length, long seed) {
+        long hash = seed ^ length;
+        int end = from + length;
+        int at = from;
+        for (; at + Long.BYTES <= end; at += Long.BYTES) {
+            hash = mix(hash ^ (long) WORDS.get(bytes, at), A);
         }
-        return mix(hash, B);
+        long rest = 0;
+        for (int shift = 0; at < end; at++, shift += Byte.SIZE) {
+            rest |= (bytes[at] & 0xFFL) << shift;
+        }
+        return mix(hash ^ rest, B);
+    }
+
+    /** The hashes of all names in a batch. */
+    static long[] of(NameBatch batch, long seed) {
+        long[] hashes = new long[batch.names()];
+        for (int i = 0; i < hashes.length; i++) {
+            hashes[i] = of(batch.bytes(), batch.begin(i), batch.begin(i + 1) - batch.begin(i), seed);
+        }
+        return hashes;
+    }
+
+    /** The hash of a name in a directory. */
+    static long in(int directory, long name) {
+        return mix(name ^ directory * B, A);
     }
 
     static long of(long number, long seed) {

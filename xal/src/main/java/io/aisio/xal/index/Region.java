@@ -306,6 +306,17 @@ final class Region implements AutoCloseable {
         return to;
     }
 
+    /**
+     * Says that a range will be used soon, all of it. Of private memory the kernel then gives huge pages, the last also
+     * if no more than half of it is: to give page by page takes it as long as all else.
+     */
+    void expect(long offset, long bytes) {
+        if (file == null) {
+            long more = Math.min(Mapping.HUGE_PAGE_SIZE / 2, memory.byteSize() - offset - bytes);
+            boolean _ = mapping.preferHugePages(offset, bytes + Math.max(0, more));
+        }
+    }
+
     /** Makes a range zero, and gives its pages back. */
     void zero(long offset, long bytes) throws IOException {
         if (file != null) {

@@ -1,13 +1,14 @@
 package io.aisio.xal.index;
 
 import io.aisio.linux.Mapping;
+import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,8 +24,14 @@ final class Store implements AutoCloseable {
 
     private static final int LEAST_SLOTS = 64;
 
+    /** Slots for each row of a hash that was made to fit. */
+    private static final double SPARE = 1.125;
+
     /** By how much a hash grows at once where more is expected, and what is believed at once. */
-    private static final int BOLD = 8;
+    private static final int BOLD = 32;
+
+    /** Bytes of a name, as long as few are shorter. */
+    private static final int LIKELY_NAME = 8;
 
     private static final int LEAST_EXPECTED = 1 << 16;
 
@@ -36,6 +43,11 @@ final class Store implements AutoCloseable {
     /** The next entry that names the same inode, and one: 0 if there is none. Pages without one cost nothing. */
     private final Mapping nextName;
 
+    /** The listing of its directory that gave an entry last; 0 if none since it is there. */
+    private final Mapping listed;
+
+    private int listing;
+
     private final Numbers freeInodes = new Numbers();
     private final Numbers freeDirectories = new Numbers();
     private final Numbers freeEntries = new Numbers();
@@ -46,18 +58,21 @@ final class Store implements AutoCloseable {
     private int entriesReady;
     private int extentsReady;
     private long namesReady;
-    private int @Nullable [] interned;
+    private long @Nullable [] interned;
     private int internedNames;
     private long deadNameBytes;
     private long freeExtents;
     private long expected;
+    private long announced;
 
-    Store(Region region) throws IOException {
+    /** @param seed of its hashes */
+    Store(Region region, long seed) throws IOException {
         this.region = region;
         layout = region.layout;
         tables = new Tables(region);
         nextName = Mapping.reserve(4L * layout.entryRoom);
-        tables.longHeader(Layout.SEED, ThreadLocalRandom.current().nextLong());
+        listed = Mapping.reserve(4L * layout.entryRoom);
+        tables.longHeader(Layout.SEED, seed);
         tables.header(Layout.ROOT, Tables.NONE);
         tables.header(Layout.NEXT_VERSION, 1);
         resizeInodeHash(LEAST_SLOTS);
@@ -86,9 +101,9 @@ final class Store implements AutoCloseable {
     }
 
     /** Whether the columns have room for so many more rows. */
-    boolean hasRoom(int inodes, int entries, int extents, long names) {
+    boolean hasRoom(int inodes, int directories, int entries, int extents, long names) {
         return inodes <= layout.inodeRoom - tables.header(Layout.INODES) + freeInodes.size()
-                && inodes <= layout.directoryRoom - tables.header(Layout.DIRECTORIES)
+                && directories <= layout.directoryRoom - tables.header(Layout.DIRECTORIES) + freeDirectories.size()
                 && entries <= layout.entryRoom - tables.header(Layout.ENTRIES) + freeEntries.size()
                 && extents <= layout.extentRoom - tables.header(Layout.EXTENTS)
                 && names <= layout.nameRoom - tables.longHeader(Layout.NAMES);
@@ -103,12 +118,10 @@ final class Store implements AutoCloseable {
         int wanted = tables.header(Layout.INODES) + Math.max(0, inodes - freeInodes.size());
         if (wanted > inodesReady) {
             wanted = (int) Math.min(layout.inodeRoom, wanted + (wanted >> 5) + 512L);
-            for (long column : new long[] {layout.number, layout.size, layout.stamp}) {
+            for (long column : layout.longsOfInodes()) {
                 commit(column, 8L * wanted, 8L * layout.inodeRoom);
             }
-            for (long column :
-                    new long[] {layout.generation, layout.links, layout.version, layout.firstExtent, layout.inodeName
-                    }) {
+            for (long column : layout.intsOfInodes()) {
                 commit(column, 4L * wanted, 4L * layout.inodeRoom);
             }
             commit(layout.mode, 2L * wanted, 2L * layout.inodeRoom);
@@ -133,7 +146,7 @@ final class Store implements AutoCloseable {
         wanted = tables.header(Layout.ENTRIES) + Math.max(0, entries - freeEntries.size());
         if (wanted > entriesReady) {
             wanted = (int) Math.min(layout.entryRoom, wanted + (wanted >> 5) + 512L);
-            for (long column : new long[] {layout.parent, layout.entryInode, layout.entryName, layout.next}) {
+            for (long column : layout.intsOfEntries()) {
                 commit(column, 4L * wanted, 4L * layout.entryRoom);
             }
             entriesReady = wanted;
@@ -164,8 +177,8 @@ final class Store implements AutoCloseable {
 
     private int slots(int rows, int room) {
         long likely = Math.clamp(expected, rows, BOLD * (long) rows + LEAST_EXPECTED);
-        double growth = likely > rows ? 1 : GROWTH;
-        return (int) Math.min((long) Layout.SLOTS * room, (long) (likely / FULL * growth) + LEAST_SLOTS);
+        return (int) Math.min(
+                (long) Layout.SLOTS * room, (long) (likely * (likely > rows ? SPARE : GROWTH / FULL)) + LEAST_SLOTS);
     }
 
     /**
@@ -174,6 +187,27 @@ final class Store implements AutoCloseable {
      */
     void expect(long rows) {
         expected = rows;
+        if (rows > announced) {
+            announced = rows;
+            long inodes = Math.min(rows, layout.inodeRoom);
+            for (long column : layout.longsOfInodes()) {
+                region.expect(column, 8 * inodes);
+            }
+            for (long column : layout.intsOfInodes()) {
+                region.expect(column, 4 * inodes);
+            }
+            region.expect(layout.mode, 2 * inodes);
+            long entries = Math.min(rows, layout.entryRoom);
+            for (long column : layout.intsOfEntries()) {
+                region.expect(column, 4 * entries);
+            }
+            // Most have one extent, and a name of more than a few bytes.
+            long extents = Math.min(rows, layout.extentRoom);
+            region.expect(layout.offset, 8 * extents);
+            region.expect(layout.position, 8 * extents);
+            region.expect(layout.length, 4 * extents);
+            region.expect(layout.names, Math.min(LIKELY_NAME * rows, layout.nameRoom));
+        }
     }
 
     private void commit(long column, long bytes, long most) throws IOException {
@@ -185,16 +219,30 @@ final class Store implements AutoCloseable {
 
     /** Makes the hashes as small as they may be while there still is room for some changes. */
     void fit() throws IOException {
-        resizeInodeHash((int) Math.min(
-                (long) Layout.SLOTS * layout.inodeRoom, tables.header(Layout.LIVE_INODES) * 9L / 8 + LEAST_SLOTS));
-        resizeEntryHash((int) Math.min(
-                (long) Layout.SLOTS * layout.entryRoom, tables.header(Layout.LIVE_ENTRIES) * 9L / 8 + LEAST_SLOTS));
+        int wanted = fitting(Layout.LIVE_INODES, layout.inodeRoom);
+        if (!fits(tables.header(Layout.INODE_SLOTS), wanted)) {
+            resizeInodeHash(wanted);
+        }
+        wanted = fitting(Layout.LIVE_ENTRIES, layout.entryRoom);
+        if (!fits(tables.header(Layout.ENTRY_SLOTS), wanted)) {
+            resizeEntryHash(wanted);
+        }
         interned = null;
         expected = 0;
     }
 
+    private int fitting(long rows, int room) {
+        return (int) Math.min((long) Layout.SLOTS * room, (long) (tables.header(rows) * SPARE) + LEAST_SLOTS);
+    }
+
+    /** Whether to make a hash anew brings less than a 64th of it. */
+    private static boolean fits(int slots, int wanted) {
+        return Math.abs((long) slots - wanted) <= wanted >> 6;
+    }
+
     private void resizeInodeHash(int slots) throws IOException {
         commit(layout.inodeHash, 4L * slots, 4L * Layout.SLOTS * layout.inodeRoom);
+        region.expect(layout.inodeHash, 4L * slots);
         region.begin();
         clear(layout.inodeHash, tables.header(Layout.INODE_SLOTS), slots);
         tables.header(Layout.INODE_SLOTS, slots);
@@ -209,12 +257,13 @@ final class Store implements AutoCloseable {
 
     private void resizeEntryHash(int slots) throws IOException {
         commit(layout.entryHash, 4L * slots, 4L * Layout.SLOTS * layout.entryRoom);
+        region.expect(layout.entryHash, 4L * slots);
         region.begin();
         clear(layout.entryHash, tables.header(Layout.ENTRY_SLOTS), slots);
         tables.header(Layout.ENTRY_SLOTS, slots);
         for (int entry = 0; entry < tables.header(Layout.ENTRIES); entry++) {
             if (tables.entryInode(entry) >= 0) {
-                tables.putEntry(entry, scratch);
+                tables.putEntry(entry, tables.hashOfEntry(entry, scratch));
             }
         }
         region.end();
@@ -263,6 +312,72 @@ final class Store implements AutoCloseable {
         tables.putInode(inode);
         tables.addToHeader(Layout.LIVE_INODES, 1);
         return inode;
+    }
+
+    /**
+     * Gives numbers that are not known a row.
+     *
+     * @param rows of the numbers, NONE where it is not known; then those that they have
+     */
+    void addInodes(long[] numbers, int[] rows, int count) {
+        int slots = tables.header(Layout.INODE_SLOTS);
+        long seed = tables.longHeader(Layout.SEED);
+        int end = tables.header(Layout.INODES);
+        int[] added = new int[count];
+        int[] versions = new int[count];
+        int adding = 0;
+        int version = tables.header(Layout.NEXT_VERSION);
+        for (int i = 0; i < count; i++) {
+            if (rows[i] != Tables.NONE) {
+                continue;
+            }
+            boolean reused = freeInodes.size() > 0;
+            int fresh = reused ? freeInodes.take() : end;
+            rows[i] = tables.findOrPutInode(numbers[i], fresh, slots, seed);
+            if (rows[i] == fresh) {
+                end += reused ? 0 : 1;
+                versions[adding] = version + adding;
+                added[adding++] = fresh;
+            } else if (reused) {
+                freeInodes.add(fresh);
+            }
+        }
+        tables.header(Layout.INODES, end);
+        tables.addToHeader(Layout.LIVE_INODES, adding);
+        tables.header(Layout.NEXT_VERSION, version + adding);
+        tables.modes(added, new int[adding], adding);
+        tables.longs(layout.stamp, added, new long[adding], adding);
+        tables.ints(layout.firstExtent, added, Tables.NONE, adding);
+        tables.ints(layout.inodeName, added, Tables.NONE, adding);
+        tables.ints(layout.version, added, versions, adding);
+    }
+
+    /** Says all but the mode of inodes of which nothing was known, and that are no directories. */
+    void putInodes(int[] rows, int count, int[] firstExtent, int[] generation, int[] links, long[] size, long[] stamp) {
+        tables.ints(layout.firstExtent, rows, firstExtent, count);
+        tables.ints(layout.generation, rows, generation, count);
+        tables.ints(layout.links, rows, links, count);
+        tables.longs(layout.size, rows, size, count);
+        tables.longs(layout.stamp, rows, stamp, count);
+        int[] versions = new int[count];
+        int version = tables.header(Layout.NEXT_VERSION);
+        for (int i = 0; i < count; i++) {
+            versions[i] = version + i;
+        }
+        tables.header(Layout.NEXT_VERSION, version + count);
+        tables.ints(layout.version, rows, versions, count);
+        tables.addToHeader(Layout.LIVE_FILES, count);
+    }
+
+    /** Rows for so many entries. */
+    int[] entryRows(int count) {
+        int[] rows = new int[count];
+        int end = tables.header(Layout.ENTRIES);
+        for (int i = 0; i < count; i++) {
+            rows[i] = freeEntries.size() > 0 ? freeEntries.take() : end++;
+        }
+        tables.header(Layout.ENTRIES, end);
+        return rows;
     }
 
     void freeInode(int inode) {
@@ -337,8 +452,31 @@ final class Store implements AutoCloseable {
         }
     }
 
-    /** Adds a name, which the directory has not. */
-    int addEntry(int directory, int name, int inode) {
+    /** Begins to list a directory: no entry is listed. */
+    void beginListing() {
+        listing++;
+        if (listing == 0) {
+            listed.segment().fill((byte) 0);
+            listing = 1;
+        }
+    }
+
+    /** Lists an entry. @return false if it was already */
+    boolean list(int entry) {
+        if (listed.segment().get(ValueLayout.JAVA_INT, 4L * entry) == listing) {
+            return false;
+        }
+        listed.segment().set(ValueLayout.JAVA_INT, 4L * entry, listing);
+        return true;
+    }
+
+    /**
+     * Adds a name, which the directory has not.
+     *
+     * @param name its place
+     * @param nameHash as {@link NameHash#of}
+     */
+    int addEntry(int directory, int name, long nameHash, int inode) {
         int entry;
         if (freeEntries.size() > 0) {
             entry = freeEntries.take();
@@ -353,10 +491,43 @@ final class Store implements AutoCloseable {
         tables.firstChild(directory, entry);
         tables.children(directory, tables.children(directory) + 1);
         tables.directoryVersion(directory, nextVersion());
-        tables.putEntry(entry, scratch);
+        tables.putEntry(entry, NameHash.in(directory, nameHash));
         tables.addToHeader(Layout.LIVE_ENTRIES, 1);
         link(entry, inode);
         return entry;
+    }
+
+    /** Writes rows of entries, and puts them at the beginning of their directory's chain. */
+    void writeEntries(int directory, int[] rows, int[] names, int[] inodes) {
+        int[] next = new int[rows.length];
+        int before = tables.firstChild(directory);
+        for (int i = 0; i < rows.length; i++) {
+            next[i] = before;
+            before = rows[i];
+        }
+        tables.firstChild(directory, before);
+        tables.ints(layout.next, rows, next, rows.length);
+        tables.ints(layout.parent, rows, directory, rows.length);
+        tables.ints(layout.entryName, rows, names, rows.length);
+        tables.ints(layout.entryInode, rows, inodes, rows.length);
+    }
+
+    /** Counts entries that were put, and others that are in the chain alone. */
+    void countEntries(int directory, int put, int refused) {
+        tables.children(directory, tables.children(directory) + put);
+        tables.removed(directory, tables.removed(directory) + refused);
+        tables.directoryVersion(directory, nextVersion());
+        tables.addToHeader(Layout.LIVE_ENTRIES, put);
+        sweepIfWorthIt(directory);
+    }
+
+    /** The same as {@link #link}, of an entry that was written for the inode and is new. */
+    void linkNew(int entry, int inode) {
+        if (tables.mode(inode) >>> 12 != 4 && tables.inodeName(inode) == Tables.NONE) {
+            tables.inodeName(inode, entry);
+        } else {
+            link(entry, inode);
+        }
     }
 
     /** Makes an entry one of the names of an inode, behind the first. */
@@ -412,6 +583,10 @@ final class Store implements AutoCloseable {
         tables.children(directory, tables.children(directory) - 1);
         tables.removed(directory, tables.removed(directory) + 1);
         tables.directoryVersion(directory, nextVersion());
+        sweepIfWorthIt(directory);
+    }
+
+    void sweepIfWorthIt(int directory) {
         if (tables.removed(directory) > tables.children(directory) + 16) {
             sweep(directory);
         }
@@ -437,58 +612,120 @@ final class Store implements AutoCloseable {
         tables.removed(directory, 0);
     }
 
-    /** The place of a name, written if it is not among those interned; eight zeros follow it. */
-    int name(byte[] name, int length, boolean bulk) {
-        if (!bulk) {
-            return append(name, length);
-        }
-        int[] slots = interned(0);
-        int place = NameHash.place(NameHash.of(name, length, 0, tables.longHeader(Layout.SEED)), slots.length);
-        while (slots[place] != 0) {
-            if (tables.nameEquals(slots[place] - 1, name, length)) {
-                return slots[place] - 1;
+    /**
+     * Writes names, each once if equal ones are to be found; {@link #readyNames} made room then.
+     *
+     * @param which of the batch
+     * @param bytes that they take at most
+     * @return their places
+     */
+    int[] names(NameBatch batch, long[] hashes, int[] which, int bytes, boolean equalOnes) {
+        long base = tables.longHeader(Layout.NAMES);
+        byte[] written = new byte[bytes];
+        int end = 0;
+        int[] places = new int[which.length];
+        long[] slots = equalOnes ? Objects.requireNonNull(interned) : new long[0];
+        for (int k = 0; k < which.length; k++) {
+            int i = which[k];
+            int from = batch.begin(i);
+            int length = batch.begin(i + 1) - from;
+            if (equalOnes) {
+                long hash = hashes[i];
+                int slot = NameHash.place(hash, slots.length);
+                while (slots[slot] != 0 && !isInterned(slots[slot], hash, batch.bytes(), from, length, base, written)) {
+                    slot = slot + 1 == slots.length ? 0 : slot + 1;
+                }
+                if (slots[slot] != 0) {
+                    places[k] = (int) slots[slot] - 1;
+                    continue;
+                }
+                slots[slot] = hash << 32 | base + end + 1;
+                internedNames++;
             }
-            place = place + 1 == slots.length ? 0 : place + 1;
+            places[k] = (int) (base + end);
+            written[end] = (byte) length;
+            System.arraycopy(batch.bytes(), from, written, end + 1, length);
+            end += 1 + length;
         }
-        int at = append(name, length);
-        slots[place] = at + 1;
-        internedNames++;
-        if (internedNames > slots.length * 3L / 4) {
-            interned(2 * slots.length);
-        }
-        return at;
+        tables.writeNames(base, written, end);
+        tables.longHeader(Layout.NAMES, base + end);
+        return places;
     }
 
-    private int append(byte[] name, int length) {
+    /** Whether a slot, tag above and place and one below, is that of a name; names from {@code base} on lie in {@code written}. */
+    private boolean isInterned(long slot, long hash, byte[] bytes, int from, int length, long base, byte[] written) {
+        if ((int) (slot >>> 32) != (int) hash) {
+            return false;
+        }
+        long place = (slot & 0xFFFF_FFFFL) - 1;
+        if (place < base) {
+            return tables.isName((int) place, bytes, from, length);
+        }
+        int at = (int) (place - base);
+        return (written[at] & 0xFF) == length
+                && Arrays.equals(written, at + 1, at + 1 + length, bytes, from, from + length);
+    }
+
+    /** The place of one name among those of many; {@link #readyNames} made room. */
+    int intern(byte[] bytes, int length, long nameHash) {
+        long[] slots = Objects.requireNonNull(interned);
+        int slot = NameHash.place(nameHash, slots.length);
+        long base = tables.longHeader(Layout.NAMES);
+        while (slots[slot] != 0) {
+            if (isInterned(slots[slot], nameHash, bytes, 0, length, base, bytes)) {
+                return (int) slots[slot] - 1;
+            }
+            slot = slot + 1 == slots.length ? 0 : slot + 1;
+        }
+        slots[slot] = nameHash << 32 | base + 1;
+        internedNames++;
+        return append(bytes, 0, length);
+    }
+
+    /** The place of a name that is written without a look whether it is there. */
+    int append(byte[] bytes, int from, int length) {
         long at = tables.longHeader(Layout.NAMES);
-        tables.writeName((int) at, name, length);
+        tables.writeName((int) at, bytes, from, length);
         tables.longHeader(Layout.NAMES, at + 1 + length);
         return (int) at;
     }
 
-    /** The hash of all names, made of those that are there if it is not, or is to have more slots. */
-    private int[] interned(int wanted) {
-        int[] slots = interned;
-        if (slots != null && slots.length >= wanted) {
-            return slots;
+    /** Makes room on the heap for so many more names to be interned, before a change begins. */
+    void readyNames(int names) {
+        if (interned == null) {
+            internedNames = countNames();
         }
-        slots = new int
-                [Math.max(
-                        wanted,
-                        2 * Math.max(tables.header(Layout.LIVE_ENTRIES), tables.header(Layout.LIVE_INODES)) + 1024)];
+        long wanted = (internedNames + (long) names) * 4 / 3 + 1;
+        if (interned == null || interned.length < wanted) {
+            long likely = Math.clamp(expected, names, BOLD * (internedNames + (long) names) + LEAST_EXPECTED);
+            interned = intern((int) Math.min(Integer.MAX_VALUE - 8, Math.max(2 * wanted, 3 * likely / 2)));
+        }
+    }
+
+    private int countNames() {
+        int count = 0;
+        for (long at = 0; at < tables.longHeader(Layout.NAMES); at += 1 + tables.nameLength((int) at)) {
+            count++;
+        }
+        return count;
+    }
+
+    /** The hash of all names that are written, with so many slots. */
+    private long[] intern(int room) {
+        long[] slots = new long[room];
         internedNames = 0;
-        byte[] other = new byte[NameHash.ROOM];
+        long seed = tables.longHeader(Layout.SEED);
         for (long at = 0; at < tables.longHeader(Layout.NAMES); ) {
-            int length = tables.name((int) at, other);
-            int place = NameHash.place(NameHash.of(other, length, 0, tables.longHeader(Layout.SEED)), slots.length);
-            while (slots[place] != 0) {
-                place = place + 1 == slots.length ? 0 : place + 1;
+            int length = tables.name((int) at, scratch);
+            long hash = NameHash.of(scratch, 0, length, seed);
+            int slot = NameHash.place(hash, room);
+            while (slots[slot] != 0) {
+                slot = slot + 1 == room ? 0 : slot + 1;
             }
-            slots[place] = (int) at + 1;
+            slots[slot] = hash << 32 | at + 1;
             internedNames++;
             at += 1 + length;
         }
-        interned = slots;
         return slots;
     }
 
@@ -499,6 +736,32 @@ final class Store implements AutoCloseable {
         }
         int step = Integer.highestOneBit(extents - 1) >> 2;
         return Math.ceilDiv(extents, step) * step;
+    }
+
+    /**
+     * Runs of rows for the extents of many inodes, one after another.
+     *
+     * @param runs how many extents each has
+     * @return the first row of each, NONE for those without any
+     */
+    int[] addRuns(int[] runs, int count) {
+        int[] first = new int[count];
+        if (freeExtents > 0) {
+            for (int i = 0; i < count; i++) {
+                first[i] = runs[i] == 0 ? Tables.NONE : addRun(runs[i]);
+            }
+            return first;
+        }
+        int end = tables.header(Layout.EXTENTS);
+        int extents = 0;
+        for (int i = 0; i < count; i++) {
+            first[i] = runs[i] == 0 ? Tables.NONE : end;
+            end += runs[i] == 0 ? 0 : runRoom(runs[i]);
+            extents += runs[i];
+        }
+        tables.header(Layout.EXTENTS, end);
+        tables.addToHeader(Layout.LIVE_EXTENTS, extents);
+        return first;
     }
 
     /** A run of rows for so many extents, at least 1. */
@@ -549,5 +812,6 @@ final class Store implements AutoCloseable {
     @Override
     public void close() {
         nextName.close();
+        listed.close();
     }
 }

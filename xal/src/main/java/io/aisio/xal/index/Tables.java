@@ -269,6 +269,12 @@ final class Tables {
                 number(inode), generation(inode), type, mode & 07777, links(inode) & 0xFFFF_FFFFL, size(inode));
     }
 
+    /** The same, looking first at a row where it may well be. Only who changes the index knows that rows are whole. */
+    int findInode(long number, int likely) {
+        boolean there = likely < header(Layout.INODES) && number(likely) == number && inodeName(likely) != Store.FREE;
+        return there ? likely : findInode(number);
+    }
+
     /** The row of an inode number, or {@link #NONE}. */
     int findInode(long number) {
         int slots = slots(Layout.INODE_SLOTS, at.inodeRoom);
@@ -290,10 +296,15 @@ final class Tables {
         return NONE;
     }
 
-    /** The entry of a name in a directory, or {@link #NONE}. Eight zeros follow the name. */
+    /** The entry of a name in a directory, or {@link #NONE}. */
     int findEntry(int directory, byte[] name, int length) {
+        return findEntry(directory, NameHash.of(name, 0, length, longHeader(Layout.SEED)), name, 0, length);
+    }
+
+    /** The same of a name that lies among others, and whose hash is known. */
+    int findEntry(int directory, long nameHash, byte[] bytes, int from, int length) {
         int slots = slots(Layout.ENTRY_SLOTS, at.entryRoom);
-        long hash = NameHash.of(name, length, directory, longHeader(Layout.SEED));
+        long hash = NameHash.in(directory, nameHash);
         int place = NameHash.place(hash, slots);
         for (int probes = 0; probes < slots; probes++) {
             int slot = memory.get(JAVA_INT, at.entryHash + 4L * place);
@@ -302,7 +313,7 @@ final class Tables {
             }
             if (tagged(hash, slot, entryBits)) {
                 int entry = checkEntry(row(slot, entryBits));
-                if (parent(entry) == directory && isName(entryName(entry), name, length)) {
+                if (parent(entry) == directory && isName(entryName(entry), bytes, from, length)) {
                     return entry;
                 }
             }
@@ -327,12 +338,52 @@ final class Tables {
         return (slot & (1 << bits) - 1) - 1;
     }
 
+    /**
+     * The row of an inode number; if there is none, another row is made that of the number. Only who changes the index
+     * knows that rows are whole.
+     */
+    int findOrPutInode(long number, int fresh, int slots, long seed) {
+        long hash = NameHash.of(number, seed);
+        int place = NameHash.place(hash, slots);
+        while (true) {
+            int slot = memory.get(JAVA_INT, at.inodeHash + 4L * place);
+            if (slot == 0) {
+                memory.set(JAVA_LONG, at.number + 8L * fresh, number);
+                memory.set(JAVA_INT, at.inodeHash + 4L * place, (int) hash << inodeBits | fresh + 1);
+                return fresh;
+            }
+            if (tagged(hash, slot, inodeBits) && number(row(slot, inodeBits)) == number) {
+                return row(slot, inodeBits);
+            }
+            place = place + 1 == slots ? 0 : place + 1;
+        }
+    }
+
+    /** Puts an entry that is written, unless its directory has one of this name; tells whether it did. */
+    boolean putEntryOnce(int entry, int directory, long hash, byte[] bytes, int from, int length, int slots) {
+        int place = NameHash.place(hash, slots);
+        while (true) {
+            int slot = memory.get(JAVA_INT, at.entryHash + 4L * place);
+            if (slot == 0) {
+                memory.set(JAVA_INT, at.entryHash + 4L * place, (int) hash << entryBits | entry + 1);
+                return true;
+            }
+            int other = row(slot, entryBits);
+            if (tagged(hash, slot, entryBits)
+                    && parent(other) == directory
+                    && isName(entryName(other), bytes, from, length)) {
+                return false;
+            }
+            place = place + 1 == slots ? 0 : place + 1;
+        }
+    }
+
     void putInode(int inode) {
         put(at.inodeHash, header(Layout.INODE_SLOTS), inodeBits, hashOfInode(inode), inode);
     }
 
-    void putEntry(int entry, byte[] scratch) {
-        put(at.entryHash, header(Layout.ENTRY_SLOTS), entryBits, hashOfEntry(entry, scratch), entry);
+    void putEntry(int entry, long hash) {
+        put(at.entryHash, header(Layout.ENTRY_SLOTS), entryBits, hash, entry);
     }
 
     void dropInode(int inode, byte[] scratch) {
@@ -347,9 +398,9 @@ final class Tables {
         return NameHash.of(number(inode), longHeader(Layout.SEED));
     }
 
-    private long hashOfEntry(int entry, byte[] scratch) {
+    long hashOfEntry(int entry, byte[] scratch) {
         int length = name(entryName(entry), scratch);
-        return NameHash.of(scratch, length, parent(entry), longHeader(Layout.SEED));
+        return NameHash.in(parent(entry), NameHash.of(scratch, 0, length, longHeader(Layout.SEED)));
     }
 
     private void put(long column, int slots, int bits, long hash, int row) {
@@ -383,12 +434,11 @@ final class Tables {
         memory.set(JAVA_INT, column + 4L * hole, 0);
     }
 
-    /** Copies a name, and eight zeros behind it; gives its length. */
+    /** Copies a name; gives its length. */
     int name(int name, byte[] target) {
         long from = checkName(name);
         int length = memory.get(JAVA_BYTE, at.names + from) & 0xFF;
         MemorySegment.copy(memory, JAVA_BYTE, at.names + from + 1, target, 0, length);
-        NameHash.WORDS.set(target, length, 0L);
         return length;
     }
 
@@ -404,33 +454,34 @@ final class Tables {
         return from;
     }
 
-    private boolean isName(int name, byte[] wanted, int length) {
+    boolean isName(int name, byte[] bytes, int begin, int length) {
         long from = at.names + checkName(name);
         if ((memory.get(JAVA_BYTE, from) & 0xFF) != length) {
             return false;
         }
         int i = 0;
         for (; i + Long.BYTES <= length; i += Long.BYTES) {
-            if (memory.get(JAVA_LONG_UNALIGNED, from + 1 + i) != (long) NameHash.WORDS.get(wanted, i)) {
+            if (memory.get(JAVA_LONG_UNALIGNED, from + 1 + i) != (long) NameHash.WORDS.get(bytes, begin + i)) {
                 return false;
             }
         }
         for (; i < length; i++) {
-            if (memory.get(JAVA_BYTE, from + 1 + i) != wanted[i]) {
+            if (memory.get(JAVA_BYTE, from + 1 + i) != bytes[begin + i]) {
                 return false;
             }
         }
         return true;
     }
 
-    boolean nameEquals(int name, byte[] wanted, int length) {
-        return isName(name, wanted, length);
+    /** Writes names that lie one after another, as they are to lie. */
+    void writeNames(long name, byte[] bytes, int length) {
+        MemorySegment.copy(bytes, 0, memory, JAVA_BYTE, at.names + name, length);
     }
 
-    void writeName(int name, byte[] bytes, int length) {
+    void writeName(int name, byte[] bytes, int from, int length) {
         long to = at.names + (name & 0xFFFF_FFFFL);
         memory.set(JAVA_BYTE, to, (byte) length);
-        MemorySegment.copy(bytes, 0, memory, JAVA_BYTE, to + 1, length);
+        MemorySegment.copy(bytes, from, memory, JAVA_BYTE, to + 1, length);
     }
 
     /** Adds the extents of a run to a list, rows that go on where the one before ended as one extent. */
@@ -481,18 +532,68 @@ final class Tables {
                 (offset >>> FLAG_SHIFT)));
     }
 
-    /** Writes a row; offset, position and length are in its unit and fit. */
-    void extent(int row, long offset, long position, long length, int flags, long marks) {
-        memory.set(JAVA_LONG, at.offset + 8L * row, offset | (long) pack(flags) << FLAG_SHIFT);
-        memory.set(JAVA_LONG, at.position + 8L * row, position | marks);
-        memory.set(JAVA_INT, at.length + 4L * row, (int) length);
+    /** Writes a row: the first word as {@link #offsetWord}, the second with its marks. */
+    void extent(int row, long offset, long position, int length) {
+        memory.set(JAVA_LONG, at.offset + 8L * row, offset);
+        memory.set(JAVA_LONG, at.position + 8L * row, position);
+        memory.set(JAVA_INT, at.length + 4L * row, length);
+    }
+
+    /** Writes many rows; those that are NONE are left out. */
+    void extents(int[] rows, long[] offset, long[] position, int[] length, int count) {
+        longs(at.offset, rows, offset, count);
+        longs(at.position, rows, position, count);
+        ints(at.length, rows, length, count);
+    }
+
+    /** The first word of a row. */
+    static long offsetWord(long offset, int flags) {
+        return offset | (long) pack(flags) << FLAG_SHIFT;
     }
 
     /** Whether a row is exactly this. */
-    boolean isExtent(int row, long offset, long position, long length, int flags, long marks) {
-        return memory.get(JAVA_LONG, at.offset + 8L * row) == (offset | (long) pack(flags) << FLAG_SHIFT)
-                && memory.get(JAVA_LONG, at.position + 8L * row) == (position | marks)
-                && memory.get(JAVA_INT, at.length + 4L * row) == (int) length;
+    boolean isExtent(int row, long offset, long position, int length) {
+        return memory.get(JAVA_LONG, at.offset + 8L * row) == offset
+                && memory.get(JAVA_LONG, at.position + 8L * row) == position
+                && memory.get(JAVA_INT, at.length + 4L * row) == length;
+    }
+
+    // Many rows of one column: small loops, which are compiled soon. Rows that are NONE are left out.
+
+    /** Sets 4 bytes of each row. */
+    void ints(long column, int[] rows, int[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            if (rows[i] >= 0) {
+                memory.set(JAVA_INT, column + 4L * rows[i], values[i]);
+            }
+        }
+    }
+
+    /** Sets 4 bytes of each row to the same. */
+    void ints(long column, int[] rows, int value, int count) {
+        for (int i = 0; i < count; i++) {
+            if (rows[i] >= 0) {
+                memory.set(JAVA_INT, column + 4L * rows[i], value);
+            }
+        }
+    }
+
+    /** Sets 8 bytes of each row. */
+    void longs(long column, int[] rows, long[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            if (rows[i] >= 0) {
+                memory.set(JAVA_LONG, column + 8L * rows[i], values[i]);
+            }
+        }
+    }
+
+    /** Sets the modes of inodes. */
+    void modes(int[] rows, int[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            if (rows[i] >= 0) {
+                memory.set(JAVA_SHORT, at.mode + 2L * rows[i], (short) values[i]);
+            }
+        }
     }
 
     void copyExtents(Tables from, int first, int target, int rows) {

@@ -47,12 +47,12 @@ final class Tree {
         tables.addToHeader(Layout.LIVE_FILES, (isFile ? 1 : 0) - (wasFile ? 1 : 0));
     }
 
-    /** Gives an inode other extents. */
+    /** Gives an inode those extents that are selected. */
     void replaceExtents(int inode, StagedExtents extents) {
         if (tables.firstExtent(inode) != Tables.NONE) {
             store.freeRun(tables.firstExtent(inode));
         }
-        int first = extents.rows() == 0 ? Tables.NONE : store.addRun(extents.rows());
+        int first = extents.selected() == 0 ? Tables.NONE : store.addRun(extents.selected());
         extents.write(tables, first);
         tables.firstExtent(inode, first);
     }
@@ -75,7 +75,7 @@ final class Tree {
     }
 
     /** Frees an inode of which nothing is known and that nobody names. */
-    private void dropIfForgotten(int inode) {
+    void dropIfForgotten(int inode) {
         if (tables.mode(inode) == 0 && store.nameOf(inode) == Tables.NONE && inode != tables.header(Layout.ROOT)) {
             store.freeInode(inode);
         }

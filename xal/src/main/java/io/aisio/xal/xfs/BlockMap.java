@@ -132,10 +132,14 @@ final class BlockMap {
     }
 
     private void add(MemorySegment s, long at, Where where) throws XfsException {
-        long offset = ExtentRecord.startOffset(s, at);
-        long block = ExtentRecord.startBlock(s, at);
-        long count = ExtentRecord.blockCount(s, at);
-        where.check(offset >= end, "startoff", offset, end + " or more, behind the extent before");
+        long l0 = OnDisk.i64(s, at + ExtentRecord.L0);
+        long l1 = OnDisk.i64(s, at + ExtentRecord.L1);
+        long offset = ExtentRecord.startOffset(l0);
+        long block = ExtentRecord.startBlock(l0, l1);
+        long count = ExtentRecord.blockCount(l1);
+        if (offset < end) {
+            throw where.bad("startoff", offset, end + " or more, behind the extent before");
+        }
         where.check(
                 offset + count <= Long.MAX_VALUE >> geometry.blockLog(),
                 "startoff",
@@ -150,6 +154,6 @@ final class BlockMap {
                 offset << geometry.blockLog(),
                 geometry.position(block),
                 count << geometry.blockLog(),
-                ExtentRecord.unwritten(s, at) ? Extent.UNWRITTEN : 0));
+                ExtentRecord.unwritten(l0) ? Extent.UNWRITTEN : 0));
     }
 }

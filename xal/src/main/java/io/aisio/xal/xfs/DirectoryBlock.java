@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 
 /**
  * A block of directory entries, {@code struct xfs_dir3_data_hdr} and what follows: entries and free room, each with its
@@ -70,7 +71,9 @@ final class DirectoryBlock {
         where.uuid(s, UUID, geometry.uuid());
         where.self(OnDisk.i64(s, BLKNO));
         long owner = directory.inode().number();
-        where.check(OnDisk.i64(s, OWNER) == owner, "owner", OnDisk.i64(s, OWNER), "inode " + owner);
+        if (OnDisk.i64(s, OWNER) != owner) {
+            throw where.bad("owner", OnDisk.i64(s, OWNER), "inode " + owner);
+        }
         if (alone) {
             long count = OnDisk.u32(s, s.byteSize() - TAIL_COUNT);
             long stale = OnDisk.u32(s, s.byteSize() - TAIL_STALE);
@@ -83,27 +86,29 @@ final class DirectoryBlock {
         }
     }
 
+    /** Entries are the many: they are read through a buffer, which costs less than a segment until it is compiled. */
     private static long entries(
             MemorySegment s, long end, long owner, boolean first, Where where, DirectoryEntry.Names names)
             throws XfsException {
+        ByteBuffer bytes = s.asByteBuffer();
         long found = 0;
-        for (long at = HEADER_BYTES; at < end; ) {
+        for (int at = HEADER_BYTES; at < end; ) {
             long room = end - at;
-            if (OnDisk.u16(s, at + FREE_TAG) == FREE) {
-                int length = OnDisk.u16(s, at + FREE_LENGTH);
+            if ((bytes.getShort(at + (int) FREE_TAG) & 0xFFFF) == FREE) {
+                int length = bytes.getShort(at + (int) FREE_LENGTH) & 0xFFFF;
                 if (length == 0 || length % ALIGNMENT != 0 || length > room) {
                     throw where.bad("length of the free room at " + at, length, within(room));
                 }
-                tag(s, at, length, where);
+                tag(bytes, at, length, where);
                 at += length;
             } else {
-                int nameLength = OnDisk.u8(s, at + ENTRY_NAMELEN);
-                long length = entryLength(nameLength);
+                int nameLength = bytes.get(at + (int) ENTRY_NAMELEN) & 0xFF;
+                int length = entryLength(nameLength);
                 if (nameLength == 0 || length > room) {
                     throw where.bad("namelen of the entry at " + at, nameLength, within(room));
                 }
-                tag(s, at, length, where);
-                entry(s, at, nameLength, owner, first, where, names);
+                tag(bytes, at, length, where);
+                entry(s, bytes, at, nameLength, owner, first, where, names);
                 found++;
                 at += length;
             }
@@ -113,19 +118,20 @@ final class DirectoryBlock {
 
     private static void entry(
             MemorySegment s,
-            long at,
+            ByteBuffer bytes,
+            int at,
             int nameLength,
             long owner,
             boolean first,
             Where where,
             DirectoryEntry.Names names)
             throws XfsException {
-        long inode = OnDisk.i64(s, at + ENTRY_INUMBER);
-        int ftype = OnDisk.u8(s, at + ENTRY_NAME + nameLength);
-        long name = at + ENTRY_NAME;
-        DirectoryEntry.check(s, name, nameLength, ftype, at, where);
-        boolean dot = DirectoryEntry.isDot(s, name, nameLength);
-        if (!dot && !DirectoryEntry.isDotDot(s, name, nameLength)) {
+        long inode = bytes.getLong(at + (int) ENTRY_INUMBER);
+        int name = at + (int) ENTRY_NAME;
+        int ftype = bytes.get(name + nameLength) & 0xFF;
+        DirectoryEntry.check(bytes, name, nameLength, ftype, at, where);
+        boolean dot = DirectoryEntry.isDot(bytes, name, nameLength);
+        if (!dot && !DirectoryEntry.isDotDot(bytes, name, nameLength)) {
             names.name(s, name, nameLength, inode, ftype);
         } else if (!first) {
             throw where.bad("the entry at " + at + " is named " + (dot ? "." : "..") + ", outside of the first block");
@@ -135,15 +141,15 @@ final class DirectoryBlock {
     }
 
     /** Each entry and each free room ends with its own place in the block. */
-    private static void tag(MemorySegment s, long at, long length, Where where) throws XfsException {
-        int tag = OnDisk.u16(s, at + length - TAG_BYTES);
+    private static void tag(ByteBuffer bytes, int at, int length, Where where) throws XfsException {
+        int tag = bytes.getShort(at + length - TAG_BYTES) & 0xFFFF;
         if (tag != at) {
             throw where.bad("tag of what begins at " + at, tag, "" + at);
         }
     }
 
-    private static long entryLength(int nameLength) {
-        return (ENTRY_NAME + nameLength + FTYPE_BYTES + TAG_BYTES + ALIGNMENT - 1) & -ALIGNMENT;
+    private static int entryLength(int nameLength) {
+        return ((int) ENTRY_NAME + nameLength + FTYPE_BYTES + TAG_BYTES + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
     private static String within(long room) {

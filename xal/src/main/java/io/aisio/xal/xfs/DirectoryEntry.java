@@ -5,6 +5,7 @@ import io.aisio.xal.XfsException;
 import io.aisio.xal.backend.Child;
 import io.aisio.xal.backend.FileName;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** What the entries of all forms of directories share: a name, an inode number and a file type. */
@@ -37,34 +38,54 @@ final class DirectoryEntry {
         void name(MemorySegment s, long offset, int length, long inode, int ftype);
     }
 
+    /** A slash in each byte of a word, and the lowest and the highest bit of each. */
+    private static final long SLASHES = 0x2F2F_2F2F_2F2F_2F2FL;
+
+    private static final long LOW = 0x0101_0101_0101_0101L;
+    private static final long HIGH = 0x8080_8080_8080_8080L;
+
     /**
      * Checks what an entry holds.
      *
-     * @param s where the name's bytes lie, {@code length} of them at {@code offset}
+     * @param bytes where the name's bytes lie, {@code length} of them at {@code offset}
      * @param entryAt where the entry begins, for messages
      */
-    static void check(MemorySegment s, long offset, int length, int ftype, long entryAt, Where where)
+    static void check(ByteBuffer bytes, int offset, int length, int ftype, long entryAt, Where where)
             throws XfsException {
         if (ftype >= TYPES.length) {
             throw where.bad("ftype of the entry at " + entryAt, ftype, "0 to " + (TYPES.length - 1));
         }
-        for (int i = 0; i < length; i++) {
-            int b = OnDisk.u8(s, offset + i);
+        int i = 0;
+        for (; i + Long.BYTES <= length; i += Long.BYTES) {
+            long word = bytes.getLong(offset + i);
+            if (hasZero(word) || hasZero(word ^ SLASHES)) {
+                // Which byte it is the loop below tells.
+                break;
+            }
+        }
+        for (; i < length; i++) {
+            int b = bytes.get(offset + i);
             if (b == '/' || b == 0) {
+                byte[] name = new byte[length];
+                bytes.get(offset, name);
                 throw where.bad("the name of the entry at " + entryAt + " has " + (b == 0 ? "a NUL" : "a slash")
-                        + " in it: " + FileName.decode(OnDisk.bytes(s, offset, length)));
+                        + " in it: " + FileName.decode(name));
             }
         }
     }
 
+    private static boolean hasZero(long word) {
+        return ((word - LOW) & ~word & HIGH) != 0;
+    }
+
     /** Whether a name is that of the directory itself. */
-    static boolean isDot(MemorySegment s, long offset, int length) {
-        return length == 1 && OnDisk.u8(s, offset) == '.';
+    static boolean isDot(ByteBuffer bytes, int offset, int length) {
+        return length == 1 && bytes.get(offset) == '.';
     }
 
     /** Whether a name is that of the directory above. */
-    static boolean isDotDot(MemorySegment s, long offset, int length) {
-        return length == 2 && OnDisk.u8(s, offset) == '.' && OnDisk.u8(s, offset + 1) == '.';
+    static boolean isDotDot(ByteBuffer bytes, int offset, int length) {
+        return length == 2 && bytes.get(offset) == '.' && bytes.get(offset + 1) == '.';
     }
 
     /** A name as others see it. */

@@ -20,6 +20,7 @@ final class DirectoryReader {
 
     private final Geometry geometry;
     private final MetadataReader reader;
+    private final Blocks blocks;
     private final InodeCore directory;
     private final DirectoryEntry.Names names;
     private final Consumer<IOException> problems;
@@ -27,11 +28,13 @@ final class DirectoryReader {
     private DirectoryReader(
             Geometry geometry,
             MetadataReader reader,
+            Blocks blocks,
             InodeCore directory,
             DirectoryEntry.Names names,
             Consumer<IOException> problems) {
         this.geometry = geometry;
         this.reader = reader;
+        this.blocks = blocks;
         this.directory = directory;
         this.names = names;
         this.problems = problems;
@@ -40,6 +43,8 @@ final class DirectoryReader {
     /**
      * Lists a directory, which the inode is. A block that is damaged hides no other.
      *
+     * @param reader reads the block map
+     * @param blocks reads the directory's blocks, in the order of the map
      * @param names takes each name, in the order on disk; {@code .} and {@code ..} are left out
      * @param problems takes what kept names from being read; without any, the listing is complete
      * @throws IOException if no more can be read, for a reason that concerns all of it
@@ -47,6 +52,7 @@ final class DirectoryReader {
     static void list(
             Geometry geometry,
             MetadataReader reader,
+            Blocks blocks,
             InodeCore directory,
             DirectoryEntry.Names names,
             Consumer<IOException> problems)
@@ -54,7 +60,7 @@ final class DirectoryReader {
         if (directory.format() == InodeCore.Format.LOCAL) {
             ShortDirectory.parse(directory, names);
         } else {
-            new DirectoryReader(geometry, reader, directory, names, problems).blocks();
+            new DirectoryReader(geometry, reader, blocks, directory, names, problems).blocks();
         }
     }
 
@@ -111,7 +117,7 @@ final class DirectoryReader {
                     + extent.offset());
         }
         long position = extent.position() + (at - extent.offset());
-        MemorySegment s = at + size <= extent.end() ? reader.read(position, size) : gather(extents, index, at);
+        MemorySegment s = at + size <= extent.end() ? blocks.read(position, size) : gather(extents, index, at);
         Where place =
                 geometry.where("directory block of inode", directory.inode().number(), position);
         DirectoryBlock.parse(geometry, directory, at == 0, s, place, names);
@@ -129,7 +135,7 @@ final class DirectoryReader {
             }
             Extent extent = extents.get(i);
             int n = (int) Math.min(size - done, extent.end() - offset);
-            MemorySegment part = reader.read(extent.position() + (offset - extent.offset()), n);
+            MemorySegment part = blocks.read(extent.position() + (offset - extent.offset()), n);
             MemorySegment.copy(part, 0, whole, done, n);
             done += n;
         }

@@ -1,7 +1,5 @@
 package io.aisio.xal.xfs;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * An extent record, {@code struct xfs_bmbt_rec}: 128 bits, of which the highest is the flag for unwritten, then 54 bits
  * of file offset, 52 of block number and 21 of length, all in blocks.
@@ -21,23 +19,22 @@ final class ExtentRecord {
     private ExtentRecord() {}
 
     /** Whether the blocks read as zeros: bit 63 of the first word. */
-    static boolean unwritten(MemorySegment s, long offset) {
-        return OnDisk.i64(s, offset + L0) < 0;
+    static boolean unwritten(long l0) {
+        return l0 < 0;
     }
 
     /** Offset in the file, in blocks. */
-    static long startOffset(MemorySegment s, long offset) {
-        return (OnDisk.i64(s, offset + L0) >>> OFFSET_SHIFT) & OFFSET_MASK;
+    static long startOffset(long l0) {
+        return (l0 >>> OFFSET_SHIFT) & OFFSET_MASK;
     }
 
     /** File system block number. */
-    static long startBlock(MemorySegment s, long offset) {
-        return (OnDisk.i64(s, offset + L0) & BLOCK_HIGH_MASK) << BLOCK_HIGH_SHIFT
-                | (OnDisk.i64(s, offset + L1) >>> COUNT_BITS);
+    static long startBlock(long l0, long l1) {
+        return (l0 & BLOCK_HIGH_MASK) << BLOCK_HIGH_SHIFT | (l1 >>> COUNT_BITS);
     }
 
     /** Length in blocks. */
-    static long blockCount(MemorySegment s, long offset) {
-        return OnDisk.i64(s, offset + L1) & COUNT_MASK;
+    static long blockCount(long l1) {
+        return l1 & COUNT_MASK;
     }
 }

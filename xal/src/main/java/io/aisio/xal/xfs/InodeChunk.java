@@ -42,20 +42,17 @@ record InodeChunk(long first, long holes, long free) {
         long holes = geometry.sparseInodes() ? spread(OnDisk.u16(s, at + HOLEMASK)) : 0;
         InodeChunk chunk = new InodeChunk(first, holes, free);
         where.check(chunk.liesIn(geometry, ag), "startino", first, "64 inodes inside the allocation group");
-        where.check((holes & ~free) == 0, "holemask of startino " + first, holes, "no inode that is in use");
-        if (geometry.sparseInodes()) {
-            where.check(
-                    OnDisk.u8(s, at + COUNT) == chunk.count(),
-                    "count of startino " + first,
-                    OnDisk.u8(s, at + COUNT),
-                    chunk.count() + ", as holemask has it");
+        if ((holes & ~free) != 0) {
+            throw where.bad("holemask of startino " + first, holes, "no inode that is in use");
+        }
+        if (geometry.sparseInodes() && OnDisk.u8(s, at + COUNT) != chunk.count()) {
+            throw where.bad(
+                    "count of startino " + first, OnDisk.u8(s, at + COUNT), chunk.count() + ", as holemask has it");
         }
         long freecount = geometry.sparseInodes() ? OnDisk.u8(s, at + SPARSE_FREECOUNT) : OnDisk.u32(s, at + FREECOUNT);
-        where.check(
-                freecount == chunk.freeCount(),
-                "freecount of startino " + first,
-                freecount,
-                chunk.freeCount() + ", as free has it");
+        if (freecount != chunk.freeCount()) {
+            throw where.bad("freecount of startino " + first, freecount, chunk.freeCount() + ", as free has it");
+        }
         return chunk;
     }
 

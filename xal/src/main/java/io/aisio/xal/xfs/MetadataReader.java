@@ -14,7 +14,7 @@ import java.util.Map;
  *
  * <p>What it returns must not be written: others see the same bytes.
  */
-final class MetadataReader implements AutoCloseable {
+final class MetadataReader implements Blocks, AutoCloseable {
     /** Bytes of a window: an inode chunk (64 inodes) of the usual 512 bytes each, or eight usual directory blocks. */
     private static final int WINDOW = 32 * 1024;
     /** Windows kept: 4 MiB in all, so that the inodes of a directory are found again when it is walked by name. */
@@ -52,13 +52,13 @@ final class MetadataReader implements AutoCloseable {
     }
 
     /**
-     * Reads bytes. A window that cannot be read whole hides no part of it that can.
+     * {@inheritDoc} They stay as they are. A window that cannot be read whole hides no part of it that can.
      *
-     * @param position in bytes from the start, with {@code position + length} at most {@link #size()}
-     * @throws IOException if the source cannot be read
+     * @param position with {@code position + length} at most {@link #size()}
      * @throws IllegalStateException if it is closed
      */
-    synchronized MemorySegment read(long position, int length) throws IOException {
+    @Override
+    public synchronized MemorySegment read(long position, int length) throws IOException {
         long offset = position % WINDOW;
         if (offset + length <= WINDOW) {
             return part(position - offset, offset, length);

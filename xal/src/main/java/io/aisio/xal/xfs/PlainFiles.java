@@ -19,14 +19,12 @@ final class PlainFiles {
     private static final int EXTENTS = 2;
 
     private final Geometry geometry;
-    private final MemorySegment buffer;
     private final ByteBuffer bytes;
     private final CRC32C crc = new CRC32C();
 
     /** @param buffer holds the inodes; it is written, and as it was when {@link #add} returns */
     PlainFiles(Geometry geometry, MemorySegment buffer) {
         this.geometry = geometry;
-        this.buffer = buffer;
         bytes = buffer.asByteBuffer();
     }
 
@@ -37,24 +35,25 @@ final class PlainFiles {
      * @return false if it is none of those that are read here; then the batch is as before
      */
     boolean add(int at, long number, InodeBatch batch) {
-        int mode = OnDisk.u16(buffer, at + InodeCore.MODE);
-        int flags = OnDisk.u16(buffer, at + InodeCore.FLAGS);
-        long flags2 = OnDisk.i64(buffer, at + InodeCore.FLAGS2);
+        int mode = (bytes.getShort(at + (int) InodeCore.MODE) & 0xFFFF);
+        int flags = (bytes.getShort(at + (int) InodeCore.FLAGS) & 0xFFFF);
+        long flags2 = bytes.getLong(at + (int) InodeCore.FLAGS2);
         boolean large = (flags2 & InodeCore.NREXT64) != 0;
         boolean plain = mode >>> TYPE_SHIFT == REGULAR
-                && OnDisk.u8(buffer, at + InodeCore.FORMAT) == EXTENTS
+                && (bytes.get(at + (int) InodeCore.FORMAT) & 0xFF) == EXTENTS
                 && (flags & InodeCore.REALTIME) == 0
                 && (flags2 & InodeCore.REFLINK) == 0
                 && (!large || geometry.largeExtentCounts());
-        long size = OnDisk.i64(buffer, at + InodeCore.SIZE);
-        long links = OnDisk.u32(buffer, at + InodeCore.NLINK);
+        long size = bytes.getLong(at + (int) InodeCore.SIZE);
+        long links = (bytes.getInt(at + (int) InodeCore.NLINK) & 0xFFFF_FFFFL);
         if (!plain || size < 0 || links == 0 || !sound(at, number)) {
             return false;
         }
-        int generation = (int) OnDisk.u32(buffer, at + InodeCore.GEN);
-        batch.addInode(number, generation, mode, links, size, OnDisk.i64(buffer, at + InodeCore.CHANGECOUNT));
-        long count =
-                large ? OnDisk.i64(buffer, at + InodeCore.BIG_NEXTENTS) : OnDisk.u32(buffer, at + InodeCore.NEXTENTS);
+        int generation = (int) (bytes.getInt(at + (int) InodeCore.GEN) & 0xFFFF_FFFFL);
+        batch.addInode(number, generation, mode, links, size, bytes.getLong(at + (int) InodeCore.CHANGECOUNT));
+        long count = large
+                ? bytes.getLong(at + (int) InodeCore.BIG_NEXTENTS)
+                : (bytes.getInt(at + (int) InodeCore.NEXTENTS) & 0xFFFF_FFFFL);
         if (!addExtents(at, count, batch)) {
             batch.dropInode();
             return false;
@@ -63,11 +62,11 @@ final class PlainFiles {
     }
 
     private boolean sound(int at, long number) {
-        return OnDisk.u16(buffer, at + InodeCore.MAGIC_FIELD) == InodeCore.MAGIC
-                && OnDisk.u8(buffer, at + InodeCore.VERSION_FIELD) == InodeCore.VERSION
-                && OnDisk.i64(buffer, at + InodeCore.INO) == number
-                && OnDisk.i64(buffer, at + InodeCore.UUID) == geometry.uuid().high()
-                && OnDisk.i64(buffer, at + InodeCore.UUID + Long.BYTES)
+        return (bytes.getShort(at + (int) InodeCore.MAGIC_FIELD) & 0xFFFF) == InodeCore.MAGIC
+                && (bytes.get(at + (int) InodeCore.VERSION_FIELD) & 0xFF) == InodeCore.VERSION
+                && bytes.getLong(at + (int) InodeCore.INO) == number
+                && bytes.getLong(at + (int) InodeCore.UUID) == geometry.uuid().high()
+                && bytes.getLong(at + (int) InodeCore.UUID + Long.BYTES)
                         == geometry.uuid().low()
                 && crc(at);
     }
@@ -83,7 +82,7 @@ final class PlainFiles {
 
     private boolean addExtents(int at, long count, InodeBatch batch) {
         int room = geometry.inodeSize() - InodeCore.CORE_BYTES;
-        int forkoff = OnDisk.u8(buffer, at + InodeCore.FORKOFF) << InodeCore.FORKOFF_SHIFT;
+        int forkoff = (bytes.get(at + (int) InodeCore.FORKOFF) & 0xFF) << InodeCore.FORKOFF_SHIFT;
         int fork = forkoff == 0 ? room : forkoff;
         if (fork > room || count < 0 || count > fork / ExtentRecord.BYTES) {
             return false;
@@ -92,10 +91,12 @@ final class PlainFiles {
         long end = 0;
         long deviceEnd = 0;
         for (int i = 0; i < (int) count; i++) {
-            long record = at + InodeCore.CORE_BYTES + (long) i * ExtentRecord.BYTES;
-            long offset = ExtentRecord.startOffset(buffer, record);
-            long block = ExtentRecord.startBlock(buffer, record);
-            long blocks = ExtentRecord.blockCount(buffer, record);
+            int record = at + InodeCore.CORE_BYTES + i * ExtentRecord.BYTES;
+            long high = bytes.getLong(record + (int) ExtentRecord.L0);
+            long low = bytes.getLong(record + (int) ExtentRecord.L1);
+            long offset = ExtentRecord.startOffset(high);
+            long block = ExtentRecord.startBlock(high, low);
+            long blocks = ExtentRecord.blockCount(low);
             if (offset < end || offset + blocks > Long.MAX_VALUE >> log || !geometry.holds(block, blocks)) {
                 return false;
             }
@@ -106,7 +107,7 @@ final class PlainFiles {
                 return false;
             }
             deviceEnd = position + (blocks << log);
-            int flags = ExtentRecord.unwritten(buffer, record) ? Extent.UNWRITTEN : 0;
+            int flags = ExtentRecord.unwritten(high) ? Extent.UNWRITTEN : 0;
             batch.addExtent(offset << log, position, blocks << log, flags);
         }
         return true;

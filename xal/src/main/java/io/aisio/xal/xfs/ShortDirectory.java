@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 
 /**
  * A directory in its inode, {@code struct xfs_dir2_sf_hdr}. If any inode number in it needs more than 32 bits, all of
@@ -29,6 +30,7 @@ final class ShortDirectory {
         long room = directory.fork().byteSize();
         where.check(size >= PARENT + Integer.BYTES && size <= room, "size", size, "a short directory of 6 to " + room);
         MemorySegment s = directory.fork().asSlice(0, size);
+        ByteBuffer bytes = s.asByteBuffer();
         int large = OnDisk.u8(s, I8COUNT);
         int inodeBytes = large == 0 ? Integer.BYTES : Long.BYTES;
         long at = PARENT + inodeBytes;
@@ -42,8 +44,8 @@ final class ShortDirectory {
             }
             long inode = large == 0 ? OnDisk.u32(s, typeAt + FTYPE_BYTES) : OnDisk.i64(s, typeAt + FTYPE_BYTES);
             long name = at + ENTRY_NAME;
-            DirectoryEntry.check(s, name, length, OnDisk.u8(s, typeAt), at, where);
-            if (DirectoryEntry.isDot(s, name, length) || DirectoryEntry.isDotDot(s, name, length)) {
+            DirectoryEntry.check(bytes, (int) name, length, OnDisk.u8(s, typeAt), at, where);
+            if (DirectoryEntry.isDot(bytes, (int) name, length) || DirectoryEntry.isDotDot(bytes, (int) name, length)) {
                 throw where.bad("the entry at " + at + " is named . or ..");
             }
             names.name(s, name, length, inode, OnDisk.u8(s, typeAt));

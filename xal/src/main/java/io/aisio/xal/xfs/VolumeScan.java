@@ -1,5 +1,6 @@
 package io.aisio.xal.xfs;
 
+import io.aisio.xal.BlockReads;
 import io.aisio.xal.BlockSource;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileType;
@@ -9,33 +10,38 @@ import io.aisio.xal.backend.InodeBatch;
 import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads all inodes of a file system in the order in which they lie, then all directories, on as many threads as there are
- * processors.
+ * processors. Each thread has reads in flight while it looks at what came.
  *
  * <pre>
- *   each allocation group: inode B-tree ──► chunks ──► large reads ──► inodes, extents ──► Catalog
- *   then each directory:   its blocks ──► names ──► Catalog
+ *   each allocation group: inode B-tree ──► chunks ──► runs
+ *   each run:              large reads ──► inodes, extents ──► Catalog
+ *   then each directory:   its inode, its blocks ──► names ──► Catalog
  * </pre>
  */
 final class VolumeScan {
-    /** Bytes of one read: what a kernel or a controller takes at once without cutting it. */
+    /** Bytes of one read of inodes. What a device does not take at once the source cuts. */
     private static final int READ_BYTES = 256 * 1024;
+    /** Reads of inodes that each thread has in flight. */
+    private static final int SLOTS = 4;
     /** Directories that a thread takes at once. */
     private static final int DIRECTORIES = 64;
-
-    private static final int PAGE = 4096;
 
     private final Geometry geometry;
     private final BlockSource source;
@@ -50,9 +56,17 @@ final class VolumeScan {
     }
 
     /**
-     * Reads everything.
+     * Chunks that lie one after another.
      *
-     * @throws IOException if nothing more can be read; what is wrong with a part of it is told to the catalog
+     * @param firstInode of the allocation group
+     * @param whole whether they can be read at once
+     */
+    private record Run(long firstInode, List<InodeChunk> chunks, boolean whole) {}
+
+    /**
+     * Reads everything. What cannot be read is told to the catalog, and hides nothing else.
+     *
+     * @throws IOException if the source has no way left to read by
      * @throws InterruptedIOException if this thread is interrupted
      */
     static void read(Geometry geometry, BlockSource source, SharedBlocks shared, Catalog catalog) throws IOException {
@@ -63,30 +77,32 @@ final class VolumeScan {
         int threads = Runtime.getRuntime().availableProcessors();
         try (ExecutorService workers = Executors.newFixedThreadPool(
                 threads, Thread.ofPlatform().name("xal-", 0).daemon().factory())) {
-            List<Callable<long[]>> groups = new ArrayList<>();
+            List<Callable<List<Run>>> groups = new ArrayList<>();
             for (long ag = 0; ag < geometry.agCount(); ag++) {
                 long number = ag;
-                groups.add(() -> inodes(number));
+                groups.add(() -> runs(number));
             }
-            List<Callable<long[]>> listings = new ArrayList<>();
-            for (long[] directories : all(workers, groups)) {
-                for (int from = 0; from < directories.length; from += DIRECTORIES) {
-                    long[] some =
-                            Arrays.copyOfRange(directories, from, Math.min(from + DIRECTORIES, directories.length));
-                    listings.add(() -> names(some));
-                }
-            }
-            all(workers, listings);
+            List<Run> runs = new ArrayList<>();
+            all(workers, groups).forEach(runs::addAll);
+            AtomicInteger nextRun = new AtomicInteger();
+            Callable<long[]> reading = () -> inodes(runs, nextRun);
+            long[] directories = all(workers, Collections.nCopies(threads, reading)).stream()
+                    .flatMapToLong(LongStream::of)
+                    .sorted()
+                    .toArray();
+            AtomicInteger nextDirectory = new AtomicInteger();
+            Callable<long[]> listing = () -> names(directories, nextDirectory);
+            all(workers, Collections.nCopies(threads, listing));
         }
     }
 
     /** Runs tasks to their ends. After a failure, or when this thread is interrupted, those that run are stopped. */
-    private static List<long[]> all(ExecutorService workers, List<Callable<long[]>> tasks) throws IOException {
-        List<Future<long[]>> running = new ArrayList<>();
+    private static <T> List<T> all(ExecutorService workers, List<Callable<T>> tasks) throws IOException {
+        List<Future<T>> running = new ArrayList<>();
         tasks.forEach(task -> running.add(workers.submit(task)));
-        List<long[]> results = new ArrayList<>();
+        List<T> results = new ArrayList<>();
         try {
-            for (Future<long[]> one : running) {
+            for (Future<T> one : running) {
                 results.add(one.get());
             }
             return results;
@@ -105,19 +121,34 @@ final class VolumeScan {
         }
     }
 
-    /** Reads the inodes of an allocation group. @return the numbers of its directories */
-    private long[] inodes(long ag) throws IOException {
-        try (MetadataReader reader = new MetadataReader(source);
-                Arena arena = Arena.ofConfined()) {
-            MemorySegment buffer = arena.allocate(READ_BYTES, PAGE);
-            List<InodeChunk> chunks = chunks(ag, reader);
-            Group group = new Group(ag, reader, buffer);
-            for (int i = 0; i < chunks.size(); ) {
-                stopIfInterrupted();
-                i += group.read(chunks, i);
-            }
-            return group.directories();
+    /** The chunks of an allocation group, as they are to be read. */
+    private List<Run> runs(long ag) throws IOException {
+        List<InodeChunk> chunks;
+        try (MetadataReader reader = new MetadataReader(source)) {
+            chunks = chunks(ag, reader);
         }
+        long firstInode = ag << geometry.agBlockLog() << geometry.inodesPerBlockLog();
+        int bytes = InodeChunk.INODES << geometry.inodeLog();
+        List<Run> runs = new ArrayList<>();
+        for (int from = 0; from < chunks.size(); ) {
+            InodeChunk first = chunks.get(from);
+            int count = 1;
+            while (from + count < chunks.size()
+                    && (count + 1L) * bytes <= READ_BYTES
+                    && first.holes() == 0
+                    && chunks.get(from + count).holes() == 0
+                    && chunks.get(from + count).first() == first.first() + (long) count * InodeChunk.INODES) {
+                count++;
+            }
+            long position =
+                    geometry.inodePosition(firstInode + first.first() + Long.numberOfTrailingZeros(~first.holes()));
+            boolean whole = first.holes() == 0
+                    && position % source.alignment() == 0
+                    && (long) count * bytes % source.alignment() == 0;
+            runs.add(new Run(firstInode, chunks.subList(from, from + count), whole));
+            from += count;
+        }
+        return runs;
     }
 
     /** The chunks of an allocation group; without those beneath damaged blocks of its tree. */
@@ -135,7 +166,9 @@ final class VolumeScan {
             AgBtree.Records records = (s, at, where) -> {
                 InodeChunk chunk = InodeChunk.parse(geometry, ag, s, at, where);
                 long least = chunks.isEmpty() ? 0 : chunks.getLast().first() + InodeChunk.INODES;
-                where.check(chunk.first() >= least, "startino", chunk.first(), least + " or more, behind that before");
+                if (chunk.first() < least) {
+                    throw where.bad("startino", chunk.first(), least + " or more, behind that before");
+                }
                 chunks.add(chunk);
             };
             InodeChunk.TREE.read(geometry, reader, ag, root, levels, head, records, problems::add);
@@ -160,74 +193,88 @@ final class VolumeScan {
         head.check(toldFree == free, "freecount", toldFree, free + ", as the inode B-tree has it");
     }
 
-    /** One allocation group under way, on one thread. */
-    private final class Group {
-        private final long firstInode;
+    /** Reads runs, each of which one thread takes, until there are no more; gives the numbers of directories. */
+    private long[] inodes(List<Run> runs, AtomicInteger next) throws IOException {
+        try (MetadataReader reader = new MetadataReader(source);
+                BlockReads reads = source.reads(SLOTS, READ_BYTES)) {
+            Inodes inodes = new Inodes(reader, reads);
+            for (int slot = 0; slot < SLOTS; slot++) {
+                inodes.start(slot, runs, next);
+            }
+            while (reads.inFlight() > 0) {
+                stopIfInterrupted();
+                boolean came = true;
+                try {
+                    int _ = reads.await();
+                } catch (InterruptedIOException e) {
+                    throw e;
+                } catch (IOException e) {
+                    // Read in smaller pieces, so that what cannot be read hides as little as it can.
+                    came = false;
+                }
+                int slot = reads.ended();
+                inodes.take(slot, came);
+                inodes.start(slot, runs, next);
+            }
+            return inodes.directories.build().toArray();
+        }
+    }
+
+    /** The inodes that one thread reads. */
+    private final class Inodes {
         private final MetadataReader reader;
-        private final MemorySegment buffer;
-        private final PlainFiles plain;
+        private final BlockReads reads;
+        private final Run[] runBySlot = new Run[SLOTS];
+        private final PlainFiles[] plainBySlot = new PlainFiles[SLOTS];
         private final InodeBatch batch = new InodeBatch();
-        private long[] directories = new long[16];
-        private int directoryCount;
+        private final LongStream.Builder directories = LongStream.builder();
 
-        Group(long ag, MetadataReader reader, MemorySegment buffer) {
-            this.firstInode = ag << geometry.agBlockLog() << geometry.inodesPerBlockLog();
+        Inodes(MetadataReader reader, BlockReads reads) {
             this.reader = reader;
-            this.buffer = buffer;
-            plain = new PlainFiles(geometry, buffer);
+            this.reads = reads;
+            for (int slot = 0; slot < SLOTS; slot++) {
+                plainBySlot[slot] = new PlainFiles(geometry, reads.buffer(slot));
+            }
         }
 
-        /**
-         * Reads the inodes of chunks that lie one after another without a hole.
-         *
-         * @return how many chunks those were
-         */
-        int read(List<InodeChunk> chunks, int from) throws IOException {
-            InodeChunk first = chunks.get(from);
-            int bytes = InodeChunk.INODES << geometry.inodeLog();
-            if (first.holes() != 0 || bytes > buffer.byteSize()) {
-                one(first);
-                return 1;
-            }
-            int count = 1;
-            while (from + count < chunks.size()
-                    && (count + 1L) * bytes <= buffer.byteSize()
-                    && chunks.get(from + count).holes() == 0
-                    && chunks.get(from + count).first() == first.first() + (long) count * InodeChunk.INODES) {
-                count++;
-            }
-            long position = geometry.inodePosition(firstInode + first.first());
-            MemorySegment target = buffer.asSlice(0, (long) count * bytes);
-            if (position % source.alignment() != 0 || target.byteSize() % source.alignment() != 0) {
-                for (int i = 0; i < count; i++) {
-                    one(chunks.get(from + i));
+        /** Begins to read the next run; those that cannot be read at once are read here and now. */
+        void start(int slot, List<Run> runs, AtomicInteger next) throws IOException {
+            for (int i = next.getAndIncrement(); i < runs.size(); i = next.getAndIncrement()) {
+                stopIfInterrupted();
+                Run run = runs.get(i);
+                if (run.whole()) {
+                    runBySlot[slot] = run;
+                    long position = geometry.inodePosition(
+                            run.firstInode() + run.chunks().getFirst().first());
+                    reads.start(slot, position, run.chunks().size() * (InodeChunk.INODES << geometry.inodeLog()));
+                    return;
                 }
-                return count;
+                single(run);
+                give();
             }
-            try {
-                source.read(position, target);
-            } catch (InterruptedIOException e) {
-                throw e;
-            } catch (IOException e) {
-                // Read in smaller pieces, so that what cannot be read hides as little as it can.
-                for (int i = 0; i < count; i++) {
-                    one(chunks.get(from + i));
-                }
-                return count;
-            }
-            for (int i = 0; i < count; i++) {
-                parse(chunks.get(from + i), i * bytes);
-            }
-            catalog.inodes(batch);
-            batch.clear();
-            return count;
         }
 
-        /** Reads a chunk inode by inode: with holes in it, or that lies across what the source reads at once. */
-        private void one(InodeChunk chunk) throws IOException {
-            for (int i = 0; i < InodeChunk.INODES; i++) {
-                if ((chunk.free() >>> i & 1) == 0) {
-                    long number = firstInode + chunk.first() + i;
+        /** Takes the run of a slot, inode by inode unless it came at once. */
+        void take(int slot, boolean came) throws IOException {
+            Run run = runBySlot[slot];
+            if (came) {
+                int begin = 0;
+                MemorySegment buffer = reads.buffer(slot);
+                for (InodeChunk chunk : run.chunks()) {
+                    parse(run.firstInode() + chunk.first(), chunk, buffer, begin, plainBySlot[slot]);
+                    begin += InodeChunk.INODES << geometry.inodeLog();
+                }
+            } else {
+                single(run);
+            }
+            give();
+        }
+
+        /** Reads inode by inode: with holes among them, or with what cannot be read, or of a source of large blocks. */
+        private void single(Run run) throws IOException {
+            for (InodeChunk chunk : run.chunks()) {
+                for (long used = ~chunk.free(); used != 0; used &= used - 1) {
+                    long number = run.firstInode() + chunk.first() + Long.numberOfTrailingZeros(used);
                     try {
                         add(number, reader.read(geometry.inodePosition(number), geometry.inodeSize()));
                     } catch (InterruptedIOException e) {
@@ -237,16 +284,15 @@ final class VolumeScan {
                     }
                 }
             }
-            catalog.inodes(batch);
-            batch.clear();
         }
 
-        /** Reads the inodes of a chunk that lies in the buffer. */
-        private void parse(InodeChunk chunk, int begin) throws IOException {
+        /** Reads the inodes of a chunk that lies in a buffer. */
+        private void parse(long first, InodeChunk chunk, MemorySegment buffer, int begin, PlainFiles plain)
+                throws IOException {
             for (long used = ~chunk.free(); used != 0; used &= used - 1) {
                 int i = Long.numberOfTrailingZeros(used);
                 int at = begin + (i << geometry.inodeLog());
-                long number = firstInode + chunk.first() + i;
+                long number = first + i;
                 if (geometry.internal(number) || !plain.add(at, number, batch)) {
                     add(number, buffer.asSlice(at, geometry.inodeSize()));
                 }
@@ -277,19 +323,15 @@ final class VolumeScan {
         }
 
         private void add(InodeCore core, MemorySegment s) throws IOException {
-            long number = core.inode().number();
             batch.addInode(
-                    number,
+                    core.inode().number(),
                     core.inode().generation(),
                     OnDisk.u16(s, InodeCore.MODE),
                     core.inode().links(),
                     core.inode().size(),
                     OnDisk.i64(s, InodeCore.CHANGECOUNT));
             if (core.inode().type() == FileType.DIRECTORY) {
-                if (directoryCount == directories.length) {
-                    directories = Arrays.copyOf(directories, 2 * directoryCount);
-                }
-                directories[directoryCount++] = number;
+                directories.add(core.inode().number());
             } else if (core.inode().type() == FileType.REGULAR) {
                 for (Extent extent : BlockMap.read(geometry, reader, shared, core)) {
                     batch.addExtent(extent.offset(), extent.position(), extent.length(), extent.flags());
@@ -297,40 +339,117 @@ final class VolumeScan {
             }
         }
 
-        long[] directories() {
-            return Arrays.copyOf(directories, directoryCount);
+        private void give() {
+            catalog.inodes(batch);
+            batch.clear();
         }
     }
 
-    /** Lists directories. @return nothing */
-    private long[] names(long[] directories) throws IOException {
-        try (MetadataReader reader = new MetadataReader(source)) {
-            NameBatch batch = new NameBatch();
-            for (long number : directories) {
+    /** Lists directories, of which each thread takes some at once, until there are no more; gives nothing. */
+    private long[] names(long[] directories, AtomicInteger next) throws IOException {
+        try (MetadataReader reader = new MetadataReader(source);
+                ReadAhead ahead = new ReadAhead(source, reader)) {
+            Names names = new Names(reader, ahead);
+            int from = next.getAndAdd(DIRECTORIES);
+            while (from < directories.length) {
+                names.read(Arrays.copyOfRange(directories, from, Math.min(from + DIRECTORIES, directories.length)));
+                from = next.getAndAdd(DIRECTORIES);
+            }
+            return new long[0];
+        }
+    }
+
+    /** The directories that one thread lists. */
+    private final class Names {
+        private final MetadataReader reader;
+        private final ReadAhead ahead;
+        private final NameBatch batch = new NameBatch();
+
+        Names(MetadataReader reader, ReadAhead ahead) {
+            this.reader = reader;
+            this.ahead = ahead;
+        }
+
+        void read(long[] numbers) throws IOException {
+            for (long number : numbers) {
+                ahead.expect(geometry.inodePosition(number), geometry.inodeSize());
+            }
+            List<InodeCore> changed = new ArrayList<>();
+            for (long number : numbers) {
                 stopIfInterrupted();
-                batch.clear();
                 try {
-                    long position = geometry.inodePosition(number);
-                    MemorySegment s = reader.read(position, geometry.inodeSize());
-                    InodeCore core = InodeCore.parse(geometry, number, s, geometry.where("inode", number, position));
-                    if (catalog.knows(number, core.inode().generation(), OnDisk.i64(s, InodeCore.CHANGECOUNT))) {
-                        catalog.keep(number);
-                        continue;
+                    InodeCore core = unlessKept(number);
+                    if (core != null) {
+                        changed.add(core);
                     }
-                    DirectoryReader.list(
-                            geometry,
-                            reader,
-                            core,
-                            (from, offset, length, inode, _) -> batch.add(from, offset, length, inode),
-                            catalog::damaged);
                 } catch (InterruptedIOException e) {
                     throw e;
                 } catch (IOException e) {
                     catalog.damaged(e);
+                    batch.clear();
+                    catalog.names(number, batch);
                 }
-                catalog.names(number, batch);
             }
-            return new long[0];
+            ahead.forget();
+            for (InodeCore core : changed) {
+                if (core.format() == InodeCore.Format.EXTENTS) {
+                    expect(core);
+                }
+            }
+            for (InodeCore core : changed) {
+                stopIfInterrupted();
+                list(core);
+            }
+            ahead.forget();
+        }
+
+        /** Reads the inode of a directory, and keeps it if it is known; then it is null. */
+        private @Nullable InodeCore unlessKept(long number) throws IOException {
+            long position = geometry.inodePosition(number);
+            // A copy: what is read ahead is overwritten by what comes next.
+            MemorySegment s = MemorySegment.ofArray(
+                    ahead.read(position, geometry.inodeSize()).toArray(ValueLayout.JAVA_BYTE));
+            InodeCore core = InodeCore.parse(geometry, number, s, geometry.where("inode", number, position));
+            if (catalog.knows(number, core.inode().generation(), OnDisk.i64(s, InodeCore.CHANGECOUNT))) {
+                catalog.keep(number);
+                return null;
+            }
+            return core;
+        }
+
+        private void list(InodeCore directory) throws IOException {
+            batch.clear();
+            try {
+                if (directory.format() == InodeCore.Format.BTREE) {
+                    expect(directory);
+                }
+                DirectoryReader.list(
+                        geometry,
+                        reader,
+                        ahead,
+                        directory,
+                        (from, offset, length, inode, _) -> batch.add(from, offset, length, inode),
+                        catalog::damaged);
+            } catch (InterruptedIOException e) {
+                throw e;
+            } catch (IOException e) {
+                catalog.damaged(e);
+            }
+            catalog.names(directory.inode().number(), batch);
+        }
+
+        /** Begins to read a directory's blocks. */
+        private void expect(InodeCore directory) throws IOException {
+            try {
+                for (Extent extent : BlockMap.read(geometry, reader, directory)) {
+                    if (extent.offset() < DirectoryReader.LEAF_OFFSET) {
+                        ahead.expect(extent.position(), extent.length());
+                    }
+                }
+            } catch (XfsException e) {
+                // Told when it is listed.
+                return;
+            }
         }
     }
 

@@ -76,6 +76,9 @@ record Where(
 
     /** Compares the address that a block carries of itself, in sectors of 512 bytes. */
     void self(long blkno) throws XfsException {
-        check(blkno == position >>> Geometry.BASIC_SHIFT, "blkno", blkno, "" + (position >>> Geometry.BASIC_SHIFT));
+        long expected = position >>> Geometry.BASIC_SHIFT;
+        if (blkno != expected) {
+            throw bad("blkno", blkno, "" + expected);
+        }
     }
 }

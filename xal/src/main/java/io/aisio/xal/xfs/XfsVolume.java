@@ -139,6 +139,7 @@ public final class XfsVolume implements Backend {
             DirectoryReader.list(
                     geometry,
                     reader,
+                    reader,
                     core(directory.inode()),
                     (s, offset, length, inode, ftype) ->
                             children.accept(DirectoryEntry.child(s, offset, length, inode, ftype)),

@@ -22,7 +22,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -381,6 +385,113 @@ class IndexWriterTest {
             assertThatThrownBy(() -> reader.lookup("//file/x"))
                     .isInstanceOf(NotDirectoryException.class)
                     .hasMessage("/file");
+        }
+    }
+
+    /** 100,000 names of a directory, all of one generation. */
+    private static NameBatch hundredThousand(int generation) {
+        NameBatch names = new NameBatch();
+        for (int i = 0; i < 100_000; i++) {
+            byte[] name = (i + "-" + generation).getBytes(StandardCharsets.UTF_8);
+            names.add(MemorySegment.ofArray(name), 0, name.length, 1000 + i);
+        }
+        return names;
+    }
+
+    @Test
+    void readersSeeADirectoryThatIsGivenAnewAsItWasOrAsItIs() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1);
+                IndexReader reader = writer.reader()) {
+            writer.beginReading(1);
+            InodeBatch root = new InodeBatch();
+            root.addInode(1, 0, DIRECTORY, 2, 0, 0);
+            writer.inodes(root);
+            Set<String> seen = ConcurrentHashMap.newKeySet();
+            AtomicBoolean done = new AtomicBoolean();
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            Thread reading = Thread.ofPlatform().start(() -> {
+                try {
+                    while (!done.get()) {
+                        Map<String, Integer> suffixes = new TreeMap<>();
+                        for (IndexReader.Listed child : reader.list(1)) {
+                            suffixes.merge(child.name().replaceAll(".*-", ""), 1, Integer::sum);
+                        }
+                        seen.add(suffixes.toString());
+                    }
+                } catch (IOException | RuntimeException e) {
+                    failure.set(e);
+                }
+            });
+            for (int generation = 1; generation <= 4; generation++) {
+                writer.names(1, hundredThousand(generation));
+            }
+            done.set(true);
+            reading.join();
+            assertThat(failure.get()).isNull();
+            assertThat(seen)
+                    .isSubsetOf("{}", "{1=100000}", "{2=100000}", "{3=100000}", "{4=100000}")
+                    .isNotEmpty();
+            writer.endReading();
+            assertThat(reader.list(1))
+                    .hasSize(100_000)
+                    .allMatch(child -> child.name().endsWith("-4"));
+        }
+    }
+
+    @Test
+    void ofEqualNamesInADirectoryTheFirstCounts() throws IOException {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1);
+                IndexReader reader = writer.reader()) {
+            for (int round = 0; round < 2; round++) {
+                writer.beginReading(1);
+                InodeBatch inodes = new InodeBatch();
+                inodes.addInode(1, 0, DIRECTORY, 2, 0, round);
+                inodes.addInode(2, 0, FILE, 1, 0, 0);
+                inodes.addInode(3, 0, FILE, 1, 0, 0);
+                writer.inodes(inodes);
+                NameBatch names = new NameBatch();
+                // The second round finds old names as well as new ones; 77 is never read.
+                for (String name : List.of("a", "b", "a", "new" + round, "new" + round, "b")) {
+                    byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+                    names.add(
+                            MemorySegment.ofArray(bytes), 0, bytes.length, names.names() < 2 ? 2 + names.names() : 77);
+                }
+                writer.names(1, names);
+                writer.endReading();
+                assertThat(reader.find("/a")).isEqualTo(2);
+                assertThat(reader.find("/b")).isEqualTo(3);
+                assertThat(reader.find("/new" + round)).isEqualTo(77);
+                assertThat(reader.list(1)).hasSize(3);
+                assertThat(reader.problems())
+                        .hasSize(3)
+                        .allMatch(text -> text.contains("directory inode 1: two of its entries are named "));
+            }
+            assertThat(reader.find("/new0")).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void anInodeThatIsGivenBehindItsNamesIsFoundByAllOfThem() throws IOException {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1);
+                IndexReader reader = writer.reader()) {
+            writer.beginReading(1);
+            InodeBatch root = new InodeBatch();
+            root.addInode(1, 0, DIRECTORY, 2, 0, 0);
+            writer.inodes(root);
+            writer.names(1, batch(Map.of("d", 2L, "f", 3L, "g", 3L)));
+            InodeBatch rest = new InodeBatch();
+            rest.addInode(2, 0, DIRECTORY, 2, 0, 0);
+            rest.addInode(3, 5, FILE, 2, 8192, 0);
+            rest.addExtent(0, 4096, 8192, 0);
+            writer.inodes(rest);
+            writer.names(2, batch(Map.of("h", 3L)));
+            writer.endReading();
+            assertThat(reader.problems()).isEmpty();
+            assertThat(reader.files()).isEqualTo(1);
+            assertThat(reader.extentRows()).isEqualTo(1);
+            for (String path : List.of("/f", "/g", "/d/h")) {
+                assertThat(reader.extents(path).extents()).containsExactly(new Extent(0, 4096, 8192, 0));
+            }
         }
     }
 

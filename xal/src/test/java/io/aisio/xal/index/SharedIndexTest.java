@@ -13,10 +13,14 @@ import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
 import io.aisio.xal.OwnerProcess;
 import io.aisio.xal.XfsImage;
+import io.aisio.xal.backend.InodeBatch;
+import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -51,7 +55,9 @@ class SharedIndexTest {
             long changes = 0;
             Map<Integer, FileExtents> before = new HashMap<>();
             Random random = new Random();
-            while (System.nanoTime() < end) {
+            // On a machine that does much else the changes come slowly.
+            long deadline = end + 60_000_000_000L;
+            while (System.nanoTime() < end || (changes <= 100 && System.nanoTime() < deadline)) {
                 int file = random.nextInt(IndexOwner.FILES);
                 try {
                     FileExtents now = reader.extents("/f" + file);
@@ -212,8 +218,8 @@ class SharedIndexTest {
         try (IndexWriter writer = filled(shared)) {
             writer.region().memory.set(ValueLayout.JAVA_INT, Layout.VERSION, 99);
             assertThatThrownBy(() -> IndexReader.attach(shared))
-                    .hasMessageContaining("its layout is version 99, known is 1");
-            writer.region().memory.set(ValueLayout.JAVA_INT, Layout.VERSION, 1);
+                    .hasMessageContaining("its layout is version 99, known is " + Layout.VERSION_VALUE);
+            writer.region().memory.set(ValueLayout.JAVA_INT, Layout.VERSION, Layout.VERSION_VALUE);
             writer.region().memory.set(ValueLayout.JAVA_INT, Layout.ENTRY_ROOM, -5);
             assertThatThrownBy(() -> IndexReader.attach(shared)).hasMessageContaining("room for -5 rows");
         }
@@ -241,6 +247,47 @@ class SharedIndexTest {
                 assertThat(reader.find("/dir/file1")).isEqualTo(-1);
             }
             assertThat(mount).isEmptyDirectory();
+        } finally {
+            XfsImage.run(List.of("umount", mount.toString()));
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void aDirectoryForWhichThereIsNoMemoryStaysAsItWas() throws Exception {
+        assumeTrue("root".equals(System.getProperty("user.name")), "needs root, to mount a small tmpfs");
+        Path mount = Files.createDirectories(folder.resolve("small"));
+        XfsImage.run(List.of("mount", "-t", "tmpfs", "-o", "size=2m", "none", mount.toString()));
+        try {
+            Path shared = mount.resolve("aisio-full");
+            try (IndexWriter writer = filled(shared);
+                    IndexReader reader = IndexReader.attach(shared)) {
+                List<IndexReader.Listed> before = reader.list(2);
+                long files = reader.files();
+                NameBatch names = new NameBatch();
+                for (int i = 0; i < 100_000; i++) {
+                    byte[] name = ("another-name-" + i).getBytes(StandardCharsets.UTF_8);
+                    names.add(MemorySegment.ofArray(name), 0, name.length, 5000 + i);
+                }
+                assertThatThrownBy(() -> writer.names(2, names))
+                        .isInstanceOf(UncheckedIOException.class)
+                        .hasMessageContaining("no space left");
+                InodeBatch inodes = new InodeBatch();
+                for (int i = 0; i < 1000; i++) {
+                    inodes.addInode(5000 + i, 1, 0100644, 1, 1, 1);
+                    for (int e = 0; e < 200; e++) {
+                        inodes.addExtent(8192L * e, 4096, 4096, 0);
+                    }
+                }
+                assertThatThrownBy(() -> writer.inodes(inodes))
+                        .isInstanceOf(UncheckedIOException.class)
+                        .hasMessageContaining("no space left");
+                assertThat(reader.list(2)).isEqualTo(before);
+                assertThat(reader.files()).isEqualTo(files);
+                assertThat(reader.find("/dir/file1")).isEqualTo(11);
+                assertThat(writer.removeName(2, "file1")).isEqualTo(11);
+                assertThat(reader.find("/dir/file1")).isEqualTo(-1);
+            }
         } finally {
             XfsImage.run(List.of("umount", mount.toString()));
         }

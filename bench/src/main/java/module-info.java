@@ -4,6 +4,8 @@ module io.aisio.bench {
     requires transitive io.aisio.fil;
     requires transitive io.aisio.linux;
     requires HdrHistogram;
+    requires java.management;
+    requires jdk.management;
     requires tools.jackson.databind;
 
     exports io.aisio.bench;

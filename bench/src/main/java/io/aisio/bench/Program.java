@@ -57,17 +57,37 @@ record Program(Path path) {
     }
 
     /**
+     * Runs it to its end, and gives what it printed.
+     *
+     * @throws IOException as {@link #run}
+     * @throws InterruptedIOException as {@link #run}
+     */
+    String print(String... arguments) throws IOException {
+        Path printed = Files.createTempFile("aisio-", ".out");
+        try (Running running = start(Redirect.from(NOTHING), Redirect.to(printed.toFile()), arguments)) {
+            running.await();
+            return Files.readString(printed);
+        } finally {
+            Files.delete(printed);
+        }
+    }
+
+    /**
      * Starts it.
      *
      * @param input where its standard input comes from
      */
     Running start(Redirect input, String... arguments) throws IOException {
+        return start(input, Redirect.DISCARD, arguments);
+    }
+
+    private Running start(Redirect input, Redirect output, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(path.toString()));
         command.addAll(List.of(arguments));
         Path said = Files.createTempFile("aisio-", ".log");
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectInput(input)
-                .redirectOutput(Redirect.DISCARD)
+                .redirectOutput(output)
                 .redirectError(said.toFile());
         try {
             return new Running(String.join(" ", command), builder.start(), said);

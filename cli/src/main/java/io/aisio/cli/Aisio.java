@@ -22,7 +22,7 @@ import picocli.CommandLine.ScopeType;
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {QuickstartCommand.class, Xnvmeperf.class, XalCommand.class, HelpCommand.class},
+        subcommands = {QuickstartCommand.class, Xnvmeperf.class, XalCommand.class, Train.class, HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio quickstart",

@@ -10,6 +10,14 @@ import picocli.CommandLine.Command;
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {XalFind.class, XalBmap.class, XalStat.class, XalInfo.class, XalIndex.class, XalVerify.class},
+        subcommands = {
+            XalFind.class,
+            XalBmap.class,
+            XalStat.class,
+            XalInfo.class,
+            XalIndex.class,
+            XalVerify.class,
+            XalBench.class
+        },
         mixinStandardHelpOptions = true)
 final class XalCommand {}

@@ -2,7 +2,9 @@ package io.aisio.cli;
 
 import io.aisio.xal.Index;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import tools.jackson.core.JsonGenerator;
@@ -25,6 +27,9 @@ import tools.jackson.core.JsonGenerator;
 final class XalIndex implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.index/1";
+
+    /** How often the line changes. */
+    private static final long STEP_NANOS = 100_000_000;
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
@@ -52,7 +57,16 @@ final class XalIndex implements Callable<Integer> {
     private static Index read(XalVolume volume) throws IOException {
         try (Progress progress = Progress.onStandardError()) {
             progress.show("reading all files of " + Printable.of(volume.device()));
-            return volume.xal().index();
+            long all = volume.xal().volume().inodes();
+            String of = all < 0 ? "" : String.format(Locale.ROOT, " of %,d", all);
+            AtomicLong next = new AtomicLong(System.nanoTime());
+            return volume.xal().index(inodes -> {
+                long now = System.nanoTime();
+                long due = next.get();
+                if (now - due >= 0 && next.compareAndSet(due, now + STEP_NANOS)) {
+                    progress.show(String.format(Locale.ROOT, "inodes read: %,d%s", inodes, of));
+                }
+            });
         }
     }
 

@@ -157,4 +157,34 @@ class XalMountIT {
                 .succeeds()
                 .prints("/holes\n");
     }
+
+    @Test
+    void benchMakesItsImageOnceAndMeasuresItMountedToo() throws IOException {
+        tool("mkfs.xfs", "-V");
+        Path image = folder.resolve("many.xfs");
+        for (int run = 0; run < 2; run++) {
+            JsonNode json = json(
+                    "xal",
+                    "bench",
+                    "--image",
+                    image.toString(),
+                    "--files",
+                    "300",
+                    "--directories",
+                    "10",
+                    "--starts",
+                    "1",
+                    "--output",
+                    "json");
+            assertThat(json.get("files").asLong()).isEqualTo(300);
+            assertThat(json.get("directories").asLong()).isEqualTo(11);
+            assertThat(json.get("seconds")).hasSize(1);
+            assertThat(json.get("filefragSeconds").asDouble()).isPositive();
+            assertThat(json.get("xfsBmapSecondsExtrapolated").asDouble()).isPositive();
+            assertThat(json.get("find").get("heapBytes").asDouble()).isZero();
+            assertThat(image).isRegularFile();
+        }
+        assertThat(Files.readString(Path.of("/proc/mounts"))).doesNotContain(image.toString());
+        Shell.aisio("xal", "bench", "--starts", "0").run().failsWith(Exit.FAILED, "--starts");
+    }
 }

@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import javax.management.JMException;
+import javax.management.ObjectName;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
@@ -257,7 +259,6 @@ public final class IndexCost implements AutoCloseable {
     }
 
     private static Lookup measure(String[] paths, int rounds, ByPath by) throws IOException {
-        var threads = ManagementFactory.getPlatformMXBean(com.sun.management.ThreadMXBean.class);
         double[] nanos = new double[rounds];
         double bytes = 0;
         long sum = 0;
@@ -265,20 +266,35 @@ public final class IndexCost implements AutoCloseable {
             if (Thread.currentThread().isInterrupted()) {
                 throw new InterruptedIOException("interrupted");
             }
-            long allocated = threads.getCurrentThreadAllocatedBytes();
+            // To ask allocates, too.
+            long own = -allocatedBytes() + allocatedBytes();
+            long allocated = allocatedBytes() + own;
             long began = System.nanoTime();
             for (String path : paths) {
                 sum += by.look(path);
             }
             nanos[round] = (System.nanoTime() - began) / (double) paths.length;
-            bytes = (threads.getCurrentThreadAllocatedBytes() - allocated) / (double) paths.length;
+            bytes = (allocatedBytes() - allocated) / (double) paths.length;
         }
         if (sum <= 0) {
             throw new IllegalStateException("nothing was found");
         }
         Arrays.sort(nanos);
-        // To ask for what was allocated allocates itself: a fraction of a byte is none of the look-up's.
-        return new Lookup(nanos[rounds / 2], Math.floor(bytes));
+        return new Lookup(nanos[rounds / 2], Math.max(0, Math.floor(bytes)));
+    }
+
+    /** Bytes that this thread allocated so far; the JVM tells it by name alone. */
+    private static long allocatedBytes() {
+        try {
+            return (long) ManagementFactory.getPlatformMBeanServer()
+                    .invoke(
+                            new ObjectName(ManagementFactory.THREAD_MXBEAN_NAME),
+                            "getThreadAllocatedBytes",
+                            new Object[] {Thread.currentThread().threadId()},
+                            new String[] {"long"});
+        } catch (JMException e) {
+            throw new IllegalStateException("this JVM does not count what a thread allocates", e);
+        }
     }
 
     private double filefrag() throws IOException {

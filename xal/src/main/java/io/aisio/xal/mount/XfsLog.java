@@ -24,8 +24,10 @@ public final class XfsLog {
     private static final Path SYSFS = Path.of("/sys/fs/xfs");
     private static final Path INTERVAL = Path.of("/proc/sys/fs/xfs/xfssyncd_centisecs");
     private static final Duration POLL = Duration.ofMillis(200);
-    /** Intervals that are waited: one until all is in place, two until XFS has logged that, and one for a busy machine. */
-    private static final int INTERVALS = 4;
+    /** Intervals that are waited: one until all is in place, and two until XFS has logged that. */
+    private static final int INTERVALS = 3;
+    /** What is waited beside that: chosen long enough for a busy machine. */
+    private static final Duration SLACK = Duration.ofSeconds(30);
 
     /** Bytes of the longest text that is expected, two numbers of 64 bits, and more. */
     private static final int MAX_TEXT = 64;
@@ -67,12 +69,13 @@ public final class XfsLog {
     /**
      * Waits until all that is in the log now is written in place.
      *
-     * @return false if it was not within {@value #INTERVALS} intervals of the worker
+     * @return false if it was not within {@value #INTERVALS} intervals of the worker, and half a minute
      * @throws InterruptedIOException if this thread is interrupted
      */
     public boolean awaitInPlace(Waiting told) throws IOException {
         Place head = place("log_head_lsn");
-        Duration limit = Duration.ofMillis(INTERVALS * 10L * number(text(INTERVAL), INTERVAL));
+        Duration limit = Duration.ofMillis(INTERVALS * 10L * number(text(INTERVAL), INTERVAL))
+                .plus(SLACK);
         long began = System.nanoTime();
         while (place("log_tail_lsn").isBefore(head)) {
             Duration waited = Duration.ofNanos(System.nanoTime() - began);

@@ -153,7 +153,7 @@ class IndexWriterTest {
         NameBatch batch = new NameBatch();
         names.forEach((name, number) -> {
             byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
-            batch.add(MemorySegment.ofArray(bytes), 0, bytes.length, number);
+            batch.add(MemorySegment.ofArray(bytes), 0, bytes.length, number, 0);
         });
         return batch;
     }
@@ -355,7 +355,7 @@ class IndexWriterTest {
             writer.names(2, batch(Map.of("circle", 2L, "up", 1L)));
             NameBatch root = batch(new TreeMap<>(Map.of("a", 2L, "absent", 77L, "file", 9L)));
             byte[] twice = "file".getBytes(StandardCharsets.UTF_8);
-            root.add(MemorySegment.ofArray(twice), 0, 4, 2);
+            root.add(MemorySegment.ofArray(twice), 0, 4, 2, 0);
             writer.names(1, root);
             writer.names(3, batch(Map.of("x", 4L)));
             writer.names(4, batch(Map.of("x", 3L)));
@@ -393,7 +393,7 @@ class IndexWriterTest {
         NameBatch names = new NameBatch();
         for (int i = 0; i < 100_000; i++) {
             byte[] name = (i + "-" + generation).getBytes(StandardCharsets.UTF_8);
-            names.add(MemorySegment.ofArray(name), 0, name.length, 1000 + i);
+            names.add(MemorySegment.ofArray(name), 0, name.length, 1000 + i, 0);
         }
         return names;
     }
@@ -454,7 +454,11 @@ class IndexWriterTest {
                 for (String name : List.of("a", "b", "a", "new" + round, "new" + round, "b")) {
                     byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
                     names.add(
-                            MemorySegment.ofArray(bytes), 0, bytes.length, names.names() < 2 ? 2 + names.names() : 77);
+                            MemorySegment.ofArray(bytes),
+                            0,
+                            bytes.length,
+                            names.names() < 2 ? 2 + names.names() : 77,
+                            0);
                 }
                 writer.names(1, names);
                 writer.endReading();
@@ -518,6 +522,30 @@ class IndexWriterTest {
         }
         assertThat(shared).doesNotExist();
         assertThatThrownBy(() -> IndexReader.attach(shared)).hasMessageContaining("no such file");
+    }
+
+    @Test
+    void leavesOutANameWhoseInodeIsOfAnotherTypeThanTheDirectorySays() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1000);
+                IndexReader reader = writer.reader()) {
+            writer.beginReading(1);
+            InodeBatch inodes = new InodeBatch();
+            inodes.addInode(1, 0, DIRECTORY, 2, 0, 0);
+            inodes.addInode(2, 0, FILE, 1, 0, 0);
+            inodes.addInode(3, 0, FILE, 1, 0, 0);
+            writer.inodes(inodes);
+            NameBatch names = new NameBatch();
+            names.add(MemorySegment.ofArray(new byte[] {'a'}), 0, 1, 2, DIRECTORY >>> 12);
+            names.add(MemorySegment.ofArray(new byte[] {'b'}), 0, 1, 3, FILE >>> 12);
+            writer.names(1, names);
+            writer.endReading();
+            assertThat(reader.find("/a")).isEqualTo(-1);
+            assertThat(reader.find("/b")).isEqualTo(3);
+            assertThat(reader.problems())
+                    .singleElement()
+                    .asString()
+                    .contains("its entry a says that inode 2 is of type DIRECTORY, whose mode says REGULAR");
+        }
     }
 
     @Test

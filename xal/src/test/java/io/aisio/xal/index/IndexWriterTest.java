@@ -524,6 +524,81 @@ class IndexWriterTest {
         assertThatThrownBy(() -> IndexReader.attach(shared)).hasMessageContaining("no such file");
     }
 
+    /** A directory, inode 1, with one file, inode 2, read anew. */
+    private static void read(IndexWriter writer, boolean namesAreWhole) throws IOException {
+        writer.beginReading(1);
+        InodeBatch inodes = new InodeBatch();
+        inodes.addInode(1, 0, DIRECTORY, 2, 0, 7);
+        inodes.addInode(2, 0, FILE, 1, 0, 7);
+        writer.inodes(inodes);
+        NameBatch names = batch(Map.of("a", 2L));
+        if (!namesAreWhole) {
+            names.setIncomplete();
+            writer.damaged(new IOException("a block of inode 1"));
+        }
+        writer.names(1, names);
+        writer.endReading();
+    }
+
+    @Test
+    void knowsNoDirectoryOfWhichNamesAreMissing() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            read(writer, false);
+            assertThat(reader.problems()).containsExactly("a block of inode 1");
+            assertThat(writer.knows(1, 0, 7)).isFalse();
+            assertThat(writer.knows(2, 0, 7)).isTrue();
+            read(writer, true);
+            assertThat(reader.problems()).isEmpty();
+            assertThat(writer.knows(1, 0, 7)).isTrue();
+        }
+    }
+
+    @Test
+    void isNotCurrentAsLongAsADirectoryIsNot() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            read(writer, true);
+            writer.markDirty(1, "it cannot be opened");
+            assertThat(reader.staleness()).isEqualTo("it cannot be opened");
+            // Read again, but for that directory.
+            writer.beginReading(1);
+            writer.keep(1);
+            writer.keep(2);
+            writer.endReading();
+            assertThat(reader.staleness()).isEqualTo("it cannot be opened");
+            writer.markDirty(1, "it still cannot");
+            assertThat(reader.staleness()).isEqualTo("it still cannot");
+            writer.markCurrent(1);
+            assertThat(reader.staleness()).isNull();
+        }
+    }
+
+    @Test
+    void knowsThatItsOwnerIsGoneWhereAnotherIndexHasTheNameNow() throws Exception {
+        Path shared = folder.resolve("aisio-name");
+        IndexReader reader;
+        try (IndexWriter first = IndexWriter.create(VOLUME, shared, 1)) {
+            read(first, true);
+            reader = IndexReader.attach(shared);
+            assertThat(reader.find("/a")).isEqualTo(2);
+            // More than it has room for: it is copied, and the memory that is read is given up.
+            for (int i = 0; i < 1000; i++) {
+                first.addName(1, "name" + i, 100 + i);
+            }
+        }
+        assertThat(reader.hasLostOwner()).isTrue();
+        try (IndexWriter second = IndexWriter.create(VOLUME, shared, 1)) {
+            read(second, true);
+            assertThat(second.addName(1, "other", 3)).isTrue();
+            assertThat(reader.staleness()).contains("is gone");
+            assertThat(reader.find("/other")).isEqualTo(-1);
+            assertThat(reader.find("/a")).isEqualTo(2);
+        } finally {
+            reader.close();
+        }
+    }
+
     @Test
     void leavesOutANameWhoseInodeIsOfAnotherTypeThanTheDirectorySays() throws Exception {
         try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1000);

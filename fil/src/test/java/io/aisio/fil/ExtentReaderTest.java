@@ -228,7 +228,7 @@ class ExtentReaderTest {
     /** How many I/O commands opening and walking take: the first at which a fault is not met before the reading. */
     private static long commandsToWalk(Xfs xfs) {
         for (long n = 1; ; n++) {
-            try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2&fault=error:" + n)) {
+            try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2&fault=fatal:" + n)) {
                 assertThat(opened.files).hasSize(xfs.sources.size());
                 return n - 1;
             } catch (IOException e) {

@@ -98,7 +98,7 @@ public class IndexBenchmark {
 
         private static void add(NameBatch names, String name, long number) {
             byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
-            names.add(MemorySegment.ofArray(bytes), 0, bytes.length, number);
+            names.add(MemorySegment.ofArray(bytes), 0, bytes.length, number, 0);
         }
 
         String path() {

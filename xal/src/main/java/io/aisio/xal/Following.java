@@ -117,7 +117,6 @@ final class Following implements AutoCloseable {
             // The watch stands before anything is read, so that nothing falls between.
             following.watch = Watch.open(real, Watch.PACE, how.extents(), following::told);
             following.refresh();
-            following.built = true;
             following.thread.start();
             return following;
         } catch (IOException | RuntimeException e) {
@@ -145,11 +144,11 @@ final class Following implements AutoCloseable {
 
     /** Takes what is told, on the watch's thread. */
     private void told(Change change) {
-        if (how.mode() == Index.Follow.Mode.DETECT) {
-            detected = change;
-            markDirty(reason(change));
-        }
         synchronized (waiting) {
+            if (how.mode() == Index.Follow.Mode.DETECT) {
+                detected = change;
+                markDirty(reason(change));
+            }
             if (over) {
                 return;
             }
@@ -385,11 +384,9 @@ final class Following implements AutoCloseable {
 
     /** @throws IOException if the file system cannot be read; that it is tried again is told then */
     private void readAll() throws IOException {
-        long before;
         synchronized (waiting) {
             mustRead = false;
             detected = null;
-            before = told;
         }
         try {
             MountedTree opened = tree();
@@ -404,16 +401,20 @@ final class Following implements AutoCloseable {
             throw e;
         }
         synchronized (waiting) {
+            built = true;
+            failed = false;
             Change change = detected;
             if (ended != null) {
                 writer.markDirty(ended);
             } else if (change != null) {
                 writer.markDirty(reason(change));
-            } else if (how.mode() == Index.Follow.Mode.UPDATE && told > before) {
+            } else if (how.mode() == Index.Follow.Mode.UPDATE && !waiting.isEmpty()) {
                 behind = told;
                 writer.markDirty(BEHIND);
             } else {
                 behind = 0;
+                writer.markCurrent();
+                replica.tellTroubles();
             }
         }
     }

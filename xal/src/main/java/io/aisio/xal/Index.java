@@ -37,6 +37,8 @@ public final class Index implements AutoCloseable {
     private final @Nullable IndexWriter writer;
     private final @Nullable Backend backend;
     private final @Nullable Following following;
+    /** The lock of whoever reads all again. */
+    private final Object refreshing = new Object();
 
     private Index(
             IndexReader reader,
@@ -391,14 +393,16 @@ public final class Index implements AutoCloseable {
         if (writer == null || backend == null) {
             throw new IllegalStateException("another process owns the index: only its owner reads it again");
         }
-        writer.beginReading(backend.root().inode().number());
-        try {
-            backend.readAll(new CountedCatalog(writer, progress));
-            writer.endReading();
-        } catch (IOException | RuntimeException e) {
-            writer.markDirty("reading the file system failed: " + e.getMessage());
-            throwIfNoMemory(e);
-            throw e;
+        synchronized (refreshing) {
+            try {
+                writer.beginReading(backend.root().inode().number());
+                backend.readAll(new CountedCatalog(writer, progress));
+                writer.endReading();
+            } catch (IOException | RuntimeException e) {
+                writer.markDirty("reading the file system failed: " + e.getMessage());
+                throwIfNoMemory(e);
+                throw e;
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package io.aisio.xal;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -39,6 +40,8 @@ final class SynchronousReads implements BlockReads {
         slots.end(slot);
         try {
             source.read(slots.position(slot), slots.target(slot));
+        } catch (InterruptedIOException e) {
+            throw e;
         } catch (IOException e) {
             throw new IOException(
                     "%s: %d bytes at byte %d could not be read: %s"

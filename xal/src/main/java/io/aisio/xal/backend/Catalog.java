@@ -13,7 +13,8 @@ public interface Catalog {
     void inodes(InodeBatch batch);
 
     /**
-     * Takes the names of a directory, all of them; they replace those that it had.
+     * Takes the names of a directory, all of them; they replace those that it had. If some are missing, the directory is
+     * not {@linkplain #knows known} by them.
      *
      * @param directory its inode number
      */

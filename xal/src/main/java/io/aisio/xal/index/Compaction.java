@@ -45,7 +45,7 @@ final class Compaction {
         }
         int[] entryAt = new int[tables.header(Layout.ENTRIES)];
         for (int entry = 0; entry < entryAt.length; entry++) {
-            if (tables.entryInode(entry) != Store.REMOVED && isLive(entry)) {
+            if (tables.entryInode(entry) != Store.REMOVED) {
                 int bytes = tables.name(tables.entryName(entry), name);
                 target.makeRoom(0, 0, 1, 0, bytes + 1L);
                 int parent = to.inodeName(inodeAt[tables.directoryInode(tables.parent(entry))]);
@@ -65,11 +65,6 @@ final class Compaction {
         copyProblems();
         target.fit();
         return stillMarked;
-    }
-
-    /** A removed entry that was swept keeps the mark of removal; a row that was never used has none. */
-    private boolean isLive(int entry) {
-        return tables.entryInode(entry) >= 0;
     }
 
     private void copyInode(int inode, int copy, int extents) {

@@ -1,5 +1,7 @@
 package io.aisio.xal.index;
 
+import io.aisio.linux.Errno;
+import io.aisio.linux.LinuxException;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileExtents;
@@ -102,7 +104,7 @@ public final class IndexReader implements AutoCloseable {
             }
             return now;
         }
-        if (now == null || now.region().state() == Region.SUPERSEDED) {
+        if (now == null || (now.region().state() == Region.SUPERSEDED && !ownerGone)) {
             return attachAgain(now);
         }
         return now;
@@ -116,11 +118,26 @@ public final class IndexReader implements AutoCloseable {
         if (shared == null || closed) {
             throw new IllegalStateException("the index is closed");
         }
-        Region region = Region.attach(shared);
-        if (old != null) {
-            region.patience = old.region().patience;
+        Region region;
+        try {
+            region = Region.attach(shared);
+        } catch (LinuxException e) {
+            if (old == null || e.errno() != Errno.ENOENT) {
+                throw e;
+            }
+            ownerGone = true;
+            return old;
         }
         now = new View(region, new Tables(region));
+        if (old != null) {
+            region.patience = old.region().patience;
+            if (now.tables().longHeader(Layout.SEED) != old.tables().longHeader(Layout.SEED)) {
+                // Somebody else's by the same name: the owner's keeps its seed wherever it is copied to.
+                region.close();
+                ownerGone = true;
+                return old;
+            }
+        }
         view = now;
         if (old != null) {
             old.region().close();
@@ -433,20 +450,35 @@ public final class IndexReader implements AutoCloseable {
         if (hasLostOwner()) {
             return "its owner, process " + view().region().owner() + ", is gone";
         }
-        String reason = read(
-                view -> view.region().state() == Region.DIRTY || view.tables().header(Layout.DIRTY_DIRECTORIES) > 0
-                        ? view.region().reason()
-                        : "");
+        String reason = read(view -> {
+            if (view.region().state() == Region.CURRENT && view.tables().header(Layout.DIRTY_DIRECTORIES) == 0) {
+                return "";
+            }
+            String told = view.region().reason();
+            return told.isEmpty() ? "its owner does not say that it is current" : told;
+        });
         return reason.isEmpty() ? null : reason;
     }
 
     /** Whether its owner closed it or died; nobody can become the owner of the same memory. */
     public boolean hasLostOwner() throws IOException {
-        if (!ownerGone) {
-            ownerGone = view().region().isOwnerGone();
-            asked = System.nanoTime();
+        while (!ownerGone) {
+            Region region = view().region();
+            try {
+                boolean gone = region.isOwnerGone();
+                asked = System.nanoTime();
+                if (!gone) {
+                    return false;
+                }
+                // A region that was copied elsewhere is closed too.
+                ownerGone = region == view().region();
+            } catch (IllegalStateException e) {
+                if (closed || region == view().region()) {
+                    throw new IllegalStateException("the index is closed", e);
+                }
+            }
         }
-        return ownerGone;
+        return true;
     }
 
     /** Unmaps another process's index. Closing again does nothing; the writer's memory is the writer's. */

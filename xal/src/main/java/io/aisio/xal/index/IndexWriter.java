@@ -111,6 +111,12 @@ public final class IndexWriter implements Catalog, AutoCloseable {
 
     /** Removes what is gone, and tells what does not fit into the tree; from then on the index is current. */
     public synchronized void endReading() throws IOException {
+        completeReading();
+        markCurrent();
+    }
+
+    /** As {@link #endReading}, but the index is not current before {@link #markCurrent()} says so. */
+    public synchronized void completeReading() throws IOException {
         for (int inode = 0; inode < tables.header(Layout.INODES); inode++) {
             if (tables.inodeName(inode) != Store.FREE && tables.mode(inode) != 0 && !marked.get(inode)) {
                 int gone = inode;
@@ -123,10 +129,6 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         new TreeCheck(store).run(entry -> change(() -> store.nameFirst(entry)), this::tell);
         store.fit();
         reading = false;
-        change(() -> {
-            region.reason("");
-            region.state(Region.CURRENT);
-        });
     }
 
     @Override
@@ -345,13 +347,20 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             store.readyNames(listing.newEntries());
         }
         int row = tree.directoryOf(directory);
-        if (tables.dirty(row) != 0 || !listing.changesNothing()) {
+        // What is told of a directory is told again when all is read again: it is not known by its stamp.
+        boolean whole = !batch.isIncomplete()
+                && listing.twice().isEmpty()
+                && listing.mistyped().isEmpty();
+        if (!whole || tables.dirty(row) != 0 || !listing.changesNothing()) {
             Listing given = listing;
             change(() -> {
                 given.apply(bulk);
                 tables.addToHeader(Layout.DIRTY_DIRECTORIES, -(tables.dirty(row) & Store.DIRTY));
-                tables.dirty(row, 0);
+                tables.dirty(row, whole ? 0 : Store.UNLISTED);
             });
+        }
+        for (String problem : listing.mistyped()) {
+            damaged(new IndexException(volume.source(), "directory inode " + directory + ": " + problem));
         }
         for (String name : listing.twice()) {
             damaged(new IndexException(
@@ -385,6 +394,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
 
     @Override
     public synchronized void damaged(IOException problem) {
+        if (region.state() == Region.BROKEN) {
+            return;
+        }
         String message = problem.getMessage();
         byte[] text = (message == null ? problem.toString() : message).getBytes(UTF_8);
         byte[] kept = text.length > 1000 ? Arrays.copyOf(text, 1000) : text;
@@ -580,6 +592,10 @@ public final class IndexWriter implements Catalog, AutoCloseable {
 
     /** Says that not all is as the file system has it now; a refresh mends it. */
     public synchronized void markDirty(String reason) {
+        if (region.state() == Region.BROKEN) {
+            // Worse than that, and told already.
+            return;
+        }
         change(() -> {
             region.reason(reason);
             region.state(Region.DIRTY);
@@ -594,11 +610,11 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         int row = tree.directoryOf(directory);
         if (row == Tables.NONE) {
             markDirty(reason);
-        } else if ((tables.dirty(row) & Store.DIRTY) == 0) {
+        } else if (region.state() != Region.BROKEN) {
             change(() -> {
                 region.reason(reason);
+                tables.addToHeader(Layout.DIRTY_DIRECTORIES, (tables.dirty(row) & Store.DIRTY) == 0 ? 1 : 0);
                 tables.dirty(row, tables.dirty(row) | Store.DIRTY);
-                tables.addToHeader(Layout.DIRTY_DIRECTORIES, 1);
             });
         }
     }
@@ -640,6 +656,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
 
     /** Does something that readers see whole or not at all. */
     private void change(Runnable change) {
+        if (region.state() == Region.BROKEN) {
+            throw new IllegalStateException(region.name + ": a change of it ended halfway; it must be built anew");
+        }
         boolean done = false;
         region.begin();
         try {
@@ -688,9 +707,14 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         return (int) Math.min(Layout.MAX_ROWS, 2L * (rows + (long) wanted));
     }
 
-    private void compactIfWasteful() throws IOException {
+    /** The change that was made holds, also if there is no memory to copy the rest to: then it is tried again later. */
+    private void compactIfWasteful() {
         if (store.isWasteful()) {
-            compact(region.layout);
+            try {
+                compact(region.layout);
+            } catch (IOException e) {
+                store.tolerateWaste();
+            }
         }
     }
 
@@ -699,7 +723,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         Region next = shared == null
                 ? Region.create(layout)
                 : Region.create(shared.resolveSibling("." + shared.getFileName()), layout);
-        Store target;
+        Store target = null;
         BitSet stillMarked;
         try {
             next.describe(volume);
@@ -714,6 +738,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
                 next.remove(shared.resolveSibling("." + shared.getFileName()));
             }
             next.close();
+            if (target != null) {
+                target.close();
+            }
             throw e;
         }
         Region old = region;

@@ -1,5 +1,6 @@
 package io.aisio.xal.index;
 
+import io.aisio.xal.FileType;
 import io.aisio.xal.backend.FileName;
 import io.aisio.xal.backend.NameBatch;
 import java.util.ArrayList;
@@ -11,8 +12,11 @@ import java.util.List;
  * takes, and then changed at once. One thread at a time uses it, and nothing else changes the index in between.
  */
 final class Listing {
-    /** In {@link #entries}: another name in the batch is equal, and counts. */
+    /** In {@link #entries}: the name is left out, which is told. */
     private static final int TOLD = -2;
+
+    /** Of the type in a mode. */
+    private static final int TYPE_SHIFT = 12;
 
     private final Tree tree;
     private final Store store;
@@ -28,6 +32,8 @@ final class Listing {
     private final int[] inodes;
     /** Names, in words, that another in the batch is equal to. */
     private final List<String> twice = new ArrayList<>();
+    /** What is wrong with names whose inode is of another type than the directory says. */
+    private final List<String> mistyped = new ArrayList<>();
 
     private int newInodes;
     private int newEntries;
@@ -58,6 +64,11 @@ final class Listing {
         for (int i = 0; i < hashes.length; i++) {
             inode = tables.findInode(batch.inode(i), inode + 1);
             inodes[i] = inode;
+            if (inode != Tables.NONE && isMistyped(i, tables.mode(inode))) {
+                tellMistyped(i, tables.mode(inode));
+                entries[i] = TOLD;
+                continue;
+            }
             newInodes += inode == Tables.NONE ? 1 : 0;
             entries[i] = before == 0 ? Tables.NONE : find(i);
             if (entries[i] == Tables.NONE) {
@@ -80,8 +91,22 @@ final class Listing {
         return batch.begin(i + 1) - batch.begin(i);
     }
 
+    /** Whether an inode that was read is not what the directory says: one of both is not the file's. */
+    private boolean isMistyped(int i, int mode) {
+        return batch.type(i) != 0 && mode != 0 && mode >>> TYPE_SHIFT != batch.type(i);
+    }
+
+    private void tellMistyped(int i, int mode) {
+        mistyped.add("its entry " + name(i) + " says that inode " + batch.inode(i) + " is of type "
+                + FileType.ofMode(batch.type(i) << TYPE_SHIFT) + ", whose mode says " + FileType.ofMode(mode));
+    }
+
     private void tellTwice(int i) {
-        twice.add(FileName.decode(Arrays.copyOfRange(batch.bytes(), batch.begin(i), batch.begin(i + 1))));
+        twice.add(name(i));
+    }
+
+    private String name(int i) {
+        return FileName.decode(Arrays.copyOfRange(batch.bytes(), batch.begin(i), batch.begin(i + 1)));
     }
 
     /** Numbers in the batch that are not known. */
@@ -102,6 +127,11 @@ final class Listing {
     /** Names that were given more than once; all but the first of each are left out. */
     List<String> twice() {
         return twice;
+    }
+
+    /** What is wrong with names that are left out because of their inodes' types. */
+    List<String> mistyped() {
+        return mistyped;
     }
 
     /** Whether the directory has exactly these names already. */

@@ -57,7 +57,7 @@ final class Region implements AutoCloseable {
     private final Mapping mapping;
     private final @Nullable OpenFile file;
     private final boolean owner;
-    private boolean closed;
+    private volatile boolean closed;
     /** How long a reader waits for one change to end, in nanoseconds. */
     long patience = PATIENCE_NANOS;
 
@@ -328,8 +328,8 @@ final class Region implements AutoCloseable {
 
     /** Begins a change. What readers read from here to {@link #end} they read again. */
     void begin() {
-        long sequence = memory.get(JAVA_LONG, Layout.SEQUENCE);
-        SEQUENCE.setVolatile(memory, Layout.SEQUENCE, sequence + 1);
+        // Odd, also if a change before ended halfway and it is still.
+        SEQUENCE.setVolatile(memory, Layout.SEQUENCE, memory.get(JAVA_LONG, Layout.SEQUENCE) | 1);
         // Partner: the acquire fence in unchanged().
         VarHandle.storeStoreFence();
     }

@@ -62,6 +62,8 @@ final class Store implements AutoCloseable {
     private int internedNames;
     private long deadNameBytes;
     private long freeExtents;
+    private long toleratedNameBytes;
+    private long toleratedExtents;
     private long expected;
     private long announced;
 
@@ -71,12 +73,22 @@ final class Store implements AutoCloseable {
         layout = region.layout;
         tables = new Tables(region);
         nextName = Mapping.reserve(4L * layout.entryRoom);
-        listed = Mapping.reserve(4L * layout.entryRoom);
+        try {
+            listed = Mapping.reserve(4L * layout.entryRoom);
+        } catch (IOException e) {
+            nextName.close();
+            throw e;
+        }
         tables.longHeader(Layout.SEED, seed);
         tables.header(Layout.ROOT, Tables.NONE);
         tables.header(Layout.NEXT_VERSION, 1);
-        resizeInodeHash(LEAST_SLOTS);
-        resizeEntryHash(LEAST_SLOTS);
+        try {
+            resizeInodeHash(LEAST_SLOTS);
+            resizeEntryHash(LEAST_SLOTS);
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
     }
 
     /** A list of numbers, the last of which is taken first. */
@@ -789,8 +801,15 @@ final class Store implements AutoCloseable {
     /** Whether so much is dead that copying the rest is worth it. */
     boolean isWasteful() {
         long names = tables.longHeader(Layout.NAMES);
-        return (deadNameBytes > 1 << 20 && deadNameBytes > names / 2)
-                || (freeExtents > 1 << 16 && freeExtents > tables.header(Layout.EXTENTS) / 2);
+        return (deadNameBytes > Math.max(1 << 20, 2 * toleratedNameBytes) && deadNameBytes > names / 2)
+                || (freeExtents > Math.max(1 << 16, 2 * toleratedExtents)
+                        && freeExtents > tables.header(Layout.EXTENTS) / 2);
+    }
+
+    /** Lets it not be wasteful before twice as much is dead as now. */
+    void tolerateWaste() {
+        toleratedNameBytes = deadNameBytes;
+        toleratedExtents = freeExtents;
     }
 
     /** Bytes of memory that rows, hashes and header take. */

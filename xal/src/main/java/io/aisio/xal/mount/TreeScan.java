@@ -173,6 +173,7 @@ final class TreeScan {
                     }
                     if (!(e instanceof FileChangedException) || attempt == ATTEMPTS) {
                         catalog.damaged(e);
+                        names.setIncomplete();
                         if (claimed != number && found.containsKey(number)) {
                             // The root of a subvolume is called as the root here is.
                             return;
@@ -182,7 +183,7 @@ final class TreeScan {
                     }
                 }
             }
-            names.add(MemorySegment.ofArray(child.bytes()), 0, child.bytes().length, number);
+            names.add(MemorySegment.ofArray(child.bytes()), 0, child.bytes().length, number, 0);
         }
 
         /** @return whether nobody found it before; if somebody did, the catalog has it, or gets it with this batch */

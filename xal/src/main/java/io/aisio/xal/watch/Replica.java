@@ -24,12 +24,13 @@ import java.io.InterruptedIOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.ArrayDeque;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,7 +58,7 @@ public final class Replica {
     private final ArrayDeque<String> toLook = new ArrayDeque<>();
     private final ArrayDeque<String> toRead = new ArrayDeque<>();
     private boolean overwhelmed;
-    private long mapped;
+    private final AtomicLong mapped = new AtomicLong();
 
     /** A name in a directory by its inode number; all of the directory if the name is empty. */
     private record Spot(long directory, String name) {}
@@ -70,7 +71,7 @@ public final class Replica {
 
     /** How many files were mapped, each time counted. */
     public long mapped() {
-        return mapped;
+        return mapped.get();
     }
 
     /** Whether there are places that could not be looked at, whose directories are marked as dirty. */
@@ -84,7 +85,8 @@ public final class Replica {
     }
 
     /**
-     * Reads all anew. What changes meanwhile must be applied afterwards.
+     * Reads all anew. What changes meanwhile must be applied afterwards; that the index is current then is for the caller
+     * to say.
      *
      * @throws IOException if the file system cannot be read, or there is no memory
      */
@@ -94,7 +96,7 @@ public final class Replica {
         Reading reading = new Reading();
         writer.beginReading(tree.root().inode().number());
         tree.readAll(reading);
-        writer.endReading();
+        writer.completeReading();
         for (long directory : reading.unlisted) {
             if (writer.path(directory) == null) {
                 drop(directory);
@@ -104,9 +106,9 @@ public final class Replica {
         }
     }
 
-    /** What is read, on its way to the index: which directories were found whose names could not be read then. */
+    /** What is read by several threads, on its way to the index: which directories' names could not be read then. */
     private final class Reading implements Catalog {
-        private final Set<Long> unlisted = new HashSet<>();
+        private final Set<Long> unlisted = ConcurrentHashMap.newKeySet();
 
         @Override
         public void inodes(InodeBatch batch) {
@@ -114,7 +116,7 @@ public final class Replica {
                 if (batch.type(i) == FileType.DIRECTORY) {
                     unlisted.add(batch.number(i));
                 } else if (batch.type(i) == FileType.REGULAR) {
-                    mapped++;
+                    mapped.incrementAndGet();
                 }
             }
             writer.inodes(batch);
@@ -237,6 +239,8 @@ public final class Replica {
         if (path.equals("/")) {
             try (Beneath root = tree.openDirectory("/")) {
                 putDirectory(tree, root, known(reader.find("/")));
+            } catch (LinuxException e) {
+                unsettled(new Spot(reader.find("/"), ""), message(e));
             }
             return;
         }
@@ -248,10 +252,12 @@ public final class Replica {
         }
         Spot spot = new Spot(directory.number(), name(path));
         try (Beneath opened = open(tree, parent, directory, spot)) {
-            if (opened != null) {
-                look(tree, opened, spot, parent, from, false);
-                putDirectory(tree, opened, directory);
+            if (opened == null) {
+                unreadable(spot, reader.find(path), unsettled.getOrDefault(spot, "its directory could not be opened"));
+                return;
             }
+            look(tree, opened, spot, parent, from, false);
+            putDirectory(tree, opened, directory);
         }
     }
 
@@ -340,7 +346,7 @@ public final class Replica {
             return;
         }
         if (now != null && now.inode().type() == FileType.REGULAR) {
-            mapped++;
+            mapped.incrementAndGet();
         }
         try {
             if (now == null) {
@@ -547,7 +553,6 @@ public final class Replica {
     /** Lets the index tell why directories are dirty, after it told something else. */
     public void tellTroubles() {
         unsettled.entrySet().stream().findFirst().ifPresent(first -> {
-            writer.markCurrent(first.getKey().directory());
             writer.markDirty(first.getKey().directory(), first.getValue());
         });
     }

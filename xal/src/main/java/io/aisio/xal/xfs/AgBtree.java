@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.XfsException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
@@ -53,6 +54,7 @@ record AgBtree(String structure, long magic, int recordBytes, int keyBytes) {
      * @param levels how many levels it has, as the head of the allocation group says
      * @param head the head of the allocation group, for messages
      * @param problems takes what kept records from being read; without any, all were
+     * @throws InterruptedIOException if this thread is interrupted
      */
     void read(
             Geometry geometry,
@@ -62,10 +64,13 @@ record AgBtree(String structure, long magic, int recordBytes, int keyBytes) {
             long levels,
             Where head,
             Records records,
-            Consumer<IOException> problems) {
+            Consumer<IOException> problems)
+            throws InterruptedIOException {
         try {
             head.check(levels >= 1 && levels <= MAX_LEVELS, structure + " levels", levels, "1 to " + MAX_LEVELS);
             new Reading(geometry, reader, ag, (int) levels - 1, records, problems).block(root, (int) levels - 1, head);
+        } catch (InterruptedIOException e) {
+            throw e;
         } catch (IOException e) {
             problems.accept(e);
         }
@@ -137,6 +142,8 @@ record AgBtree(String structure, long magic, int recordBytes, int keyBytes) {
             for (int i = 0; i < count; i++) {
                 try {
                     block(OnDisk.u32(s, pointers + (long) i * POINTER_BYTES), level - 1, where);
+                } catch (InterruptedIOException e) {
+                    throw e;
                 } catch (IOException e) {
                     tell(e);
                 }

@@ -23,6 +23,9 @@ final class DirectoryEntry {
         FileType.CHARACTER_DEVICE,
     };
 
+    /** The same as bits 15:12 of a mode. */
+    private static final int[] MODES = {0, 8, 4, 2, 6, 1, 12, 10, 2};
+
     private DirectoryEntry() {}
 
     /** Takes the names of a directory as they lie on the device. */
@@ -86,6 +89,11 @@ final class DirectoryEntry {
     /** Whether a name is that of the directory above. */
     static boolean isDotDot(ByteBuffer bytes, int offset, int length) {
         return length == 2 && bytes.get(offset) == '.' && bytes.get(offset + 1) == '.';
+    }
+
+    /** What an entry names, as bits 15:12 of a mode; 0 if it does not say. */
+    static int mode(int ftype) {
+        return MODES[ftype];
     }
 
     /** A name as others see it. */

@@ -3,6 +3,7 @@ package io.aisio.xal.xfs;
 import io.aisio.xal.Extent;
 import io.aisio.xal.XfsException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -83,6 +84,8 @@ final class DirectoryReader {
                 next = at + blockSize;
                 try {
                     block(extents, i, at);
+                } catch (InterruptedIOException e) {
+                    throw e;
                 } catch (IOException e) {
                     problems.accept(e);
                     if (++bad == MAX_PROBLEMS) {

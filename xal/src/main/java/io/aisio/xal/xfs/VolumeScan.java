@@ -387,6 +387,7 @@ final class VolumeScan {
                 } catch (IOException e) {
                     catalog.damaged(e);
                     batch.clear();
+                    batch.setIncomplete();
                     catalog.names(number, batch);
                 }
             }
@@ -428,14 +429,20 @@ final class VolumeScan {
                         reader,
                         ahead,
                         directory,
-                        (from, offset, length, inode, _) -> batch.add(from, offset, length, inode),
-                        catalog::damaged);
+                        (from, offset, length, inode, ftype) ->
+                                batch.add(from, offset, length, inode, DirectoryEntry.mode(ftype)),
+                        this::damaged);
             } catch (InterruptedIOException e) {
                 throw e;
             } catch (IOException e) {
-                catalog.damaged(e);
+                damaged(e);
             }
             catalog.names(directory.inode().number(), batch);
+        }
+
+        private void damaged(IOException problem) {
+            batch.setIncomplete();
+            catalog.damaged(problem);
         }
 
         /** Begins to read a directory's blocks. */

@@ -197,7 +197,10 @@ public final class XfsVolume implements Backend {
 
     @Override
     public void readAll(Catalog catalog) throws IOException {
-        VolumeScan.read(geometry, source, shared, catalog);
+        // What was read of shared blocks before may be out of date by now.
+        try (MetadataReader fresh = new MetadataReader(source)) {
+            VolumeScan.read(geometry, source, new SharedBlocks(geometry, fresh), catalog);
+        }
     }
 
     @Override

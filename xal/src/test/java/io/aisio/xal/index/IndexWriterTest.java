@@ -153,7 +153,7 @@ class IndexWriterTest {
         NameBatch batch = new NameBatch();
         names.forEach((name, number) -> {
             byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
-            batch.add(MemorySegment.ofArray(bytes), 0, bytes.length, number);
+            batch.add(MemorySegment.ofArray(bytes), 0, bytes.length, number, 0);
         });
         return batch;
     }
@@ -355,7 +355,7 @@ class IndexWriterTest {
             writer.names(2, batch(Map.of("circle", 2L, "up", 1L)));
             NameBatch root = batch(new TreeMap<>(Map.of("a", 2L, "absent", 77L, "file", 9L)));
             byte[] twice = "file".getBytes(StandardCharsets.UTF_8);
-            root.add(MemorySegment.ofArray(twice), 0, 4, 2);
+            root.add(MemorySegment.ofArray(twice), 0, 4, 2, 0);
             writer.names(1, root);
             writer.names(3, batch(Map.of("x", 4L)));
             writer.names(4, batch(Map.of("x", 3L)));
@@ -393,7 +393,7 @@ class IndexWriterTest {
         NameBatch names = new NameBatch();
         for (int i = 0; i < 100_000; i++) {
             byte[] name = (i + "-" + generation).getBytes(StandardCharsets.UTF_8);
-            names.add(MemorySegment.ofArray(name), 0, name.length, 1000 + i);
+            names.add(MemorySegment.ofArray(name), 0, name.length, 1000 + i, 0);
         }
         return names;
     }
@@ -454,7 +454,11 @@ class IndexWriterTest {
                 for (String name : List.of("a", "b", "a", "new" + round, "new" + round, "b")) {
                     byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
                     names.add(
-                            MemorySegment.ofArray(bytes), 0, bytes.length, names.names() < 2 ? 2 + names.names() : 77);
+                            MemorySegment.ofArray(bytes),
+                            0,
+                            bytes.length,
+                            names.names() < 2 ? 2 + names.names() : 77,
+                            0);
                 }
                 writer.names(1, names);
                 writer.endReading();
@@ -518,6 +522,105 @@ class IndexWriterTest {
         }
         assertThat(shared).doesNotExist();
         assertThatThrownBy(() -> IndexReader.attach(shared)).hasMessageContaining("no such file");
+    }
+
+    /** A directory, inode 1, with one file, inode 2, read anew. */
+    private static void read(IndexWriter writer, boolean namesAreWhole) throws IOException {
+        writer.beginReading(1);
+        InodeBatch inodes = new InodeBatch();
+        inodes.addInode(1, 0, DIRECTORY, 2, 0, 7);
+        inodes.addInode(2, 0, FILE, 1, 0, 7);
+        writer.inodes(inodes);
+        NameBatch names = batch(Map.of("a", 2L));
+        if (!namesAreWhole) {
+            names.setIncomplete();
+            writer.damaged(new IOException("a block of inode 1"));
+        }
+        writer.names(1, names);
+        writer.endReading();
+    }
+
+    @Test
+    void knowsNoDirectoryOfWhichNamesAreMissing() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            read(writer, false);
+            assertThat(reader.problems()).containsExactly("a block of inode 1");
+            assertThat(writer.knows(1, 0, 7)).isFalse();
+            assertThat(writer.knows(2, 0, 7)).isTrue();
+            read(writer, true);
+            assertThat(reader.problems()).isEmpty();
+            assertThat(writer.knows(1, 0, 7)).isTrue();
+        }
+    }
+
+    @Test
+    void isNotCurrentAsLongAsADirectoryIsNot() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            read(writer, true);
+            writer.markDirty(1, "it cannot be opened");
+            assertThat(reader.staleness()).isEqualTo("it cannot be opened");
+            // Read again, but for that directory.
+            writer.beginReading(1);
+            writer.keep(1);
+            writer.keep(2);
+            writer.endReading();
+            assertThat(reader.staleness()).isEqualTo("it cannot be opened");
+            writer.markDirty(1, "it still cannot");
+            assertThat(reader.staleness()).isEqualTo("it still cannot");
+            writer.markCurrent(1);
+            assertThat(reader.staleness()).isNull();
+        }
+    }
+
+    @Test
+    void knowsThatItsOwnerIsGoneWhereAnotherIndexHasTheNameNow() throws Exception {
+        Path shared = folder.resolve("aisio-name");
+        IndexReader reader;
+        try (IndexWriter first = IndexWriter.create(VOLUME, shared, 1)) {
+            read(first, true);
+            reader = IndexReader.attach(shared);
+            assertThat(reader.find("/a")).isEqualTo(2);
+            // More than it has room for: it is copied, and the memory that is read is given up.
+            for (int i = 0; i < 1000; i++) {
+                first.addName(1, "name" + i, 100 + i);
+            }
+        }
+        assertThat(reader.hasLostOwner()).isTrue();
+        try (IndexWriter second = IndexWriter.create(VOLUME, shared, 1)) {
+            read(second, true);
+            assertThat(second.addName(1, "other", 3)).isTrue();
+            assertThat(reader.staleness()).contains("is gone");
+            assertThat(reader.find("/other")).isEqualTo(-1);
+            assertThat(reader.find("/a")).isEqualTo(2);
+        } finally {
+            reader.close();
+        }
+    }
+
+    @Test
+    void leavesOutANameWhoseInodeIsOfAnotherTypeThanTheDirectorySays() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1000);
+                IndexReader reader = writer.reader()) {
+            writer.beginReading(1);
+            InodeBatch inodes = new InodeBatch();
+            inodes.addInode(1, 0, DIRECTORY, 2, 0, 0);
+            inodes.addInode(2, 0, FILE, 1, 0, 0);
+            inodes.addInode(3, 0, FILE, 1, 0, 0);
+            writer.inodes(inodes);
+            NameBatch names = new NameBatch();
+            names.add(MemorySegment.ofArray(new byte[] {'a'}), 0, 1, 2, DIRECTORY >>> 12);
+            names.add(MemorySegment.ofArray(new byte[] {'b'}), 0, 1, 3, FILE >>> 12);
+            writer.names(1, names);
+            writer.endReading();
+            assertThat(reader.find("/a")).isEqualTo(-1);
+            assertThat(reader.find("/b")).isEqualTo(3);
+            assertThat(reader.problems())
+                    .singleElement()
+                    .asString()
+                    .contains("its entry a says that inode 2 is of type DIRECTORY, whose mode says REGULAR");
+        }
     }
 
     @Test

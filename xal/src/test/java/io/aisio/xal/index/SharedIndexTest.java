@@ -267,7 +267,7 @@ class SharedIndexTest {
                 NameBatch names = new NameBatch();
                 for (int i = 0; i < 100_000; i++) {
                     byte[] name = ("another-name-" + i).getBytes(StandardCharsets.UTF_8);
-                    names.add(MemorySegment.ofArray(name), 0, name.length, 5000 + i);
+                    names.add(MemorySegment.ofArray(name), 0, name.length, 5000 + i, 0);
                 }
                 assertThatThrownBy(() -> writer.names(2, names))
                         .isInstanceOf(UncheckedIOException.class)

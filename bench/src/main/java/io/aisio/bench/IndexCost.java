@@ -43,6 +43,11 @@ public final class IndexCost implements AutoCloseable {
     /** A disk with less room than this is full: the smallest write that can fail here is larger. */
     private static final long FULL_BYTES = 1 << 20;
 
+    /** How often one JVM makes the index before it counts as one that has done it, and after. */
+    private static final int WARMING = 3;
+
+    private static final int AGAIN = 5;
+
     /** Paths that are looked up: so many that neither they nor what they lead to stay in a cache. */
     private static final int PATHS = 1 << 16;
     /** How often all of them are, of which the median counts: the first are not compiled yet. */
@@ -74,6 +79,7 @@ public final class IndexCost implements AutoCloseable {
      * @param files in the image, all regular
      * @param directories in the image, its root too
      * @param seconds that each fresh JVM took for the index, in the order of the starts
+     * @param again that one JVM took for it, again and again, once it had done it a few times
      * @param bytesAFile of the index
      * @param found a look-up of an inode number by path in the index
      * @param mapped a look-up of the extents by path in the index
@@ -86,6 +92,7 @@ public final class IndexCost implements AutoCloseable {
             long files,
             long directories,
             List<Double> seconds,
+            List<Double> again,
             double bytesAFile,
             Lookup found,
             Lookup mapped,
@@ -93,14 +100,24 @@ public final class IndexCost implements AutoCloseable {
             @Nullable Double filefrag,
             @Nullable Double bmap,
             String load) {
-        /** Copies the list. */
+        /** Copies the lists. */
         public Report {
             seconds = List.copyOf(seconds);
+            again = List.copyOf(again);
         }
 
         /** The median of the starts. */
         public double median() {
-            return seconds.stream().sorted().toList().get(seconds.size() / 2);
+            return median(seconds);
+        }
+
+        /** The median of one JVM that has done it before. */
+        public double warm() {
+            return median(again);
+        }
+
+        private static double median(List<Double> values) {
+            return values.stream().sorted().toList().get(values.size() / 2);
         }
     }
 
@@ -187,6 +204,7 @@ public final class IndexCost implements AutoCloseable {
             progress.accept("indexing in fresh JVM %d of %d".formatted(start, starts));
             seconds.add(index().get("seconds").asDouble());
         }
+        List<Double> again = again();
         Lookup[] lookups = lookups();
         boolean root = FileStatus.effectiveUser() == 0;
         long files = first.get("files").asLong();
@@ -194,6 +212,7 @@ public final class IndexCost implements AutoCloseable {
                 files,
                 first.get("directories").asLong(),
                 seconds,
+                again,
                 first.get("bytes").asDouble() / files,
                 lookups[0],
                 lookups[1],
@@ -206,6 +225,24 @@ public final class IndexCost implements AutoCloseable {
     private JsonNode index() throws IOException {
         String printed = new Program(launcher).print("xal", "index", "--output", "json", image.toString());
         return new ObjectMapper().readTree(printed);
+    }
+
+    private List<Double> again() throws IOException {
+        List<Double> seconds = new ArrayList<>();
+        try (FileBlocks blocks = FileBlocks.open(image);
+                Xal xal = Xal.open(blocks)) {
+            for (int round = 1; round <= WARMING + AGAIN; round++) {
+                progress.accept("indexing in one JVM, %d of %d".formatted(round, WARMING + AGAIN));
+                long began = System.nanoTime();
+                try (Index index = xal.index()) {
+                    double took = (System.nanoTime() - began) / 1e9;
+                    if (round > WARMING && index.files() > 0) {
+                        seconds.add(took);
+                    }
+                }
+            }
+        }
+        return seconds;
     }
 
     private Lookup[] lookups() throws IOException {

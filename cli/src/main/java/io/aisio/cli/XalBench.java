@@ -84,6 +84,12 @@ final class XalBench implements Callable<Integer> {
                     "index from the blocks, median of " + report.seconds().size() + " fresh JVMs",
                     seconds(median),
                     "1");
+            row(
+                    out,
+                    "the same in a JVM that has done it before, median of "
+                            + report.again().size(),
+                    seconds(report.warm()),
+                    ratio(report.warm(), median));
             row(out, "find, xargs filefrag -v, mounted", seconds(report.filefrag()), ratio(report.filefrag(), median));
             row(
                     out,
@@ -107,7 +113,7 @@ final class XalBench implements Callable<Integer> {
     }
 
     private static void row(StandardOutput out, String what, String result, String ratio) throws IOException {
-        out.line(String.format(Locale.ROOT, "%-50s %31s %9s", what, result, ratio)
+        out.line(String.format(Locale.ROOT, "%-56s %25s %9s", what, result, ratio)
                 .stripTrailing());
     }
 
@@ -141,6 +147,7 @@ final class XalBench implements Callable<Integer> {
             }
             json.writeEndArray();
             json.writeNumberProperty("median", report.median());
+            json.writeNumberProperty("warm", report.warm());
             json.writeNumberProperty("bytesPerFile", report.bytesAFile());
             write(json, "find", report.found());
             write(json, "extents", report.mapped());

@@ -44,6 +44,9 @@ public final class Beneath implements AutoCloseable {
 
     private static final long FS_IOC_SETFLAGS = 0x4008_6602L;
     private static final int FS_IMMUTABLE_FL = 0x10;
+    /** Of ext3 and ext4, {@code chattr +j}. */
+    private static final int FS_JOURNAL_DATA_FL = 0x4000;
+
     /** {@code linux/fs.h}: {@code _IOR(0x15, 0, struct fsuuid2)}, a length and as many bytes. */
     private static final long FS_IOC_GETFSUUID = 0x8011_1500L;
 
@@ -206,6 +209,23 @@ public final class Beneath implements AutoCloseable {
             }
             flags.set(JAVA_INT, 0, flags.get(JAVA_INT, 0) | FS_IMMUTABLE_FL);
             return asked(FS_IOC_SETFLAGS, "FS_IOC_SETFLAGS", flags);
+        }
+    }
+
+    /**
+     * Whether its file system writes what is written to it into the journal first ({@code chattr +j}).
+     *
+     * @throws LinuxException if the file system does not know of it ({@code ENOTTY})
+     */
+    public boolean isJournaled() throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment flags = arena.allocate(JAVA_LONG);
+            while (Libc.ioctl(fd(), FS_IOC_GETFLAGS, flags) != 0) {
+                if (Libc.errno() != Errno.EINTR) {
+                    throw new LinuxException("ioctl FS_IOC_GETFLAGS", name, Libc.errno());
+                }
+            }
+            return (flags.get(JAVA_INT, 0) & FS_JOURNAL_DATA_FL) != 0;
         }
     }
 

@@ -1,5 +1,6 @@
 package io.aisio.xal.mount;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.aisio.linux.Beneath;
@@ -21,6 +22,7 @@ import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.Child;
 import io.aisio.xal.backend.FileName;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,6 +40,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MountedTree implements Backend {
     private static final Set<String> KNOWN = Set.of("xfs", "ext2", "ext3", "ext4", "btrfs");
+    /** Those that may write what is written to a file into their journal first. */
+    private static final Set<String> JOURNALING = Set.of("ext3", "ext4");
+
+    private static final Path EXT4_MOUNTS = Path.of("/proc/fs/ext4");
     /** How often a file that changes is mapped again: chosen so that a file under a busy writer ends too. */
     private static final int ATTEMPTS = 8;
 
@@ -104,7 +110,7 @@ public final class MountedTree implements Backend {
     private static void refuse(Path path, Mounts.Mount mount) throws IOException {
         String type = mount.type();
         if (KNOWN.contains(type)) {
-            if (mount.has("data=journal")) {
+            if (JOURNALING.contains(type) && options(path, mount.device()).contains("data=journal")) {
                 throw new IOException(path + " is mounted with data=journal: what was written may lie in the journal"
                         + " only; mount it with data=ordered");
             }
@@ -127,6 +133,23 @@ public final class MountedTree implements Backend {
                                 + " XFS or ext4";
         };
         throw new IOException(path + " is on " + type + ": " + reason);
+    }
+
+    /**
+     * All options that an ext3 or ext4 is mounted with: the table of mounts leaves out those that its superblock has as
+     * defaults.
+     */
+    private static List<String> options(Path path, FileStatus.Device device) throws IOException {
+        try {
+            // The last part of the link's target is what the kernel calls the device.
+            Path name = Path.of("/sys/dev/block/" + device).toRealPath().getFileName();
+            return Files.readAllLines(EXT4_MOUNTS.resolve(name).resolve("options"), ISO_8859_1);
+        } catch (IOException e) {
+            throw new IOException(
+                    path + ": whether it is mounted with data=journal, so that what was written may lie in the journal"
+                            + " only, is told by /sys/dev/block and " + EXT4_MOUNTS + ", which cannot be read: " + e,
+                    e);
+        }
     }
 
     /** {@inheritDoc} How full it is was looked at when it was opened. */
@@ -389,7 +412,7 @@ public final class MountedTree implements Backend {
         FileStatus before = opened.status();
         List<Extent> last = List.of();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<Extent> extents = extents(opened, sync, name);
+            List<Extent> extents = extents(opened, before, sync, name);
             FileStatus after = opened.status();
             // The same map twice is as good as a status that stood still: writing out changes maps, not times.
             if (unchanged(before, after) && attempt > 0 && extents.equals(last)) {
@@ -404,15 +427,27 @@ public final class MountedTree implements Backend {
 
     /** A file's map as the kernel tells it now; if it changes meanwhile, perhaps a mixture. */
     public List<Extent> extents(Beneath opened, boolean synced, String name) throws IOException {
+        return extents(opened, opened.status(), synced, name);
+    }
+
+    private List<Extent> extents(Beneath opened, FileStatus status, boolean synced, String name) throws IOException {
         List<FileExtent> map = opened.extents(synced);
+        int untold = untold(opened, status);
         if (btrfs != null) {
             return btrfs.locate(top, map, shown(name));
         }
         List<Extent> extents = new ArrayList<>(map.size());
         for (FileExtent extent : map) {
-            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
+            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags() | untold));
         }
         return extents;
+    }
+
+    /** Flags of all extents of a file that the kernel's map leaves out, though the device does not hold its bytes there. */
+    private int untold(Beneath opened, FileStatus status) throws IOException {
+        int flags = status.isEncrypted() ? Extent.ENCRYPTED | Extent.ENCODED : 0;
+        // What was written last may lie in the journal only.
+        return JOURNALING.contains(mount.type()) && opened.isJournaled() ? flags | Extent.UNKNOWN : flags;
     }
 
     private static boolean unchanged(FileStatus before, FileStatus after) {

@@ -409,19 +409,54 @@ public final class MountedTree implements Backend {
     }
 
     Map map(Beneath opened, String name) throws IOException {
-        FileStatus before = opened.status();
-        List<Extent> last = List.of();
+        return steady(opened::status, status -> extents(opened, status, sync, name), shown(name));
+    }
+
+    /** Looks at a file. */
+    @FunctionalInterface
+    interface Look {
+        /** Its status now. */
+        FileStatus status() throws IOException;
+    }
+
+    /** Asks for a file's map. */
+    @FunctionalInterface
+    interface Mapping {
+        /**
+         * Its map now.
+         *
+         * @param status that it had before
+         * @throws FileChangedException if what the kernel told last is not true any more
+         */
+        List<Extent> extents(FileStatus status) throws IOException;
+    }
+
+    /** Maps a file until its status and its map stay as they are. */
+    static Map steady(Look look, Mapping mapping, String shown) throws IOException {
+        FileStatus before = look.status();
+        List<Extent> last = null;
+        FileChangedException untrue = null;
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<Extent> extents = extents(opened, before, sync, name);
-            FileStatus after = opened.status();
+            List<Extent> extents = null;
+            try {
+                extents = mapping.extents(before);
+                untrue = null;
+            } catch (FileChangedException e) {
+                untrue = e;
+            }
+            FileStatus after = look.status();
             // The same map twice is as good as a status that stood still: writing out changes maps, not times.
-            if (unchanged(before, after) && attempt > 0 && extents.equals(last)) {
+            if (extents != null && unchanged(before, after) && extents.equals(last)) {
                 return new Map(after, extents);
             }
             last = extents;
             before = after;
         }
-        throw new FileChangedException(shown(name) + ": it changed while it was mapped, " + ATTEMPTS
+        if (untrue != null) {
+            // What does not pass is no change.
+            throw new IOException(untrue.getMessage() + ", though it was mapped " + ATTEMPTS + " times", untrue);
+        }
+        throw new FileChangedException(shown + ": it changed while it was mapped, " + ATTEMPTS
                 + " times in a row; try again when its writer rests");
     }
 

@@ -528,7 +528,12 @@ public final class MountedTree implements Backend {
         if (!status.device().equals(volume)) {
             throw new IOException(shown + ": a subvolume, which numbers its files by itself; name it on its own");
         }
-        return new Found(status, inode(status, parent.handle(name, shown)));
+        FileHandle handle = parent.handle(name, shown);
+        if (status.inode() != handle.inode()) {
+            throw new FileChangedException(shown + ": it was inode " + status.inode() + ", and is inode "
+                    + handle.inode() + " a moment later; try again");
+        }
+        return new Found(status, inode(status, handle));
     }
 
     /** The directory that all is beneath. */
@@ -539,8 +544,8 @@ public final class MountedTree implements Backend {
 
     Inode inode(FileStatus status, FileHandle handle) throws IOException {
         if (status.inode() != handle.inode()) {
-            throw new IOException(path + ": inode " + status.inode() + " became inode " + handle.inode()
-                    + " while it was looked at; try again");
+            throw new IOException(path + ": a file is inode " + status.inode() + " by its status, and inode "
+                    + handle.inode() + " by its handle");
         }
         return new Inode(
                 status.inode(),

@@ -20,11 +20,13 @@ import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,8 +36,11 @@ import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
@@ -210,6 +215,59 @@ class MountedTreeTest {
                     .containsExactlyInAnyOrder(inode(grown), inode(mount.resolve("d" + 2501 % 13)));
             assertThat(third.kept).doesNotContain(gone, inode(grown));
             assertThat(third.named).doesNotContain(gone);
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void losesNoFileOfWhichOneNameIsReplacedMeanwhile() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), false)) {
+            Path mount = loop.path();
+            int names = 100;
+            List<Path> kept = new ArrayList<>();
+            for (int i = 0; i < names; i++) {
+                Path other = mount.resolve("others/" + i);
+                XfsImage.fill(other, 100);
+                kept.add(other);
+                Files.createDirectories(mount.resolve("replaced"));
+                Files.createLink(mount.resolve("replaced/" + i), other);
+            }
+            List<Long> numbers = new ArrayList<>();
+            for (Path path : kept) {
+                numbers.add(inode(path));
+            }
+            AtomicBoolean stop = new AtomicBoolean();
+            AtomicLong replacements = new AtomicLong();
+            CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> {
+                Path fresh = mount.resolve("fresh");
+                try {
+                    for (int i = 0; !stop.get(); i++) {
+                        Path name = mount.resolve("replaced/" + i % names);
+                        Files.createFile(fresh);
+                        Files.move(fresh, name, StandardCopyOption.ATOMIC_MOVE);
+                        Files.createLink(fresh, kept.get(i % names));
+                        Files.move(fresh, name, StandardCopyOption.ATOMIC_MOVE);
+                        replacements.incrementAndGet();
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            try {
+                for (int round = 0; round < 400; round++) {
+                    Recorded read = new Recorded(Map.of());
+                    tree.readAll(read);
+                    assertThat(read.damage).isEmpty();
+                    assertThat(read.inodes.keySet())
+                            .as("read in round %d", round)
+                            .containsAll(numbers);
+                }
+            } finally {
+                stop.set(true);
+                writer.get();
+            }
+            assertThat(replacements).hasPositiveValue();
         }
     }
 

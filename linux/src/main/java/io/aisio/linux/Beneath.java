@@ -27,7 +27,7 @@ public final class Beneath implements AutoCloseable {
     /** RESOLVE_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS and _BENEATH of {@code linux/openat2.h}. */
     private static final long RESOLVE = 0x1 | 0x2 | 0x4 | 0x8;
     /** {@code sizeof(struct open_how)}. */
-    private static final int OPEN_HOW = 24;
+    static final int OPEN_HOW = 24;
 
     /** The permissions of a file that is made: 0600. */
     private static final int OWNER_ONLY = 0600;
@@ -142,6 +142,22 @@ public final class Beneath implements AutoCloseable {
             }
             return new Beneath(path.toString(), fd);
         }
+    }
+
+    /**
+     * Where the part of a path ends that the kernel takes at once.
+     *
+     * @param path names with {@code /} between
+     * @param begin where the part begins, at a name
+     * @return the index behind its last name; the part is too long only if its one name is
+     */
+    public static int endOfStep(byte[] path, int begin) {
+        int end = Math.min(path.length, begin + MAX_PATH_BYTES);
+        while (end < path.length && end > begin && path[end] != '/') {
+            end--;
+        }
+        // A name of thousands of bytes: the kernel says that it is too long.
+        return end == begin ? path.length : end;
     }
 
     /**

@@ -588,14 +588,7 @@ public final class MountedTree implements Backend {
         Beneath opened = top.openDirectory(".".getBytes(UTF_8), shown(name));
         int begin = 0;
         while (begin < bytes.length) {
-            int end = Math.min(bytes.length, begin + Beneath.MAX_PATH_BYTES);
-            while (end < bytes.length && end > begin && bytes[end] != '/') {
-                end--;
-            }
-            if (end == begin) {
-                // A name of thousands of bytes: the kernel says that it is too long.
-                end = bytes.length;
-            }
+            int end = Beneath.endOfStep(bytes, begin);
             try (Beneath from = opened) {
                 opened = from.openDirectory(Arrays.copyOfRange(bytes, begin, end), shown(name));
             }

@@ -27,7 +27,7 @@ public final class Beneath implements AutoCloseable {
     /** RESOLVE_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS and _BENEATH of {@code linux/openat2.h}. */
     private static final long RESOLVE = 0x1 | 0x2 | 0x4 | 0x8;
     /** {@code sizeof(struct open_how)}. */
-    private static final int OPEN_HOW = 24;
+    static final int OPEN_HOW = 24;
 
     /** The permissions of a file that is made: 0600. */
     private static final int OWNER_ONLY = 0600;
@@ -44,6 +44,9 @@ public final class Beneath implements AutoCloseable {
 
     private static final long FS_IOC_SETFLAGS = 0x4008_6602L;
     private static final int FS_IMMUTABLE_FL = 0x10;
+    /** Of ext3 and ext4, {@code chattr +j}. */
+    private static final int FS_JOURNAL_DATA_FL = 0x4000;
+
     /** {@code linux/fs.h}: {@code _IOR(0x15, 0, struct fsuuid2)}, a length and as many bytes. */
     private static final long FS_IOC_GETFSUUID = 0x8011_1500L;
 
@@ -142,6 +145,22 @@ public final class Beneath implements AutoCloseable {
     }
 
     /**
+     * Where the part of a path ends that the kernel takes at once.
+     *
+     * @param path names with {@code /} between
+     * @param begin where the part begins, at a name
+     * @return the index behind its last name; the part is too long only if its one name is
+     */
+    public static int endOfStep(byte[] path, int begin) {
+        int end = Math.min(path.length, begin + MAX_PATH_BYTES);
+        while (end < path.length && end > begin && path[end] != '/') {
+            end--;
+        }
+        // A name of thousands of bytes: the kernel says that it is too long.
+        return end == begin ? path.length : end;
+    }
+
+    /**
      * Opens a directory further down, to be read.
      *
      * @param path of at most {@link #MAX_PATH_BYTES}, without a leading {@code /}
@@ -206,6 +225,23 @@ public final class Beneath implements AutoCloseable {
             }
             flags.set(JAVA_INT, 0, flags.get(JAVA_INT, 0) | FS_IMMUTABLE_FL);
             return asked(FS_IOC_SETFLAGS, "FS_IOC_SETFLAGS", flags);
+        }
+    }
+
+    /**
+     * Whether its file system writes what is written to it into the journal first ({@code chattr +j}).
+     *
+     * @throws LinuxException if the file system does not know of it ({@code ENOTTY})
+     */
+    public boolean isJournaled() throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment flags = arena.allocate(JAVA_LONG);
+            while (Libc.ioctl(fd(), FS_IOC_GETFLAGS, flags) != 0) {
+                if (Libc.errno() != Errno.EINTR) {
+                    throw new LinuxException("ioctl FS_IOC_GETFLAGS", name, Libc.errno());
+                }
+            }
+            return (flags.get(JAVA_INT, 0) & FS_JOURNAL_DATA_FL) != 0;
         }
     }
 

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What {@code statx(2)} tells of a file ({@code struct statx}, {@code linux/stat.h}).
  *
+ * @param attributes {@code STATX_ATTR_*} of {@code linux/stat.h} that are set; 0 where the file system does not tell
  * @param mode type and permissions, as {@code st_mode}
  * @param links how many names it has
  * @param owner user ID
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param mount the number of its mount, as {@code /proc/self/mountinfo} has it; 0 if the kernel does not tell
  */
 public record FileStatus(
+        long attributes,
         int mode,
         long links,
         long owner,
@@ -55,6 +57,9 @@ public record FileStatus(
 
     /** What is asked for. */
     static final int WANTED = BASIC | CREATED | MOUNT;
+
+    /** STATX_ATTR_ENCRYPTED. */
+    private static final long ENCRYPTED = 0x800;
 
     private static final int SECTOR_BYTES = 512;
 
@@ -88,6 +93,11 @@ public record FileStatus(
         return (mode & TYPE) == BLOCK_DEVICE;
     }
 
+    /** Whether the device holds its content encrypted ({@code fscrypt}), whatever its map says. */
+    public boolean isEncrypted() {
+        return (attributes & ENCRYPTED) != 0;
+    }
+
     /** Whether both are of one file. */
     public boolean isSameFile(FileStatus other) {
         return device.equals(other.device) && inode == other.inode;
@@ -116,6 +126,7 @@ public record FileStatus(
     static FileStatus of(MemorySegment statx) {
         int mask = statx.get(JAVA_INT_UNALIGNED, 0);
         return new FileStatus(
+                statx.get(JAVA_LONG_UNALIGNED, 8),
                 statx.get(JAVA_SHORT_UNALIGNED, 28) & 0xFFFF,
                 statx.get(JAVA_INT_UNALIGNED, 16) & 0xFFFF_FFFFL,
                 statx.get(JAVA_INT_UNALIGNED, 20) & 0xFFFF_FFFFL,

@@ -36,7 +36,8 @@ public final class Pin implements AutoCloseable {
      *
      * @param mounted made by {@link Xal#mounted}, with a right to write to the directory that it was made of
      * @throws IllegalArgumentException if it is read from a device, or the entry is no regular file
-     * @throws IOException if the file system shares no blocks between files (ext4, XFS made without reflink)
+     * @throws IOException if the file system shares no blocks between files (ext4, XFS made without reflink), or moves
+     *     those of immutable files too (btrfs)
      */
     public static Pin of(Xal mounted, Entry file) throws IOException {
         if (!(mounted.backend() instanceof MountedTree tree)) {
@@ -44,6 +45,11 @@ public final class Pin implements AutoCloseable {
         }
         if (file.type() != FileType.REGULAR) {
             throw new IllegalArgumentException(file.path() + " is no regular file but of type " + file.type());
+        }
+        if (mounted.volume().type().equals("btrfs")) {
+            throw new IOException(
+                    mounted.volume().source() + " is on btrfs, which moves the blocks of any file when it is"
+                            + " balanced, shrunk or tidies up, so none can be held still; use XFS made with reflink=1");
         }
         Beneath clone = tree.clone(file);
         try {

@@ -155,6 +155,54 @@ class WatchTest {
     }
 
     @Test
+    void followsADirectoryThatIsDeeperThanAPathMayBeLong() throws Exception {
+        int depth = 3_000;
+        Path tree = Files.createDirectory(folder.resolve("tree"));
+        python(
+                "import os,sys; os.chdir(sys.argv[1])\n"
+                        + "for i in range(int(sys.argv[2])): os.mkdir('deep'); os.chdir('deep')\n"
+                        + "open('bottom', 'w')",
+                folder,
+                depth);
+        String append = "import os,sys; os.chdir(sys.argv[1])\n"
+                + "for i in range(int(sys.argv[2])): os.chdir('deep')\n"
+                + "open('bottom', 'a').write('more')";
+        String bottom = "/deep".repeat(depth) + "/bottom";
+        BlockingQueue<Change> told = new LinkedBlockingQueue<>();
+        try {
+            try (Watch watch = Watch.open(tree, told::add)) {
+                Files.move(folder.resolve("deep"), tree.resolve("deep"));
+                waitFor(() -> told.contains(new Change.Added(bottom)));
+                python(append, tree, depth);
+                waitFor(() -> told.contains(new Change.Changed(bottom)));
+                assertThat(told).contains(new Change.Added(bottom), new Change.Changed(bottom));
+                assertThat(watch.isOpen()).isTrue();
+            }
+            told.clear();
+            try (Watch watch = Watch.open(tree, told::add)) {
+                python(append, tree, depth);
+                waitFor(() -> told.contains(new Change.Changed(bottom)));
+                assertThat(told).as("deep when it began").contains(new Change.Changed(bottom));
+                Files.move(tree.resolve("deep"), folder.resolve("deep"));
+                waitFor(() -> told.contains(new Change.Removed("/deep")));
+                assertThat(told).contains(new Change.Removed("/deep"));
+                assertThat(watch.isOpen()).isTrue();
+            }
+        } finally {
+            // JUnit cannot: it deletes by whole paths.
+            XfsImage.run(List.of(
+                    "rm",
+                    "-rf",
+                    folder.resolve("deep").toString(),
+                    tree.resolve("deep").toString()));
+        }
+    }
+
+    private static void python(String program, Path folder, int number) throws Exception {
+        XfsImage.run(List.of("python3", "-c", program, folder.toString(), Integer.toString(number)));
+    }
+
+    @Test
     void seesTwoNamesExchanged() throws Exception {
         Path a = Files.createDirectory(folder.resolve("a"));
         Files.writeString(a.resolve("in-a"), "1");

@@ -106,7 +106,8 @@ final class BtrfsPlaces {
     /**
      * Where what a file's map tells lies on the device, cut where chunks end.
      *
-     * @throws IOException if a part lies in several places, or in none
+     * @throws FileChangedException if a part lies in no chunk, from which it may have been moved meanwhile
+     * @throws IOException if a part lies in several places
      */
     List<Extent> locate(Beneath top, List<FileExtent> map, String shown) throws IOException {
         return locate(device, chunks(top, shown), map, shown);

@@ -1,5 +1,6 @@
 package io.aisio.xal.mount;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.aisio.linux.Beneath;
@@ -21,6 +22,7 @@ import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.Child;
 import io.aisio.xal.backend.FileName;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,6 +40,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MountedTree implements Backend {
     private static final Set<String> KNOWN = Set.of("xfs", "ext2", "ext3", "ext4", "btrfs");
+    /** Those that may write what is written to a file into their journal first. */
+    private static final Set<String> JOURNALING = Set.of("ext3", "ext4");
+
+    private static final Path EXT4_MOUNTS = Path.of("/proc/fs/ext4");
     /** How often a file that changes is mapped again: chosen so that a file under a busy writer ends too. */
     private static final int ATTEMPTS = 8;
 
@@ -104,7 +110,7 @@ public final class MountedTree implements Backend {
     private static void refuse(Path path, Mounts.Mount mount) throws IOException {
         String type = mount.type();
         if (KNOWN.contains(type)) {
-            if (mount.has("data=journal")) {
+            if (JOURNALING.contains(type) && options(path, mount.device()).contains("data=journal")) {
                 throw new IOException(path + " is mounted with data=journal: what was written may lie in the journal"
                         + " only; mount it with data=ordered");
             }
@@ -127,6 +133,23 @@ public final class MountedTree implements Backend {
                                 + " XFS or ext4";
         };
         throw new IOException(path + " is on " + type + ": " + reason);
+    }
+
+    /**
+     * All options that an ext3 or ext4 is mounted with: the table of mounts leaves out those that its superblock has as
+     * defaults.
+     */
+    private static List<String> options(Path path, FileStatus.Device device) throws IOException {
+        try {
+            // The last part of the link's target is what the kernel calls the device.
+            Path name = Path.of("/sys/dev/block/" + device).toRealPath().getFileName();
+            return Files.readAllLines(EXT4_MOUNTS.resolve(name).resolve("options"), ISO_8859_1);
+        } catch (IOException e) {
+            throw new IOException(
+                    path + ": whether it is mounted with data=journal, so that what was written may lie in the journal"
+                            + " only, is told by /sys/dev/block and " + EXT4_MOUNTS + ", which cannot be read: " + e,
+                    e);
+        }
     }
 
     /** {@inheritDoc} How full it is was looked at when it was opened. */
@@ -386,33 +409,80 @@ public final class MountedTree implements Backend {
     }
 
     Map map(Beneath opened, String name) throws IOException {
-        FileStatus before = opened.status();
-        List<Extent> last = List.of();
+        return steady(opened::status, status -> extents(opened, status, sync, name), shown(name));
+    }
+
+    /** Looks at a file. */
+    @FunctionalInterface
+    interface Look {
+        /** Its status now. */
+        FileStatus status() throws IOException;
+    }
+
+    /** Asks for a file's map. */
+    @FunctionalInterface
+    interface Mapping {
+        /**
+         * Its map now.
+         *
+         * @param status that it had before
+         * @throws FileChangedException if what the kernel told last is not true any more
+         */
+        List<Extent> extents(FileStatus status) throws IOException;
+    }
+
+    /** Maps a file until its status and its map stay as they are. */
+    static Map steady(Look look, Mapping mapping, String shown) throws IOException {
+        FileStatus before = look.status();
+        List<Extent> last = null;
+        FileChangedException untrue = null;
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<Extent> extents = extents(opened, sync, name);
-            FileStatus after = opened.status();
+            List<Extent> extents = null;
+            try {
+                extents = mapping.extents(before);
+                untrue = null;
+            } catch (FileChangedException e) {
+                untrue = e;
+            }
+            FileStatus after = look.status();
             // The same map twice is as good as a status that stood still: writing out changes maps, not times.
-            if (unchanged(before, after) && attempt > 0 && extents.equals(last)) {
+            if (extents != null && unchanged(before, after) && extents.equals(last)) {
                 return new Map(after, extents);
             }
             last = extents;
             before = after;
         }
-        throw new FileChangedException(shown(name) + ": it changed while it was mapped, " + ATTEMPTS
+        if (untrue != null) {
+            // What does not pass is no change.
+            throw new IOException(untrue.getMessage() + ", though it was mapped " + ATTEMPTS + " times", untrue);
+        }
+        throw new FileChangedException(shown + ": it changed while it was mapped, " + ATTEMPTS
                 + " times in a row; try again when its writer rests");
     }
 
     /** A file's map as the kernel tells it now; if it changes meanwhile, perhaps a mixture. */
     public List<Extent> extents(Beneath opened, boolean synced, String name) throws IOException {
+        return extents(opened, opened.status(), synced, name);
+    }
+
+    private List<Extent> extents(Beneath opened, FileStatus status, boolean synced, String name) throws IOException {
         List<FileExtent> map = opened.extents(synced);
+        int untold = untold(opened, status);
         if (btrfs != null) {
             return btrfs.locate(top, map, shown(name));
         }
         List<Extent> extents = new ArrayList<>(map.size());
         for (FileExtent extent : map) {
-            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags()));
+            extents.add(new Extent(extent.offset(), extent.position(), extent.length(), extent.flags() | untold));
         }
         return extents;
+    }
+
+    /** Flags of all extents of a file that the kernel's map leaves out, though the device does not hold its bytes there. */
+    private int untold(Beneath opened, FileStatus status) throws IOException {
+        int flags = status.isEncrypted() ? Extent.ENCRYPTED | Extent.ENCODED : 0;
+        // What was written last may lie in the journal only.
+        return JOURNALING.contains(mount.type()) && opened.isJournaled() ? flags | Extent.UNKNOWN : flags;
     }
 
     private static boolean unchanged(FileStatus before, FileStatus after) {
@@ -458,7 +528,12 @@ public final class MountedTree implements Backend {
         if (!status.device().equals(volume)) {
             throw new IOException(shown + ": a subvolume, which numbers its files by itself; name it on its own");
         }
-        return new Found(status, inode(status, parent.handle(name, shown)));
+        FileHandle handle = parent.handle(name, shown);
+        if (status.inode() != handle.inode()) {
+            throw new FileChangedException(shown + ": it was inode " + status.inode() + ", and is inode "
+                    + handle.inode() + " a moment later; try again");
+        }
+        return new Found(status, inode(status, handle));
     }
 
     /** The directory that all is beneath. */
@@ -469,8 +544,8 @@ public final class MountedTree implements Backend {
 
     Inode inode(FileStatus status, FileHandle handle) throws IOException {
         if (status.inode() != handle.inode()) {
-            throw new IOException(path + ": inode " + status.inode() + " became inode " + handle.inode()
-                    + " while it was looked at; try again");
+            throw new IOException(path + ": a file is inode " + status.inode() + " by its status, and inode "
+                    + handle.inode() + " by its handle");
         }
         return new Inode(
                 status.inode(),
@@ -513,14 +588,7 @@ public final class MountedTree implements Backend {
         Beneath opened = top.openDirectory(".".getBytes(UTF_8), shown(name));
         int begin = 0;
         while (begin < bytes.length) {
-            int end = Math.min(bytes.length, begin + Beneath.MAX_PATH_BYTES);
-            while (end < bytes.length && end > begin && bytes[end] != '/') {
-                end--;
-            }
-            if (end == begin) {
-                // A name of thousands of bytes: the kernel says that it is too long.
-                end = bytes.length;
-            }
+            int end = Beneath.endOfStep(bytes, begin);
             try (Beneath from = opened) {
                 opened = from.openDirectory(Arrays.copyOfRange(bytes, begin, end), shown(name));
             }

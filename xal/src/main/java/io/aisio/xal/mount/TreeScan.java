@@ -157,24 +157,27 @@ final class TreeScan {
         /** Reads what a name stands for, again if another file was given the name meanwhile. */
         private void read(Beneath directory, String parent, Beneath.Name child) throws InterruptedException {
             long number = child.inode();
-            long claimed = 0;
             for (int attempt = 1; ; attempt++) {
+                boolean claimed = false;
                 try {
                     MountedTree.Found now = tree.find(directory, child.bytes(), parent);
                     number = now.inode().number();
-                    if (number == claimed || claim(number)) {
-                        claimed = number;
+                    claimed = claim(number);
+                    if (claimed) {
                         take(directory, Backend.path(parent, FileName.decode(child.bytes())), child.bytes(), now);
                     }
                     break;
                 } catch (IOException e) {
+                    if (claimed) {
+                        giveUp(number);
+                    }
                     if (isGone(e)) {
                         return;
                     }
                     if (!(e instanceof FileChangedException) || attempt == ATTEMPTS) {
                         catalog.damaged(e);
                         names.setIncomplete();
-                        if (claimed != number && found.containsKey(number)) {
+                        if (!claimed && found.containsKey(number)) {
                             // The root of a subvolume is called as the root here is.
                             return;
                         }
@@ -186,23 +189,38 @@ final class TreeScan {
             names.add(MemorySegment.ofArray(child.bytes()), 0, child.bytes().length, number, 0);
         }
 
-        /** @return whether nobody found it before; if somebody did, the catalog has it, or gets it with this batch */
+        /** @return whether it is this one's to take; if not, the catalog has it, or gets it with this batch */
+        @SuppressWarnings("ReferenceEquality") // a later claim of the same inode is another
         private boolean claim(long number) throws InterruptedException {
-            CompletableFuture<Void> other = found.putIfAbsent(number, given);
-            if (other == null) {
-                ours.add(number);
-                return true;
-            }
-            if (!ours.contains(number) && !other.isDone()) {
-                // Who waits for this one must not be waited for.
-                give();
-                try {
-                    other.get();
-                } catch (ExecutionException e) {
-                    throw new IllegalStateException("a batch is given, and does not fail", e);
+            while (true) {
+                CompletableFuture<Void> other = found.putIfAbsent(number, given);
+                if (other == null) {
+                    ours.add(number);
+                    return true;
                 }
+                if (ours.contains(number)) {
+                    return false;
+                }
+                if (!other.isDone()) {
+                    // Who waits for this one must not be waited for.
+                    give();
+                    try {
+                        other.get();
+                    } catch (ExecutionException e) {
+                        throw new IllegalStateException("a batch is given, and does not fail", e);
+                    }
+                }
+                if (found.get(number) == other) {
+                    return false;
+                }
+                // It was given up before its batch was given.
             }
-            return false;
+        }
+
+        /** Leaves what was claimed but could not be taken by this name to who finds another of its names. */
+        private void giveUp(long number) {
+            ours.remove(number);
+            found.remove(number, given);
         }
 
         /** Takes what has no map. */

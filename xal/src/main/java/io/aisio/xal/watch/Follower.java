@@ -19,7 +19,6 @@ import io.aisio.linux.LinuxException;
 import io.aisio.xal.Change;
 import io.aisio.xal.Watch;
 import io.aisio.xal.backend.FileName;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -346,7 +345,7 @@ public final class Follower {
     private void look(WatchedDirectory parent, String name) throws IOException, OutOfStep {
         removed(parent, name);
         boolean[] found = new boolean[2];
-        try (Directory listed = Directory.open(bytes(parent.path()))) {
+        try (Directory listed = open(parent.path())) {
             listed.list((child, directory) -> {
                 if (FileName.decode(child).equals(name)) {
                     found[0] = true;
@@ -410,7 +409,7 @@ public final class Follower {
 
     private void watchAll() throws IOException {
         List<String> below = new ArrayList<>();
-        try (Directory directory = Directory.open(bytes("/"))) {
+        try (Directory directory = open("/")) {
             device = directory.device();
             top = new WatchedDirectory(null, "", inotify.add(directory, EVENTS));
             directories.put(top.watch, top);
@@ -431,10 +430,22 @@ public final class Follower {
 
     /** Watches a directory and those below it, and tells what is in them if that was not told. */
     private void follow(WatchedDirectory parent, String name, boolean tell) throws IOException, OutOfStep {
+        // Not by recursion: others decide how deep a tree is.
+        ArrayDeque<Name> next = new ArrayDeque<>();
+        next.push(new Name(parent, name));
+        while (!next.isEmpty()) {
+            Name one = next.pop();
+            followOne(one.directory, one.name, tell, next);
+        }
+    }
+
+    /** @param next takes the directories below, to be followed before all others */
+    private void followOne(WatchedDirectory parent, String name, boolean tell, ArrayDeque<Name> next)
+            throws IOException, OutOfStep {
         WatchedDirectory directory;
         List<String> names = new ArrayList<>();
         List<String> below = new ArrayList<>();
-        try (Directory opened = Directory.open(bytes(parent.path(name)))) {
+        try (Directory opened = open(parent.path(name))) {
             if (!opened.device().equals(device)) {
                 return;
             }
@@ -468,8 +479,8 @@ public final class Follower {
                 listener.told(new Change.Added(directory.path(child)));
             }
         }
-        for (String child : below) {
-            follow(directory, child, tell);
+        for (String child : below.reversed()) {
+            next.push(new Name(directory, child));
         }
     }
 
@@ -488,7 +499,7 @@ public final class Follower {
         for (WatchedDirectory directory : List.copyOf(incomplete)) {
             if (directory.isBelow(moved) && incomplete.remove(directory)) {
                 List<String> below = new ArrayList<>();
-                try (Directory opened = Directory.open(bytes(directory.path()))) {
+                try (Directory opened = open(directory.path())) {
                     list(opened, new ArrayList<>(), below);
                 } catch (LinuxException e) {
                     if (!isGone(e)) {
@@ -517,24 +528,32 @@ public final class Follower {
 
     /** Ends the watches of a directory and of those below it. */
     private void forget(WatchedDirectory directory) {
-        for (WatchedDirectory child : List.copyOf(directory.children.values())) {
-            forget(child);
-        }
         directory.detach();
-        directories.remove(directory.watch, directory);
-        inotify.remove(directory.watch);
-        incomplete.remove(directory);
-        paused.keySet().removeIf(file -> file.directory == directory);
+        Set<WatchedDirectory> forgotten = new HashSet<>();
+        ArrayDeque<WatchedDirectory> next = new ArrayDeque<>(List.of(directory));
+        while (!next.isEmpty()) {
+            WatchedDirectory one = next.pop();
+            next.addAll(one.children.values());
+            forgotten.add(one);
+            directories.remove(one.watch, one);
+            inotify.remove(one.watch);
+        }
+        incomplete.removeAll(forgotten);
+        paused.keySet().removeIf(file -> forgotten.contains(file.directory));
     }
 
     private static boolean isGone(LinuxException e) {
         return e.errno() == Errno.ENOENT || e.errno() == Errno.ENOTDIR || e.errno() == Errno.ELOOP;
     }
 
-    private byte[] bytes(String path) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        bytes.writeBytes(root.toString().getBytes(StandardCharsets.UTF_8));
-        bytes.writeBytes(FileName.encode(path));
-        return bytes.toByteArray();
+    /** Opens a directory of the tree; no link on the way is followed. */
+    private Directory open(String path) throws LinuxException {
+        Directory opened = Directory.open(root.toString().getBytes(StandardCharsets.UTF_8));
+        if (path.equals("/")) {
+            return opened;
+        }
+        try (opened) {
+            return opened.openBelow(FileName.encode(path.substring(1)));
+        }
     }
 }

@@ -1,11 +1,17 @@
 package io.aisio.xal.watch;
 
 import io.aisio.xal.backend.Backend;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A directory that is watched, by where it hangs in the tree, so that its path stays right when one above is renamed. */
+/**
+ * A directory that is watched, by where it hangs in the tree, so that its path stays right when one above is renamed.
+ *
+ * <p>Others decide how deep a tree is: nothing here calls itself.
+ */
 final class WatchedDirectory {
     private @Nullable WatchedDirectory parent;
     private String name;
@@ -37,12 +43,21 @@ final class WatchedDirectory {
 
     /** Whether it is another or below that. */
     boolean isBelow(WatchedDirectory other) {
-        return this == other || (parent != null && parent.isBelow(other));
+        for (WatchedDirectory above = this; above != null; above = above.parent) {
+            if (above == other) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Its path from the root of what is watched. */
     String path() {
-        return parent == null ? "/" : Backend.path(parent.path(), name);
+        List<String> names = new ArrayList<>();
+        for (WatchedDirectory above = this; above.parent != null; above = above.parent) {
+            names.add(above.name);
+        }
+        return "/" + String.join("/", names.reversed());
     }
 
     /** The path of a name in it; of itself if the name is empty. */

@@ -3,9 +3,11 @@ package io.aisio.xal.mount;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.linux.Beneath;
 import io.aisio.linux.Btrfs.Chunk;
 import io.aisio.linux.Btrfs.Stripe;
 import io.aisio.linux.FileExtent;
+import io.aisio.linux.FileStatus;
 import io.aisio.xal.Extent;
 import io.aisio.xal.LoopMount;
 import io.aisio.xal.Xal;
@@ -74,6 +76,45 @@ class BtrfsPlacesTest {
 
     @TempDir
     private Path folder;
+
+    /** Counts how often a map is asked for, and has no chunk for it the first times. */
+    private final class Moving implements MountedTree.Mapping {
+        final int without;
+        int asked;
+
+        Moving(int without) {
+            this.without = without;
+        }
+
+        @Override
+        public List<Extent> extents(FileStatus status) throws IOException {
+            asked++;
+            FileExtent told = new FileExtent(0, 10_000, 512, 0);
+            return asked <= without ? locate(told) : locate(told, chunk(10_000, 10_000, DATA, 1, 500_000));
+        }
+
+        MountedTree.Map map() throws IOException {
+            try (Beneath directory = Beneath.directory(folder)) {
+                return MountedTree.steady(directory::status, this, "/file");
+            }
+        }
+    }
+
+    @Test
+    void mapsAFileAgainWhoseChunkWasMovedMeanwhile() throws IOException {
+        Moving moving = new Moving(3);
+        assertThat(moving.map().extents()).containsExactly(new Extent(0, 500_000, 512, 0));
+        assertThat(moving.asked).isEqualTo(5);
+    }
+
+    @Test
+    void tellsAnAddressThatStaysInNoChunkForAFaultNotForAChange() {
+        Moving moving = new Moving(Integer.MAX_VALUE);
+        assertThatThrownBy(moving::map)
+                .isExactlyInstanceOf(IOException.class)
+                .hasMessageContainingAll("/file", "address 10000 lies in no chunk", "8 times");
+        assertThat(moving.asked).isEqualTo(8);
+    }
 
     @Test
     @Tag("root")

@@ -2,6 +2,7 @@ package io.aisio.xal.mount;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.xal.Comparison;
 import io.aisio.xal.Entry;
@@ -19,11 +20,13 @@ import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,8 +36,11 @@ import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
@@ -209,6 +215,59 @@ class MountedTreeTest {
                     .containsExactlyInAnyOrder(inode(grown), inode(mount.resolve("d" + 2501 % 13)));
             assertThat(third.kept).doesNotContain(gone, inode(grown));
             assertThat(third.named).doesNotContain(gone);
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void losesNoFileOfWhichOneNameIsReplacedMeanwhile() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), false)) {
+            Path mount = loop.path();
+            int names = 100;
+            List<Path> kept = new ArrayList<>();
+            for (int i = 0; i < names; i++) {
+                Path other = mount.resolve("others/" + i);
+                XfsImage.fill(other, 100);
+                kept.add(other);
+                Files.createDirectories(mount.resolve("replaced"));
+                Files.createLink(mount.resolve("replaced/" + i), other);
+            }
+            List<Long> numbers = new ArrayList<>();
+            for (Path path : kept) {
+                numbers.add(inode(path));
+            }
+            AtomicBoolean stop = new AtomicBoolean();
+            AtomicLong replacements = new AtomicLong();
+            CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> {
+                Path fresh = mount.resolve("fresh");
+                try {
+                    for (int i = 0; !stop.get(); i++) {
+                        Path name = mount.resolve("replaced/" + i % names);
+                        Files.createFile(fresh);
+                        Files.move(fresh, name, StandardCopyOption.ATOMIC_MOVE);
+                        Files.createLink(fresh, kept.get(i % names));
+                        Files.move(fresh, name, StandardCopyOption.ATOMIC_MOVE);
+                        replacements.incrementAndGet();
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            try {
+                for (int round = 0; round < 400; round++) {
+                    Recorded read = new Recorded(Map.of());
+                    tree.readAll(read);
+                    assertThat(read.damage).isEmpty();
+                    assertThat(read.inodes.keySet())
+                            .as("read in round %d", round)
+                            .containsAll(numbers);
+                }
+            } finally {
+                stop.set(true);
+                writer.get();
+            }
+            assertThat(replacements).hasPositiveValue();
         }
     }
 
@@ -416,6 +475,86 @@ class MountedTreeTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("/dev/shm is on tmpfs: its files lie in memory");
         assertThatThrownBy(() -> Xal.mounted(Path.of("/proc"), false)).hasMessageContaining("/proc is on proc");
+    }
+
+    @Test
+    @Tag("root")
+    void saysThatTheDeviceHoldsAFileEncrypted() throws Exception {
+        try (LoopMount loop = LoopMount.made(folder, "mkfs.ext4 -q -F -O encrypt");
+                Xal xal = Xal.mounted(loop.path(), true)) {
+            Path secret = Files.createDirectory(loop.path().resolve("secret"));
+            encrypt(secret);
+            XfsImage.fill(secret.resolve("file"), 10_000);
+            XfsImage.fill(loop.path().resolve("plain"), 10_000);
+            List<Extent> extents = xal.extents(xal.lookup("/secret/file"));
+            XfsImage.run(List.of("sync", "-f", loop.path().toString()));
+            byte[] held = new byte[10_000];
+            try (RandomAccessFile device = new RandomAccessFile(loop.image().toFile(), "r")) {
+                device.seek(extents.getFirst().position());
+                device.readFully(held);
+            }
+            assertThat(held).isNotEqualTo(Files.readAllBytes(secret.resolve("file")));
+            assertThat(extents)
+                    .isNotEmpty()
+                    .noneMatch(Extent::located)
+                    .allMatch(e -> e.flagNames().containsAll(List.of("encoded", "data-encrypted")));
+            assertThat(xal.extents(xal.lookup("/plain"))).isNotEmpty().allMatch(Extent::located);
+        }
+    }
+
+    /** Gives an empty directory a key, by e4crypt(8), which wants a keyring that is the session's own. */
+    private static void encrypt(Path directory) throws Exception {
+        try {
+            XfsImage.run(
+                    List.of("sh", "-c", "echo some phrase | e4crypt add_key -S s:salt \"$0\"", directory.toString()));
+        } catch (IOException e) {
+            assumeTrue(false, "needs e4crypt and a kernel with fscrypt: " + e.getMessage());
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void refusesAJournalOfDataThatIsTheSuperblocksDefault() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "ext4")) {
+            changeUnmounted(loop, "tune2fs", "-o", "journal_data");
+            assertThatThrownBy(() -> Xal.mounted(loop.path(), true))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(loop.path() + " is mounted with data=journal");
+            loop.again("loop,data=ordered");
+            Xal.mounted(loop.path(), true).close();
+            changeUnmounted(loop, "tune2fs", "-o", "^journal_data");
+            loop.again("loop,data=journal");
+            assertThatThrownBy(() -> Xal.mounted(loop.path(), true)).hasMessageContaining("data=journal");
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void doesNotLocateAFileWhoseDataIsJournaled() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "ext4")) {
+            XfsImage.fill(loop.path().resolve("file"), 10_000);
+            XfsImage.fill(loop.path().resolve("other"), 10_000);
+            // EXT4_EXTENTS_FL and EXT4_JOURNAL_DATA_FL: as chattr +j does, which needs CAP_SYS_RESOURCE.
+            changeUnmounted(loop, "debugfs", "-w", "-R", "set_inode_field /file flags 0x84000");
+            try (Xal xal = Xal.mounted(loop.path(), true)) {
+                assertThat(xal.extents(xal.lookup("/file")))
+                        .isNotEmpty()
+                        .allMatch(e -> e.flagNames().contains("unknown_loc"));
+                assertThat(xal.extents(xal.lookup("/other"))).isNotEmpty().allMatch(Extent::located);
+            }
+        }
+    }
+
+    private static void changeUnmounted(LoopMount loop, String... command) throws Exception {
+        loop.close();
+        List<String> line = new ArrayList<>(List.of(command));
+        line.add(loop.image().toString());
+        try {
+            XfsImage.run(line);
+        } finally {
+            XfsImage.run(List.of(
+                    "mount", "-o", "loop", loop.image().toString(), loop.path().toString()));
+        }
     }
 
     private static void fill(Path mount) throws Exception {

@@ -75,7 +75,7 @@ final class ExtentImage {
             throw new InterruptedIOException("interrupted while files were made");
         } finally {
             for (Maker maker : makers) {
-                maker.running.close();
+                maker.close();
             }
         }
     }
@@ -109,6 +109,25 @@ final class ExtentImage {
                 commands.write("open -f %s/%s_%08d.bin\nfalloc 0 %d\nclose\n"
                         .formatted(path, name, i, random.nextInt(LEAST_BYTES, MOST_BYTES)));
                 made.incrementAndGet();
+            }
+        }
+
+        /**
+         * Stops it and waits until it makes nothing any more: behind an unmounted file system it would make folders in
+         * the one below.
+         */
+        void close() throws IOException {
+            running.close();
+            boolean interrupted = false;
+            while (thread.isAlive()) {
+                try {
+                    thread.join();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
             }
         }
 

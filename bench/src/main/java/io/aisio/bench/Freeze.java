@@ -14,7 +14,7 @@ import java.util.List;
  * place. It takes root.
  *
  * <p>A child process freezes it and thaws it again once its standard input ends, which is also so when this process is
- * killed. Only who kills both leaves it frozen.
+ * killed, at whatever moment. Only who kills both leaves it frozen.
  *
  * <pre>
  *   this ── standard input ──► sh: fsfreeze --freeze, "frozen", read until the end, fsfreeze --unfreeze
@@ -22,9 +22,9 @@ import java.util.List;
  */
 final class Freeze implements AutoCloseable {
     private static final String REMEDY = "apt-get install util-linux";
-    /** Ctrl-C reaches it too, and must not keep it from thawing. */
+    /** Neither Ctrl-C, which reaches it too, nor that nobody reads "frozen" any more may keep it from thawing. */
     private static final String SCRIPT = """
-            trap '' INT TERM HUP QUIT
+            trap '' INT TERM HUP QUIT PIPE
             "$1" --freeze "$2" || exit
             echo frozen
             cat > /dev/null
@@ -69,8 +69,8 @@ final class Freeze implements AutoCloseable {
             BufferedReader reader =
                     new BufferedReader(new InputStreamReader(child.getInputStream(), StandardCharsets.UTF_8));
             if (!"frozen".equals(reader.readLine())) {
-                freeze.close();
-                throw new IOException(folder + " is not frozen");
+                freeze.open = false;
+                throw new IOException(folder + " is not frozen: " + freeze.end());
             }
             return freeze;
         } catch (IOException e) {
@@ -101,6 +101,15 @@ final class Freeze implements AutoCloseable {
             return;
         }
         open = false;
+        String told = end();
+        if (child.exitValue() != 0) {
+            throw new IOException(
+                    folder + " may still be frozen; thaw it with 'fsfreeze --unfreeze " + folder + "': " + told);
+        }
+    }
+
+    /** Waits until the child has ended. @return what it said */
+    private String end() throws IOException {
         child.getOutputStream().close();
         boolean interrupted = false;
         while (child.isAlive()) {
@@ -115,8 +124,6 @@ final class Freeze implements AutoCloseable {
         }
         String told = Files.readString(said).strip();
         Files.deleteIfExists(said);
-        if (child.exitValue() != 0) {
-            throw new IOException(told.isEmpty() ? folder + ": fsfreeze failed: " + child.exitValue() : told);
-        }
+        return told.isEmpty() ? "fsfreeze exited with " + child.exitValue() : told;
     }
 }

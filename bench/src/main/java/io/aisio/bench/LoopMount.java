@@ -44,11 +44,7 @@ public final class LoopMount implements AutoCloseable {
         } catch (IOException e) {
             try {
                 // It may have been mounted before mount(8) was interrupted.
-                if (Mounts.read().all().stream().anyMatch(one -> one.point().equals(folder.toString()))) {
-                    new LoopMount(folder).close();
-                } else {
-                    Files.delete(folder);
-                }
+                new LoopMount(folder).close();
             } catch (IOException cleaning) {
                 e.addSuppressed(cleaning);
             }
@@ -69,19 +65,36 @@ public final class LoopMount implements AutoCloseable {
      */
     @Override
     public void close() throws IOException {
-        if (open) {
-            boolean interrupted = Thread.interrupted();
-            try {
-                Program.require("umount", "apt-get install mount").run(folder.toString());
-            } catch (IOException e) {
-                throw new IOException(folder + " is still mounted, to be unmounted by hand: " + e.getMessage(), e);
-            } finally {
-                if (interrupted) {
-                    Thread.currentThread().interrupt();
+        if (!open) {
+            return;
+        }
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (open) {
+                try {
+                    if (isMounted()) {
+                        Program.require("umount", "apt-get install mount").run(folder.toString());
+                    }
+                    open = false;
+                } catch (IOException e) {
+                    // An interruption stops umount(8), which may have been before it unmounted.
+                    if (!Thread.interrupted()) {
+                        throw new IOException(
+                                folder + " is still mounted, to be unmounted by hand: " + e.getMessage(), e);
+                    }
+                    interrupted = true;
                 }
             }
-            open = false;
             Files.delete(folder);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
+    }
+
+    private boolean isMounted() throws IOException {
+        String point = folder.toRealPath().toString();
+        return Mounts.read().all().stream().anyMatch(one -> one.point().equals(point));
     }
 }

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -22,6 +24,8 @@ record Program(Path path) {
     private static final List<String> SBIN = List.of("/usr/sbin", "/sbin", "/usr/local/sbin");
 
     private static final File NOTHING = new File("/dev/null");
+    /** How long what a program started may take to be gone once it is killed: chosen for a slow disk. */
+    private static final long PATIENCE_SECONDS = 5;
 
     /** The program of a name, if this machine has it. */
     static Optional<Program> find(String name) {
@@ -123,10 +127,16 @@ record Program(Path path) {
             }
         }
 
-        /** Stops it, if it has not ended, and waits until it is gone. */
+        /** Stops it and what it started, if it has not ended, and waits until they are gone. */
         @Override
         public void close() throws IOException {
+            List<ProcessHandle> started = process.descendants().toList();
             process.destroyForcibly();
+            started.forEach(ProcessHandle::destroyForcibly);
+            // Not longer: one that nobody above reaps is listed for ever, and holds nothing any more.
+            CompletableFuture.allOf(started.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
+                    .completeOnTimeout(null, PATIENCE_SECONDS, TimeUnit.SECONDS)
+                    .join();
             boolean interrupted = false;
             while (process.isAlive()) {
                 try {

@@ -1,11 +1,13 @@
 package io.aisio.bench;
 
+import io.aisio.linux.FileStatus;
 import io.aisio.xal.Comparison;
 import io.aisio.xal.FileBlocks;
 import io.aisio.xal.Placement;
 import io.aisio.xal.Xal;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
@@ -38,9 +40,14 @@ public final class VolumeVerify {
      * @param device whose blocks were read, and how
      */
     public record Report(Comparison.Counts maps, String mapsNotCompared, Comparison.Counts bytes, String device) {
-        /** Whether all that was compared was alike, and nothing was left undecided. */
+        /** Whether something was compared, all of it was alike, and nothing was left undecided. */
         public boolean ok() {
-            return differences() + damaged() + maps.unsettled() == 0;
+            return differences() + damaged() + maps.unsettled() == 0 && !nothingCompared();
+        }
+
+        /** Whether there are files with bytes, and neither those nor maps could be compared: compressed, inline, encrypted. */
+        public boolean nothingCompared() {
+            return !mapsNotCompared.isEmpty() && bytes.bytes() > 0 && bytes.elsewhere() == bytes.bytes();
         }
 
         /** What differs. */
@@ -58,13 +65,28 @@ public final class VolumeVerify {
      * Compares all files of an image, which is mounted to read for that, or beneath a directory of a file system that is
      * mounted. It takes root.
      *
-     * @param freeze whether nobody may write to the mounted file system meanwhile
+     * @param freeze whether nobody may write to the mounted file system meanwhile; of a directory only
      * @param listener is told each difference
      * @throws IOException if nothing can be compared
      */
     public static Report run(Path where, boolean freeze, Comparison.Listener listener) throws IOException {
+        if (Files.notExists(where)) {
+            throw new NoSuchFileException(where.toString());
+        }
+        boolean directory = Files.isDirectory(where);
+        if (!directory && !Files.isRegularFile(where)) {
+            throw new IOException(where + ": name an image of a file system, or a directory of one that is mounted");
+        }
+        if (freeze && !directory) {
+            throw new IOException(where + " is an image, which is mounted to read, so that nothing writes to it:"
+                    + " --freeze is for a directory");
+        }
+        if (FileStatus.effectiveUser() != 0) {
+            throw new IOException("comparing " + where + " with its blocks needs root, to "
+                    + (directory ? "read the device that it lies on" : "mount it") + "; next: as root");
+        }
         VolumeVerify verify = new VolumeVerify(listener);
-        if (Files.isDirectory(where)) {
+        if (directory) {
             if (freeze) {
                 try (Freeze _ = Freeze.of(where)) {
                     verify.mounted(where, true);
@@ -72,10 +94,8 @@ public final class VolumeVerify {
             } else {
                 verify.mounted(where, false);
             }
-        } else if (Files.isRegularFile(where)) {
-            verify.image(where);
         } else {
-            throw new IOException(where + ": name an image of a file system, or a directory of one that is mounted");
+            verify.image(where);
         }
         return new Report(verify.maps.counts(), verify.mapsNotCompared, verify.bytes.counts(), verify.device);
     }
@@ -88,7 +108,7 @@ public final class VolumeVerify {
             if (isXfs(mounted)) {
                 maps.maps(mounted, blocks, frozen);
             }
-            bytes.bytes(mounted, blocks);
+            bytes.bytes(mounted, blocks, frozen);
         }
     }
 

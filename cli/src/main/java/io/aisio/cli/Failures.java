@@ -1,14 +1,17 @@
 package io.aisio.cli;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +24,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 import tools.jackson.core.exc.JacksonIOException;
 
 /**
- * Tells a person what went wrong: one line on standard error, and the exit code.
+ * Tells a person what went wrong: one line on standard error, and the exit code. What could not be given back meanwhile
+ * (a mount, a freeze) is a line of its own each.
  *
  * <pre>
  *   ParameterException                       the line, "see ./aisio … --help"    {@link Exit#USAGE}
@@ -57,17 +61,44 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     public int handleExecutionException(Exception e, CommandLine command, @Nullable ParseResult parsed) {
         PrintWriter err = command.getErr();
         Throwable cause = unwrap(e);
+        Set<String> left = left(e);
+        int exit;
         if (Interruption.requested()) {
-            int exit = interrupted(err);
+            exit = interrupted(err);
             trace(err, cause);
-            return exit;
-        }
-        if (cause instanceof IOException || cause instanceof IllegalArgumentException) {
-            say(err, message(cause));
+        } else if (cause instanceof IOException || cause instanceof IllegalArgumentException) {
+            String message = message(cause);
+            left.remove(message);
+            say(err, message);
             trace(err, cause);
-            return Exit.FAILED;
+            exit = Exit.FAILED;
+        } else {
+            exit = ownFault(cause, err);
         }
-        return ownFault(cause, err);
+        left.forEach(line -> say(err, line));
+        return exit;
+    }
+
+    /** Whether it is for a person; what has several lines, such as a log of the kernel's, is for the trace. */
+    private static boolean isLine(@Nullable String message) {
+        return message != null && message.lines().count() == 1;
+    }
+
+    /** What could not be given back on the way out, such as what is still mounted: a person has to do it. */
+    private static Set<String> left(Throwable thrown) {
+        Set<String> left = new LinkedHashSet<>();
+        for (Throwable e = thrown; e != null; e = e.getCause()) {
+            for (Throwable closing : e.getSuppressed()) {
+                Throwable cause = unwrap(closing);
+                if (cause instanceof IOException
+                        && !(cause instanceof InterruptedIOException)
+                        && isLine(cause.getMessage())) {
+                    left.add(message(cause));
+                }
+                left.addAll(left(closing));
+            }
+        }
+        return left;
     }
 
     /** A fault of AiSIO's own: a person can only report it. */

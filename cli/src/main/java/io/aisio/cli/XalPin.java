@@ -21,6 +21,7 @@ import tools.jackson.core.JsonGenerator;
             "%nOf a mounted XFS or btrfs, which share blocks between files: each file is cloned into one without a name,"
                     + " so that its blocks keep their bytes and are given to nobody else, whatever happens to the file."
                     + " Prints what bmap prints, then waits; the blocks are given back when it ends, also by a kill."
+                    + " After Ctrl-C it tells how many bytes nothing but the pins held any more."
         },
         footer = {
             "  ./aisio xal pin /mnt/data /train/0001.jpg",
@@ -40,26 +41,48 @@ final class XalPin implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (XalVolume volume = files.options().open()) {
-            Map<String, String> failures = files.options().json() ? json(volume) : human(volume);
+            if (!volume.isMounted()) {
+                throw new IOException(volume.device()
+                        + " is no directory of a mounted file system, whose files alone can" + " be pinned");
+            }
+            if (files.options().json()) {
+                json(volume);
+            } else {
+                human(volume);
+            }
             if (pins.isEmpty()) {
                 return Exit.FAILED;
             }
             System.err.println("note: " + pins.size() + " pinned"
                     + (immutable ? "" : ", but not made immutable, which takes root")
                     + "; Ctrl-C gives them back");
-            new CountDownLatch(1).await();
-            return failures.isEmpty() ? Exit.DONE : Exit.FAILED;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            awaitInterruption();
+            System.err.println("note: gives back " + heldBytes() + " bytes that nothing but the pins held");
             throw new InterruptedIOException("interrupted");
         } finally {
             pins.forEach(Pin::close);
         }
     }
 
-    private Map<String, String> human(XalVolume volume) throws IOException {
+    private static void awaitInterruption() {
+        try {
+            new CountDownLatch(1).await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private long heldBytes() throws IOException {
+        long held = 0;
+        for (Pin pin : pins) {
+            held += pin.heldBytes();
+        }
+        return held;
+    }
+
+    private void human(XalVolume volume) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
-            return volume.each(files.paths(), file -> {
+            volume.each(files.paths(), file -> {
                 Pin pin = pin(volume, file);
                 return () -> {
                     for (String line : XalBmap.yaml(volume.device() + file.path(), pin.extents())) {
@@ -70,7 +93,7 @@ final class XalPin implements Callable<Integer> {
         }
     }
 
-    private Map<String, String> json(XalVolume volume) throws IOException {
+    private void json(XalVolume volume) throws IOException {
         try (JsonGenerator json = StandardOutput.json()) {
             volume.writeHead(json, SCHEMA);
             json.writeArrayPropertyStart("files");
@@ -79,7 +102,6 @@ final class XalPin implements Callable<Integer> {
                 return () -> XalBmap.write(json, file, pin.extents());
             });
             XalBmap.writeEnd(json, failures);
-            return failures;
         }
     }
 

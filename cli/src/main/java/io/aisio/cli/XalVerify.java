@@ -19,7 +19,7 @@ import tools.jackson.core.JsonGenerator;
                     + " as its blocks and as the kernel tell them (XFS), and each file's bytes as the kernel reads them"
                     + " with those that the device holds where its extents lie.",
             "%nOf a directory of a mounted file system: the same, its blocks read past the kernel's cache of its device."
-                    + " What changes meanwhile is looked at again, and counted apart if it does not rest. XFS writes its"
+                    + " What changes meanwhile is looked at again, and counted apart if it does not rest; where nobody can write, that is a difference. XFS writes its"
                     + " metadata in place up to a minute after it logged them, which is waited for; --freeze has it done"
                     + " at once, and keeps everybody from writing until the end.",
             "%nA difference is a line on standard error, and the exit code is then 1."
@@ -51,8 +51,12 @@ final class XalVerify implements Callable<Integer> {
         }
         if (report.maps().unsettled() > 0) {
             System.err.println(Failures.line(report.maps().unsettled()
-                    + " names could not be compared: XFS has not written in place what its log holds of them;"
-                    + " --freeze makes it do so"));
+                    + " names could not be compared: XFS has not written in place what its log holds of them,"
+                    + (freeze ? " though it is frozen" : "; --freeze makes it do so")));
+        }
+        if (report.nothingCompared()) {
+            System.err.println(Failures.line("nothing was compared: the device holds the bytes of no file as they are,"
+                    + " and maps were not compared " + report.mapsNotCompared()));
         }
         if (output == Output.json) {
             json(report);

@@ -31,6 +31,8 @@ import tools.jackson.core.JsonGenerator;
  * </pre>
  */
 final class XalVolume implements AutoCloseable {
+    private static final String MOUNTED = "kernel, FIEMAP";
+
     private final String device;
     private final Deque<Closing> open = new ArrayDeque<>();
     private final String path;
@@ -43,7 +45,11 @@ final class XalVolume implements AutoCloseable {
             Path local = uri.scheme().equals("file") ? Path.of(uri.target()) : null;
             if (local != null && Files.isDirectory(local)) {
                 uri.requireOptions();
-                path = "kernel, FIEMAP";
+                if (ignoreLog) {
+                    throw new IOException(name + " is a directory, whose kernel is asked and has no log to ignore:"
+                            + " --ignore-log is for an image or a device");
+                }
+                path = MOUNTED;
                 xal = Xal.mounted(local, true);
             } else {
                 BlockSource blocks;
@@ -114,6 +120,11 @@ final class XalVolume implements AutoCloseable {
         return xal.volume().blockBytes();
     }
 
+    /** Whether it is mounted, and its kernel is asked. */
+    boolean isMounted() {
+        return path.equals(MOUNTED);
+    }
+
     Xal xal() {
         return xal;
     }
@@ -157,7 +168,7 @@ final class XalVolume implements AutoCloseable {
             Printing printing;
             try {
                 printing = reading.read(lookup(path));
-            } catch (IOException e) {
+            } catch (IOException | IllegalArgumentException e) {
                 XalOptions.stopIfInterrupted();
                 String damage = e instanceof XfsException ? path + ": " : "";
                 System.err.println(Failures.line(damage + Failures.message(e)));
@@ -171,7 +182,13 @@ final class XalVolume implements AutoCloseable {
 
     /** Reads what is wanted of one file. */
     interface Reading {
-        /** @return what prints it */
+        /**
+         * Reads it.
+         *
+         * @return what prints it
+         * @throws IOException if it cannot be read
+         * @throws IllegalArgumentException if it is none of the files that this can be done with
+         */
         Printing read(Entry file) throws IOException;
     }
 

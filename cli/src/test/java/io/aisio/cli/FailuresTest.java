@@ -77,6 +77,25 @@ class FailuresTest {
     }
 
     @Test
+    void whatCouldNotBeGivenBackIsALineOfItsOwn() {
+        IOException failed = new IOException("disk gone");
+        failed.addSuppressed(new IOException("/tmp/mount is still mounted"));
+        failed.addSuppressed(new IOException("a log\nof several lines"));
+        failed.addSuppressed(new IOException("disk gone"));
+        failed.addSuppressed(new IllegalStateException("of no use to a person"));
+        assertThat(run(new UncheckedIOException(failed))).isEqualTo(Exit.FAILED);
+        assertThat(err).hasToString("aisio: disk gone\naisio: /tmp/mount is still mounted\n");
+    }
+
+    @Test
+    void whatAFaultOfOurOwnLeavesIsToldToo() {
+        IllegalStateException fault = new IllegalStateException("slot 3 is in flight");
+        fault.addSuppressed(new IOException("/tmp/mount is still mounted"));
+        assertThat(run(fault)).isEqualTo(Exit.INTERNAL);
+        assertThat(err.toString()).endsWith("report it\naisio: /tmp/mount is still mounted\n");
+    }
+
+    @Test
     void tracesAreShownOnRequest() {
         debug = true;
         run(new IOException("disk gone"));

@@ -137,6 +137,42 @@ class XalMountIT {
         Shell.aisio("xal", "pin", "/no/such/mount", "/data").run().failsWith(Exit.FAILED, "/no/such/mount");
     }
 
+    @Test
+    void pinsWhatItCanAndTellsWhatItHeld() throws Exception {
+        try (LoopVolume volume = LoopVolume.make(folder, "xfs").mounted("loop")) {
+            volume.shell("mkdir d; head -c 10M /dev/urandom > data; sync -f .");
+            Shell.Running pinned = Shell.aisio(
+                            "xal", "pin", "--output", "json", volume.path().toString(), "/d", "/data", "/none")
+                    .start();
+            XalVerifyIT.awaits(() -> pinned.errSoFar().contains("note: 1 pinned; Ctrl-C"));
+            volume.shell("rm data; sync -f .");
+            pinned.signal("INT");
+            Shell.Result result = pinned.await()
+                    .exits(Exit.INTERRUPTED)
+                    .says("/d is no regular file", "holds no /none", "gives back 10485760 bytes");
+            JsonNode told = JsonMapper.shared().readTree(result.out());
+            assertThat(told.get("files").size()).isEqualTo(1);
+            assertThat(told.get("files").get(0).get("path").asString()).isEqualTo("/data");
+        }
+    }
+
+    @Test
+    void saysInOneLineWhatAnImageOrADirectoryAloneCan() throws IOException {
+        try (LoopVolume volume = LoopVolume.make(folder, "xfs").mounted("loop")) {
+            String directory = volume.path().toString();
+            Shell.aisio("xal", "find", "--ignore-log", directory)
+                    .run()
+                    .failsWith(Exit.FAILED, directory, "--ignore-log is for an image or a device");
+            volume.shell(": > data");
+            volume.unmount();
+            for (String format : new String[] {"human", "json"}) {
+                Shell.aisio("xal", "pin", "--output", format, volume.image().toString(), "/data")
+                        .run()
+                        .failsWith(Exit.FAILED, volume.image().toString(), "no directory of a mounted file system");
+            }
+        }
+    }
+
     private static long free(LoopVolume volume) {
         return Long.parseLong(volume.shell("stat -f -c '%a %S' .").replaceAll(" .*\n", "")) * 4096;
     }

@@ -9,6 +9,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.time.Duration;
 import java.util.Random;
@@ -134,6 +135,62 @@ class XalVerifyIT {
                     .run()
                     .succeeds();
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"INT", "KILL"})
+    void thawsAlsoIfItIsEndedBeforeAllIsFrozen(String signal) throws Exception {
+        String fsfreeze = LoopVolume.tool("sh", "-c", "command -v fsfreeze || echo /usr/sbin/fsfreeze")
+                .out()
+                .strip();
+        // The real one, which takes a while as with much to write.
+        Path slow = Files.createDirectory(folder.resolve("slow"));
+        Files.writeString(slow.resolve("fsfreeze"), """
+                #!/bin/sh
+                test "$1" = --freeze && : > %1$s/begun && while ! test -e %1$s/go; do sleep 0.1; done
+                %2$s "$@" && : > %1$s/$(basename -- "$1")
+                """.formatted(slow, fsfreeze));
+        Files.setPosixFilePermissions(slow.resolve("fsfreeze"), PosixFilePermissions.fromString("rwxr-xr-x"));
+        try (LoopVolume volume = LoopVolume.make(folder, "xfs").mounted("loop")) {
+            String mount = volume.path().toString();
+            Shell.Running running = Shell.aisio("xal", "verify", "--freeze", mount)
+                    .with("PATH", slow + ":" + System.getenv("PATH"))
+                    .start();
+            awaits(() -> Files.exists(slow.resolve("begun")));
+            running.signal(signal);
+            assertThat(running.await().exit()).isGreaterThan(128);
+            Files.createFile(slow.resolve("go"));
+            awaits(() -> Files.exists(slow.resolve("--freeze")));
+            try {
+                awaits(() -> Files.exists(slow.resolve("--unfreeze")));
+                Shell.program("timeout", "20", "touch", mount + "/thawed").run().succeeds();
+            } finally {
+                if (Files.notExists(slow.resolve("--unfreeze"))) {
+                    Shell.program(fsfreeze, "--unfreeze", mount).run();
+                }
+            }
+        }
+    }
+
+    @Test
+    void isNotContentWhereNothingCouldBeCompared() throws IOException {
+        try (LoopVolume volume = LoopVolume.make(folder, "btrfs").mounted("loop,compress-force=zstd")) {
+            volume.shell("seq 100000 > numbers; sync -f .");
+            Shell.aisio("xal", "verify", volume.path().toString())
+                    .run()
+                    .exits(Exit.FAILED)
+                    .says("nothing was compared")
+                    .prints("0 differences, 0 unreadable, 0 changed");
+        }
+    }
+
+    @Test
+    void saysInOneLineWhatItCannotCompareAndWhy() throws IOException {
+        Shell.aisio("xal", "verify", "/no/such").run().failsWith(Exit.FAILED, "/no/such: no such file");
+        Path image = Files.createFile(folder.resolve("any.img"));
+        Shell.aisio("xal", "verify", "--freeze", image.toString())
+                .run()
+                .failsWith(Exit.FAILED, image.toString(), "--freeze is for a directory");
     }
 
     @Test

@@ -46,6 +46,8 @@ public final class Comparison {
     private long changed;
     private long unsettled;
     private long elsewhere;
+    /** Whether nobody can write to what is compared. */
+    private boolean still;
 
     /** @param listener is told each difference */
     public Comparison(Listener listener) {
@@ -83,9 +85,10 @@ public final class Comparison {
      * @param bytes of files
      * @param differences told to the listener
      * @param damaged told to the listener
-     * @param changed names of what changed whenever it was compared; they differ in nothing that is counted
+     * @param changed names of what changed whenever it was compared, where somebody may write; they differ in nothing
+     *     that is counted
      * @param unsettled names of what was not alike and could not be decided, because the file system had not written in
-     *     place what its log holds
+     *     place what its log holds, or could no longer be read from its blocks
      * @param elsewhere bytes that the device does not hold as they are, and so were not compared
      */
     public record Counts(
@@ -132,7 +135,7 @@ public final class Comparison {
      */
     public void maps(Xal mounted, BlockSource device, boolean frozen) throws IOException {
         MountedTree tree = tree(mounted);
-        boolean still = frozen || tree.readOnly();
+        still = frozen || tree.readOnly();
         tree.syncFileSystem();
         MapPass pass = pass(mounted, tree, device);
         for (int round = 0; round < ROUNDS && pass.failed() && (still || settle(tree, 1)); round++) {
@@ -150,15 +153,16 @@ public final class Comparison {
                 unsettled += before.size();
                 return;
             }
-            MapPass next = pass(mounted, tree, device);
+            pass = pass(mounted, tree, device);
             Set<String> open = new TreeSet<>(before.keySet());
-            if (!next.failed()) {
+            if (!pass.failed()) {
                 // What is alike now, or was before, is so.
-                open.retainAll(next.doubts().keySet());
+                open.retainAll(pass.doubts().keySet());
             }
             Map<String, Kernel> after = kernel(mounted, open);
             for (String path : open) {
-                List<MapPass.Doubt> doubts = next.doubts().get(path);
+                List<MapPass.Doubt> doubts =
+                        pass.failed() ? null : pass.doubts().get(path);
                 Kernel now = after.get(path);
                 if (doubts != null && now != null && now.equals(before.get(path))) {
                     tell(path, doubts);
@@ -167,7 +171,15 @@ public final class Comparison {
             }
             before = after;
         }
-        changed += before.size();
+        if (pass.failed()) {
+            pass.doubts().forEach(this::tell);
+            unsettled += before.size();
+        } else if (still) {
+            Map<String, List<MapPass.Doubt>> doubts = pass.doubts();
+            before.keySet().forEach(path -> tell(path, doubts.getOrDefault(path, List.of())));
+        } else {
+            changed += before.size();
+        }
     }
 
     /** @return whether all that was changed by now is in place */
@@ -237,15 +249,29 @@ public final class Comparison {
     }
 
     /**
+     * Compares what the kernel reads of each regular file with what its device holds where the file's extents lie, of a
+     * file system that others may write to.
+     *
+     * @throws IllegalArgumentException as below
+     * @throws IOException as below
+     */
+    public void bytes(Xal mounted, BlockSource device) throws IOException {
+        bytes(mounted, device, false);
+    }
+
+    /**
      * Compares what the kernel reads of each regular file with what its device holds where the file's extents lie.
      *
      * @param mounted made by {@link Xal#mounted} with sync
      * @param device that the file system lies on, read past the kernel's cache of the device
+     * @param frozen whether it is: then a file that changes or goes all the same is told as a difference or as damaged,
+     *     as it is where it is mounted to read
      * @throws IllegalArgumentException if the first is not mounted
      * @throws IOException if the root cannot be read
      */
-    public void bytes(Xal mounted, BlockSource device) throws IOException {
+    public void bytes(Xal mounted, BlockSource device, boolean frozen) throws IOException {
         MountedTree tree = tree(mounted);
+        still = frozen || tree.readOnly();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment read = arena.allocate(CHUNK, 4096);
             MemorySegment held = arena.allocate(CHUNK, 4096);
@@ -274,7 +300,9 @@ public final class Comparison {
             for (int round = 0; round < ROUNDS && (look.differs() >= 0 || look.changed()); round++) {
                 look = look(tree, entry, device, read, held);
             }
-            if (look.changed()) {
+            if (look.changed() && still) {
+                differs(entry.path(), "status or map", "as told first", "as told then, though nobody can write to it");
+            } else if (look.changed()) {
                 changed++;
             } else if (look.differs() >= 0) {
                 differs(
@@ -290,13 +318,13 @@ public final class Comparison {
         }
     }
 
-    /** What is gone or replaced meanwhile is not damaged. */
+    /** What is gone or replaced meanwhile is not damaged, where that can be. */
     private void unread(String path, IOException problem) throws IOException {
         if (problem instanceof InterruptedIOException) {
             throw problem;
         }
         boolean gone = problem instanceof LinuxException e && (e.errno() == Errno.ENOENT || e.errno() == Errno.ESTALE);
-        if (gone || problem instanceof FileChangedException) {
+        if (!still && (gone || problem instanceof FileChangedException)) {
             changed++;
         } else {
             damaged(path, problem);

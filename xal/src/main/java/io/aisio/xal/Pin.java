@@ -76,7 +76,8 @@ public final class Pin implements AutoCloseable {
     }
 
     /**
-     * Bytes of blocks that nothing but this pin holds any more: what closing gives back.
+     * Bytes of blocks that nothing but this pin holds any more: what closing now gives back. They grow while the file is
+     * written to or removed. Not to be asked after closing.
      *
      * @throws IOException if the kernel does not tell
      */

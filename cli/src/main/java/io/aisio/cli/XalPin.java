@@ -18,7 +18,7 @@ import tools.jackson.core.JsonGenerator;
         name = "pin",
         header = "Holds files' blocks still until Ctrl-C, and tells where they lie.",
         description = {
-            "%nOf a mounted XFS or btrfs, which share blocks between files: each file is cloned into one without a name,"
+            "%nOf a mounted XFS whose files may share blocks (reflink=1): each file is cloned into one without a name,"
                     + " so that its blocks keep their bytes and are given to nobody else, whatever happens to the file."
                     + " Prints what bmap prints, then waits; the blocks are given back when it ends, also by a kill."
                     + " After Ctrl-C it tells how many bytes nothing but the pins held any more."

@@ -222,10 +222,10 @@ class LauncherIT {
     void handsMoreFlagsToTheJvm() {
         launcher("--version").run().succeeds();
         launcher("--version")
-                .with("AISIO_JAVA_OPTS", "-Xlog:gc+init=info:stderr -Xmx64m")
+                .with("AISIO_JAVA_OPTS", "-Xlog:gc+init=info:stderr -Xmx128m")
                 .run()
                 .succeeds()
-                .says("Heap Initial Capacity: 16M", "Heap Max Capacity: 64M");
+                .says("Heap Initial Capacity: 64M", "Heap Max Capacity: 128M");
     }
 
     private Shell launcher(String argument) {

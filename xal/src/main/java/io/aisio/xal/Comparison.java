@@ -115,8 +115,7 @@ public final class Comparison {
     public void maps(Xal first, Xal second) throws IOException {
         MapPass pass = new MapPass(() -> {});
         pass.run(first, "/", second);
-        entries += pass.entries();
-        extents += pass.extents();
+        count(pass);
         pass.doubts().forEach(this::tell);
     }
 
@@ -145,17 +144,18 @@ public final class Comparison {
             pass.doubts().forEach(this::tell);
             return;
         }
-        entries += pass.entries();
-        extents += pass.extents();
+        MapPass whole = pass;
         Map<String, Kernel> before = kernel(mounted, pass.doubts().keySet());
         for (int round = 0; round < ROUNDS && !before.isEmpty(); round++) {
             if (!still && !settle(tree, before.size())) {
+                count(whole);
                 unsettled += before.size();
                 return;
             }
             pass = pass(mounted, tree, device);
             Set<String> open = new TreeSet<>(before.keySet());
             if (!pass.failed()) {
+                whole = pass;
                 // What is alike now, or was before, is so.
                 open.retainAll(pass.doubts().keySet());
             }
@@ -171,6 +171,7 @@ public final class Comparison {
             }
             before = after;
         }
+        count(whole);
         if (pass.failed()) {
             pass.doubts().forEach(this::tell);
             unsettled += before.size();
@@ -180,6 +181,12 @@ public final class Comparison {
         } else {
             changed += before.size();
         }
+    }
+
+    /** Counts what the last pass compared: in those before, much may not have been in place. */
+    private void count(MapPass pass) {
+        entries += pass.entries();
+        extents += pass.extents();
     }
 
     /** @return whether all that was changed by now is in place */

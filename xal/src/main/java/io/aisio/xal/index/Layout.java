@@ -7,7 +7,7 @@ final class Layout {
     /** {@code AISIOXAL}, and the version of this layout. */
     static final long MAGIC_VALUE = 0x4C41584F49534941L;
 
-    static final int VERSION_VALUE = 2;
+    static final int VERSION_VALUE = 3;
 
     static final long MAGIC = 0;
     static final long VERSION = 8;
@@ -83,7 +83,6 @@ final class Layout {
     final long directoryInode;
     final long directoryName;
     final long firstChild;
-    final long directoryVersion;
     final long children;
     final long removed;
     final long dirty;
@@ -121,7 +120,6 @@ final class Layout {
         directoryInode = column(directoryRoom, 4);
         directoryName = column(directoryRoom, 4);
         firstChild = column(directoryRoom, 4);
-        directoryVersion = column(directoryRoom, 4);
         children = column(directoryRoom, 4);
         removed = column(directoryRoom, 4);
         dirty = column(directoryRoom, 4);

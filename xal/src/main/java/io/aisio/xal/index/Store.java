@@ -146,7 +146,6 @@ final class Store implements AutoCloseable {
                 layout.directoryInode,
                 layout.directoryName,
                 layout.firstChild,
-                layout.directoryVersion,
                 layout.children,
                 layout.removed,
                 layout.dirty
@@ -418,7 +417,6 @@ final class Store implements AutoCloseable {
         tables.directoryInode(directory, inode);
         tables.directoryName(directory, tables.inodeName(inode));
         tables.firstChild(directory, Tables.NONE);
-        tables.directoryVersion(directory, nextVersion());
         tables.children(directory, 0);
         tables.removed(directory, 0);
         tables.dirty(directory, UNLISTED);
@@ -502,7 +500,6 @@ final class Store implements AutoCloseable {
         tables.next(entry, tables.firstChild(directory));
         tables.firstChild(directory, entry);
         tables.children(directory, tables.children(directory) + 1);
-        tables.directoryVersion(directory, nextVersion());
         tables.putEntry(entry, NameHash.in(directory, nameHash));
         tables.addToHeader(Layout.LIVE_ENTRIES, 1);
         link(entry, inode);
@@ -528,7 +525,6 @@ final class Store implements AutoCloseable {
     void countEntries(int directory, int put, int refused) {
         tables.children(directory, tables.children(directory) + put);
         tables.removed(directory, tables.removed(directory) + refused);
-        tables.directoryVersion(directory, nextVersion());
         tables.addToHeader(Layout.LIVE_ENTRIES, put);
         sweepIfWorthIt(directory);
     }
@@ -594,7 +590,6 @@ final class Store implements AutoCloseable {
         tables.addToHeader(Layout.LIVE_ENTRIES, -1);
         tables.children(directory, tables.children(directory) - 1);
         tables.removed(directory, tables.removed(directory) + 1);
-        tables.directoryVersion(directory, nextVersion());
         sweepIfWorthIt(directory);
     }
 
@@ -820,7 +815,7 @@ final class Store implements AutoCloseable {
         long sum = Layout.HEADER_BYTES;
         sum += tables.header(Layout.PROBLEM_BYTES);
         sum += Math.multiplyFull(tables.header(Layout.INODES), 46);
-        sum += Math.multiplyFull(tables.header(Layout.DIRECTORIES), 28);
+        sum += Math.multiplyFull(tables.header(Layout.DIRECTORIES), 24);
         sum += Math.multiplyFull(tables.header(Layout.ENTRIES), 16);
         sum += Math.multiplyFull(tables.header(Layout.EXTENTS), 20);
         sum += Math.multiplyFull(tables.header(Layout.INODE_SLOTS), 4);

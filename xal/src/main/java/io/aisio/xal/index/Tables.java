@@ -136,14 +136,6 @@ final class Tables {
         memory.set(JAVA_INT, at.firstChild + 4L * directory, value);
     }
 
-    int directoryVersion(int directory) {
-        return memory.get(JAVA_INT, at.directoryVersion + 4L * directory);
-    }
-
-    void directoryVersion(int directory, int value) {
-        memory.set(JAVA_INT, at.directoryVersion + 4L * directory, value);
-    }
-
     int children(int directory) {
         return memory.get(JAVA_INT, at.children + 4L * directory);
     }

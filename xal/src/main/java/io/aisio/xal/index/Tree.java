@@ -60,11 +60,9 @@ final class Tree {
     /** Lets a name stand for another inode. */
     void retarget(int entry, long number) {
         int before = tables.entryInode(entry);
-        int directory = tables.parent(entry);
         store.unlink(entry);
         store.link(entry, inodeOf(number));
         dropIfForgotten(before);
-        tables.directoryVersion(directory, store.nextVersion());
     }
 
     /** Removes a name, and its inode if nothing else is known of it. */

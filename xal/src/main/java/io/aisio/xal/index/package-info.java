@@ -5,7 +5,7 @@
  *   header      what it is, how much of each column is in use, sequence, state
  *   names       length and bytes, one after another; equal names once
  *   entries     parent │ inode │ name │ next in the directory      ◄── hash of (directory, name)
- *   directories inode │ name │ first child │ version │ …
+ *   directories inode │ name │ first child │ children │ …
  *   inodes      number │ size │ stamp │ generation │ links │ …     ◄── hash of numbers
  *   extents     offset and flags │ position │ length: those of a file one after another
  * </pre>

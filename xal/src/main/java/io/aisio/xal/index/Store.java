@@ -40,12 +40,16 @@ final class Store implements AutoCloseable {
     private final Layout layout;
     final byte[] scratch = new byte[NameHash.ROOM];
 
-    /** The next entry that names the same inode, and one: 0 if there is none. Pages without one cost nothing. */
-    private final Mapping nextName;
+    /**
+     * What the writer alone needs of entries, in columns of ints: the next one that names the same inode, and one, 0 if
+     * there is none; the one before, unless it is the first; the listing of its directory that gave it last, 0 if none
+     * since it is there. Pages without any cost nothing: most inodes have one name.
+     */
+    private final Mapping links;
 
-    /** The listing of its directory that gave an entry last; 0 if none since it is there. */
-    private final Mapping listed;
-
+    private final long nextName;
+    private final long previousName;
+    private final long listed;
     private int listing;
 
     private final Numbers freeInodes = new Numbers();
@@ -72,13 +76,10 @@ final class Store implements AutoCloseable {
         this.region = region;
         layout = region.layout;
         tables = new Tables(region);
-        nextName = Mapping.reserve(4L * layout.entryRoom);
-        try {
-            listed = Mapping.reserve(4L * layout.entryRoom);
-        } catch (IOException e) {
-            nextName.close();
-            throw e;
-        }
+        nextName = 0;
+        previousName = 4L * layout.entryRoom;
+        listed = 2 * previousName;
+        links = Mapping.reserve(3 * previousName);
         tables.longHeader(Layout.SEED, seed);
         tables.header(Layout.ROOT, Tables.NONE);
         tables.header(Layout.NEXT_VERSION, 1);
@@ -452,13 +453,21 @@ final class Store implements AutoCloseable {
 
     /** The next entry that names the same inode, or NONE. */
     int nextNameOf(int entry) {
-        return nextName.segment().get(ValueLayout.JAVA_INT, 4L * entry) - 1;
+        return links.segment().get(ValueLayout.JAVA_INT, nextName + 4L * entry) - 1;
     }
 
     private void nextNameOf(int entry, int other) {
-        MemorySegment column = nextName.segment();
-        if (column.get(ValueLayout.JAVA_INT, 4L * entry) != other + 1) {
-            column.set(ValueLayout.JAVA_INT, 4L * entry, other + 1);
+        MemorySegment columns = links.segment();
+        if (columns.get(ValueLayout.JAVA_INT, nextName + 4L * entry) != other + 1) {
+            columns.set(ValueLayout.JAVA_INT, nextName + 4L * entry, other + 1);
+        }
+    }
+
+    /** Lets one name of an inode follow another, if it is one. */
+    private void follow(int entry, int next) {
+        nextNameOf(entry, next);
+        if (next != Tables.NONE) {
+            links.segment().set(ValueLayout.JAVA_INT, previousName + 4L * next, entry);
         }
     }
 
@@ -466,17 +475,17 @@ final class Store implements AutoCloseable {
     void beginListing() {
         listing++;
         if (listing == 0) {
-            listed.segment().fill((byte) 0);
+            links.segment().asSlice(listed).fill((byte) 0);
             listing = 1;
         }
     }
 
     /** Lists an entry. @return false if it was already */
     boolean list(int entry) {
-        if (listed.segment().get(ValueLayout.JAVA_INT, 4L * entry) == listing) {
+        if (links.segment().get(ValueLayout.JAVA_INT, listed + 4L * entry) == listing) {
             return false;
         }
-        listed.segment().set(ValueLayout.JAVA_INT, 4L * entry, listing);
+        links.segment().set(ValueLayout.JAVA_INT, listed + 4L * entry, listing);
         return true;
     }
 
@@ -546,22 +555,18 @@ final class Store implements AutoCloseable {
             nextNameOf(entry, Tables.NONE);
             nameOf(inode, entry);
         } else {
-            nextNameOf(entry, nextNameOf(first));
-            nextNameOf(first, entry);
+            follow(entry, nextNameOf(first));
+            follow(first, entry);
         }
     }
 
     /** Takes an entry from the names of its inode. */
     void unlink(int entry) {
         int inode = tables.entryInode(entry);
-        int name = nameOf(inode);
-        if (name == entry) {
+        if (nameOf(inode) == entry) {
             nameOf(inode, nextNameOf(entry));
         } else {
-            while (nextNameOf(name) != entry) {
-                name = nextNameOf(name);
-            }
-            nextNameOf(name, nextNameOf(entry));
+            follow(links.segment().get(ValueLayout.JAVA_INT, previousName + 4L * entry), nextNameOf(entry));
         }
         nextNameOf(entry, Tables.NONE);
     }
@@ -572,7 +577,7 @@ final class Store implements AutoCloseable {
         int first = nameOf(inode);
         if (first != entry) {
             unlink(entry);
-            nextNameOf(entry, nameOf(inode));
+            follow(entry, nameOf(inode));
             nameOf(inode, entry);
         }
     }
@@ -825,7 +830,6 @@ final class Store implements AutoCloseable {
 
     @Override
     public void close() {
-        nextName.close();
-        listed.close();
+        links.close();
     }
 }

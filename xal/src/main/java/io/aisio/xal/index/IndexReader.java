@@ -339,6 +339,7 @@ public final class IndexReader implements AutoCloseable {
             return now.region().state() == Region.CURRENT
                     && inode != Tables.NONE
                     && now.tables().mode(inode) != 0
+                    && file.version() != Tables.STALE
                     && now.tables().version(inode) == file.version();
         });
     }

@@ -308,7 +308,10 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         if (!same) {
             tree.replaceExtents(inode, staged);
         }
-        if (!same || tables.size(inode) != size || tables.generation(inode) != generation) {
+        if (!same
+                || tables.size(inode) != size
+                || tables.generation(inode) != generation
+                || tables.version(inode) == Tables.STALE) {
             tables.version(inode, store.nextVersion());
         }
         tables.size(inode, size);
@@ -380,6 +383,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
                 && tables.mode(inode) != 0
                 && tables.generation(inode) == generation
                 && tables.stamp(inode) == stamp
+                && tables.version(inode) != Tables.STALE
                 && !(tables.isDirectory(inode) && tables.dirty(tables.inodeName(inode)) != 0);
     }
 
@@ -471,7 +475,7 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         if (!staged.areThoseOf(tables, row)) {
             change(() -> {
                 tree.replaceExtents(row, staged);
-                tables.version(row, store.nextVersion());
+                renew(row);
             });
         }
         compactIfWasteful();
@@ -491,10 +495,17 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         if (tables.size(inode) != size) {
             change(() -> {
                 tables.size(inode, size);
-                tables.version(inode, store.nextVersion());
+                renew(inode);
             });
         }
         return true;
+    }
+
+    /** Gives an inode of which a part changed another version; one that is stale stays so until all of it is put. */
+    private void renew(int inode) {
+        if (tables.version(inode) != Tables.STALE) {
+            tables.version(inode, store.nextVersion());
+        }
     }
 
     /** Removes an inode; names that it still has are damaged from then on. Of a directory all names in it go too. */
@@ -616,6 +627,17 @@ public final class IndexWriter implements Catalog, AutoCloseable {
                 tables.addToHeader(Layout.DIRTY_DIRECTORIES, (tables.dirty(row) & Store.DIRTY) == 0 ? 1 : 0);
                 tables.dirty(row, tables.dirty(row) | Store.DIRTY);
             });
+        }
+    }
+
+    /**
+     * Says that an inode is not as the file system has it now: nobody's extents of it are current before it is put again,
+     * or read again.
+     */
+    public synchronized void markStale(long number) {
+        int inode = tables.findInode(number);
+        if (inode != Tables.NONE && tables.mode(inode) != 0) {
+            change(() -> tables.version(inode, Tables.STALE));
         }
     }
 
@@ -771,9 +793,5 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         }
         region.close();
         store.close();
-    }
-
-    boolean isReading() {
-        return reading;
     }
 }

@@ -216,6 +216,9 @@ final class Tables {
         memory.set(JAVA_LONG, at.stamp + 8L * inode, value);
     }
 
+    /** Of an inode that is known not to be as the file system has it now: nobody's extents of it are current. */
+    static final int STALE = 0;
+
     /** Type and permissions; 0 if names stand for the inode but it was not read. */
     int mode(int inode) {
         return memory.get(JAVA_SHORT, at.mode + 2L * inode) & 0xFFFF;

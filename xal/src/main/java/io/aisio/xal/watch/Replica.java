@@ -253,7 +253,7 @@ public final class Replica {
         Spot spot = new Spot(directory.number(), name(path));
         try (Beneath opened = open(tree, parent, directory, spot)) {
             if (opened == null) {
-                unreadable(spot, reader.find(path), unsettled.getOrDefault(spot, "its directory could not be opened"));
+                writer.markStale(reader.find(path));
                 return;
             }
             look(tree, opened, spot, parent, from, false);

@@ -28,6 +28,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -555,6 +556,30 @@ class IndexWriterTest {
     }
 
     @Test
+    void tellsNobodyThatAStaleInodeIsCurrentUntilItIsPutOrReadAgain() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            read(writer, true);
+            FileExtents held = reader.extents(2);
+            assertThat(reader.isCurrent(held)).isTrue();
+            writer.markStale(2);
+            assertThat(reader.isCurrent(held)).isFalse();
+            assertThat(reader.isCurrent(reader.extents(2))).isFalse();
+            // A part of it is known now, and not the rest.
+            assertThat(writer.resize(2, 5000)).isTrue();
+            assertThat(writer.map(2, new Extent(0, 1 << 20, 8192, 0))).isTrue();
+            assertThat(reader.isCurrent(reader.extents(2))).isFalse();
+            assertThat(writer.knows(2, 0, 7)).isFalse();
+            read(writer, true);
+            assertThat(reader.isCurrent(held)).isFalse();
+            assertThat(reader.isCurrent(reader.extents(2))).isTrue();
+            writer.markStale(2);
+            writer.put(reader.extents(2).inode(), FILE, 7, List.of());
+            assertThat(reader.isCurrent(reader.extents(2))).isTrue();
+        }
+    }
+
+    @Test
     void isNotCurrentAsLongAsADirectoryIsNot() throws Exception {
         try (IndexWriter writer = IndexWriter.create(VOLUME, null);
                 IndexReader reader = writer.reader()) {
@@ -596,6 +621,27 @@ class IndexWriterTest {
             assertThat(reader.find("/a")).isEqualTo(2);
         } finally {
             reader.close();
+        }
+    }
+
+    /** Each step along all names of the inode would take minutes. */
+    @Test
+    @Timeout(60)
+    void losesOneOfManyNamesOfAnInodeWithoutALookAtTheOthers() throws Exception {
+        int names = 200_000;
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null, 1 << 18);
+                IndexReader reader = writer.reader()) {
+            read(writer, true);
+            for (int i = 0; i < names; i++) {
+                assertThat(writer.addName(1, "name" + i, 2)).isTrue();
+            }
+            for (int i = 0; i < names; i++) {
+                assertThat(writer.removeName(1, "name" + i)).isEqualTo(2);
+            }
+            assertThat(reader.list(1)).hasSize(1);
+            assertThat(writer.path(2)).isEqualTo("/a");
+            assertThat(writer.removeName(1, "a")).isEqualTo(2);
+            assertThat(writer.path(2)).isNull();
         }
     }
 

@@ -42,6 +42,10 @@ final class Libc {
     /** Maps the pages at once rather than when they are touched. */
     static final int MAP_POPULATE = 0x8000;
 
+    static final int MAP_HUGETLB = 0x40000;
+    /** Above this bit of the flags stands the power of two of a huge page's size. */
+    static final int MAP_HUGE_SHIFT = 26;
+
     static final long MAP_FAILED = -1;
     static final int MADV_DONTNEED = 4;
     static final int MADV_HUGEPAGE = 14;

@@ -61,6 +61,32 @@ public final class Mapping implements AutoCloseable {
     }
 
     /**
+     * Maps huge pages that the kernel has set aside, all of them at once: they stay where they are in memory. A child
+     * process shares them.
+     *
+     * @param bytes how much, at least 1; rounded up to whole huge pages
+     * @param pageBytes bytes of a huge page, a power of two: {@link #HUGE_PAGE_SIZE}, or 1 GiB
+     * @throws LinuxException {@code ENOMEM} if not so many are free, {@code EINVAL} if the kernel has none of this size
+     */
+    public static Mapping hugePages(long bytes, long pageBytes) throws LinuxException {
+        checkSize(bytes);
+        int order = Long.numberOfTrailingZeros(pageBytes);
+        if (Long.bitCount(pageBytes) != 1 || order <= 12) {
+            throw new IllegalArgumentException("huge pages of " + pageBytes + " bytes");
+        }
+        return new Mapping(
+                bytes + " bytes of memory in huge pages of " + (pageBytes >> 10) + " KiB",
+                Math.addExact(bytes, pageBytes - 1) & -pageBytes,
+                Libc.PROT_READ | Libc.PROT_WRITE,
+                Libc.MAP_SHARED
+                        | Libc.MAP_ANONYMOUS
+                        | Libc.MAP_HUGETLB
+                        | Libc.MAP_POPULATE
+                        | order << Libc.MAP_HUGE_SHIFT,
+                -1);
+    }
+
+    /**
      * Maps the first bytes of a file, shared with all who map it; writable if the file is open to be written. The file
      * may be closed afterwards.
      *
@@ -133,6 +159,15 @@ public final class Mapping implements AutoCloseable {
         long first = (Math.ceilDiv(address + offset, HUGE_PAGE_SIZE) * HUGE_PAGE_SIZE) - address;
         long end = ((address + offset + bytes) & -HUGE_PAGE_SIZE) - address;
         return first < end && Libc.madvise(segment.asSlice(first, end - first), Libc.MADV_HUGEPAGE) == 0;
+    }
+
+    /**
+     * A part of the memory with a life of its own: an access to it fails once {@code arena} is closed, whatever becomes of
+     * the rest. Who lends it closes the arena before this mapping.
+     */
+    public MemorySegment lend(Arena arena, long offset, long bytes) {
+        Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
+        return MemorySegment.ofAddress(segment.address() + offset).reinterpret(bytes, arena, null);
     }
 
     /**

@@ -84,6 +84,15 @@ public final class OpenFile implements AutoCloseable {
         return open(path, Access.READ_WRITE, Libc.O_CREAT | Libc.O_EXCL | Libc.O_NOFOLLOW, permissions);
     }
 
+    /**
+     * Takes over a descriptor, open to be read and written, that the kernel gave out otherwise.
+     *
+     * @param path by which messages name it
+     */
+    static OpenFile ofDescriptor(int fd, Path path) {
+        return new OpenFile(path, Access.READ_WRITE, fd);
+    }
+
     private static OpenFile open(Path path, Access access, int flags, int permissions) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             int fd = Libc.open(arena.allocateFrom(path.toString()), access.flags | flags | Libc.O_CLOEXEC, permissions);
@@ -101,9 +110,21 @@ public final class OpenFile implements AutoCloseable {
      * @throws LinuxException {@code EAGAIN} if somebody, in this process or another, has a claim that forbids it
      */
     public void claim() throws LinuxException {
+        claim(access == Access.READ_WRITE ? Libc.LOCK_EX : Libc.LOCK_SH);
+    }
+
+    /**
+     * Claims the file alone, however it is open.
+     *
+     * @throws LinuxException {@code EAGAIN} if somebody has a claim; {@link FileLocks} tells who
+     */
+    public void claimAlone() throws LinuxException {
+        claim(Libc.LOCK_EX);
+    }
+
+    private void claim(int operation) throws LinuxException {
         enter();
         try {
-            int operation = access == Access.READ_WRITE ? Libc.LOCK_EX : Libc.LOCK_SH;
             if (Libc.flock(fd, operation | Libc.LOCK_NB) != 0) {
                 throw failed("flock", path);
             }

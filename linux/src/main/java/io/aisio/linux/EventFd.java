@@ -1,0 +1,98 @@
+package io.aisio.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+
+/**
+ * A count that the kernel, or another thread, adds to and that a thread waits for ({@code eventfd(2)}): how a device's
+ * interrupt reaches a process.
+ *
+ * <p>One thread waits at a time; any may {@link #signal}. {@link #close} waits for a wait under way, which
+ * {@code signal} ends.
+ */
+public final class EventFd implements AutoCloseable {
+    /** {@code struct pollfd} of {@code asm-generic/poll.h}: fd, events, revents. */
+    private static final long POLLFD_BYTES = 8;
+
+    private static final long EVENTS = 4;
+
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment polled = arena.allocate(POLLFD_BYTES, 8);
+    private final MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
+    private final MemorySegment one = arena.allocate(ValueLayout.JAVA_LONG);
+    private final int fd;
+    private final Object waiting = new Object();
+    private boolean closed;
+
+    /**
+     * Makes one whose count is 0.
+     *
+     * @throws LinuxException {@code EMFILE} if this process has too many descriptors open
+     */
+    public EventFd() throws LinuxException {
+        fd = Libc.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
+        if (fd < 0) {
+            int errno = Libc.errno();
+            arena.close();
+            throw new LinuxException("eventfd", "an event counter", errno);
+        }
+        one.set(ValueLayout.JAVA_LONG, 0, 1);
+        polled.set(ValueLayout.JAVA_INT, 0, fd);
+        polled.set(ValueLayout.JAVA_SHORT, EVENTS, Libc.POLLIN);
+    }
+
+    /**
+     * Waits until the count is above 0, and makes it 0.
+     *
+     * @param limit how long at most; not at all if it is zero, and rounded up to milliseconds
+     * @return whether it was
+     * @throws LinuxException if the kernel refuses
+     * @throws IllegalStateException if it is closed
+     */
+    public boolean await(Duration limit) throws LinuxException {
+        synchronized (waiting) {
+            if (closed) {
+                throw new IllegalStateException("the event counter is closed");
+            }
+            if (Libc.read(fd, count) > 0) {
+                return true;
+            }
+            long millis = Math.ceilDiv(Math.max(0, limit.toNanos()), 1_000_000);
+            if (millis == 0) {
+                return false;
+            }
+            // A signal that this process handles ends the wait early: as if the time were over.
+            if (Libc.poll(polled, (int) Math.min(Integer.MAX_VALUE, millis)) < 0 && Libc.errno() != Errno.EINTR) {
+                throw new LinuxException("poll", "an event counter", Libc.errno());
+            }
+            return Libc.read(fd, count) > 0;
+        }
+    }
+
+    /** Adds 1 to the count. */
+    public void signal() {
+        // EAGAIN: the count is as large as it gets, so whoever waits is woken anyway.
+        if (Libc.write(fd, one) < 0 && Libc.errno() != Errno.EAGAIN) {
+            throw new AssertionError("write to an eventfd: " + Errno.name(Libc.errno()));
+        }
+    }
+
+    /** The descriptor, for the kernel. */
+    int descriptor() {
+        return fd;
+    }
+
+    /** Closes it, once a wait under way has ended. Closing again does nothing. */
+    @Override
+    public void close() {
+        synchronized (waiting) {
+            if (!closed) {
+                closed = true;
+                int _ = Libc.close(fd);
+                arena.close();
+            }
+        }
+    }
+}

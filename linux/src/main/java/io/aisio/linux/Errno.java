@@ -23,10 +23,14 @@ public final class Errno {
     public static final int ENOMEM = 12;
     /** Permission denied. */
     public static final int EACCES = 13;
+    /** Device or resource busy. */
+    public static final int EBUSY = 16;
     /** It is there already. */
     public static final int EEXIST = 17;
     /** It lies on another mount. */
     public static final int EXDEV = 18;
+    /** No such device. */
+    public static final int ENODEV = 19;
     /** No directory. */
     public static final int ENOTDIR = 20;
     /** Invalid argument. */
@@ -125,6 +129,8 @@ public final class Errno {
             case EIO -> "input/output error";
             case EAGAIN -> "in use by somebody else";
             case ENOMEM -> "out of memory";
+            case EBUSY -> "in use";
+            case ENODEV -> "no such device";
             case EEXIST -> "it exists already";
             case ELOOP -> "a symbolic link, which is not followed";
             case EINVAL -> "invalid argument";

@@ -23,7 +23,7 @@ public final class Errno {
     public static final int ENOMEM = 12;
     /** Permission denied. */
     public static final int EACCES = 13;
-    /** Somebody has it open, or holds it. */
+    /** Device or resource busy. */
     public static final int EBUSY = 16;
     /** It is there already. */
     public static final int EEXIST = 17;
@@ -129,9 +129,9 @@ public final class Errno {
             case EIO -> "input/output error";
             case EAGAIN -> "in use by somebody else";
             case ENOMEM -> "out of memory";
-            case EBUSY -> "busy";
-            case EEXIST -> "it exists already";
+            case EBUSY -> "in use";
             case ENODEV -> "no such device";
+            case EEXIST -> "it exists already";
             case ELOOP -> "a symbolic link, which is not followed";
             case EINVAL -> "invalid argument";
             case EFBIG -> "file too large";

@@ -17,11 +17,11 @@ public final class FileLocks {
      * @param file the status of the file that is open
      */
     public static Optional<ProcessHandle> holder(FileStatus file) throws IOException {
-        String place = "%02x:%02x:%d"
-                .formatted(file.device().major(), file.device().minor(), file.inode());
+        String place =
+                "%02x:%02x:%d".formatted(file.device().major(), file.device().minor(), file.inode());
         // "1: FLOCK  ADVISORY  WRITE 1234 00:15:4711 0 EOF"; one that waits has "->" after the number.
-        for (String line : Files.readString(LOCKS).split("\n")) {
-            String[] fields = line.trim().split("\\s+");
+        for (String line : Files.readAllLines(LOCKS)) {
+            String[] fields = line.trim().split(" +", -1);
             if (fields.length >= 6 && fields[1].equals("FLOCK") && fields[5].equals(place)) {
                 try {
                     return ProcessHandle.of(Long.parseLong(fields[4]));

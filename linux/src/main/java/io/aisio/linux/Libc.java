@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Libc {
     static final int O_RDONLY = 0;
+    static final int O_WRONLY = 1;
     static final int O_RDWR = 2;
     static final int O_CREAT = 0x40;
     static final int O_EXCL = 0x80;

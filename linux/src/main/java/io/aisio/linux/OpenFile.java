@@ -18,6 +18,8 @@ public final class OpenFile implements AutoCloseable {
     public enum Access {
         /** Reads only; the file is left as it is. */
         READ_ONLY(Libc.O_RDONLY),
+        /** Writes an existing file that may forbid to be read, as attributes of sysfs do. */
+        WRITE_ONLY(Libc.O_WRONLY),
         /** Reads and writes an existing file. */
         READ_WRITE(Libc.O_RDWR);
 
@@ -110,7 +112,7 @@ public final class OpenFile implements AutoCloseable {
      * @throws LinuxException {@code EAGAIN} if somebody, in this process or another, has a claim that forbids it
      */
     public void claim() throws LinuxException {
-        claim(access == Access.READ_WRITE ? Libc.LOCK_EX : Libc.LOCK_SH);
+        claim(access == Access.READ_ONLY ? Libc.LOCK_SH : Libc.LOCK_EX);
     }
 
     /**

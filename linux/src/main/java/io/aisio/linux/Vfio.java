@@ -120,10 +120,11 @@ public final class Vfio implements AutoCloseable {
             throw new IOException(CONTAINER + ": VFIO of version " + version + ", where 0 is known");
         }
         if (ask(container, "VFIO_CHECK_EXTENSION", VFIO_CHECK_EXTENSION, iommu) == 0) {
-            throw new IOException(CONTAINER + (iommu == NOIOMMU_IOMMU
-                    ? ": this kernel allows no device without an IOMMU; next: as root, echo 1 >"
-                            + " /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-                    : ": no type 1 IOMMU; next: as root, modprobe vfio_iommu_type1"));
+            throw new IOException(CONTAINER
+                    + (iommu == NOIOMMU_IOMMU
+                            ? ": this kernel allows no device without an IOMMU; next: as root, echo 1 >"
+                                    + " /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+                            : ": no type 1 IOMMU; next: as root, modprobe vfio_iommu_type1"));
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment status = sized(arena, GROUP_STATUS);

@@ -149,7 +149,8 @@ public final class VfioDevice implements AutoCloseable {
             info.set(JAVA_INT, REGION_INFO_INDEX, index);
             Vfio.ask(file, "VFIO_DEVICE_GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO, info);
             int flags = info.get(JAVA_INT, 4);
-            boolean sparse = (flags & REGION_FLAG_CAPS) != 0 && isSparse(info, info.get(JAVA_INT, REGION_INFO_CAP_OFFSET));
+            boolean sparse =
+                    (flags & REGION_FLAG_CAPS) != 0 && isSparse(info, info.get(JAVA_INT, REGION_INFO_CAP_OFFSET));
             return new Region(
                     index,
                     info.get(JAVA_LONG, REGION_INFO_SIZE),
@@ -223,7 +224,10 @@ public final class VfioDevice implements AutoCloseable {
     public void setInterrupts(int kind, List<EventFd> events) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment set = Vfio.sized(arena, IRQ_SET + 4 * events.size());
-            set.set(JAVA_INT, 4, IRQ_SET_ACTION_TRIGGER | (events.isEmpty() ? IRQ_SET_DATA_NONE : IRQ_SET_DATA_EVENTFD));
+            set.set(
+                    JAVA_INT,
+                    4,
+                    IRQ_SET_ACTION_TRIGGER | (events.isEmpty() ? IRQ_SET_DATA_NONE : IRQ_SET_DATA_EVENTFD));
             set.set(JAVA_INT, IRQ_SET_INDEX, kind);
             set.set(JAVA_INT, IRQ_SET_COUNT, events.size());
             for (int i = 0; i < events.size(); i++) {

@@ -1,0 +1,40 @@
+package io.aisio.upcie;
+
+import io.aisio.linux.Mapping;
+import java.io.IOException;
+
+/** What a function can reach of this process's memory: regions that are made and given up whole. */
+interface DmaSpace {
+    /**
+     * A region of memory.
+     *
+     * @param mapping the memory
+     * @param pieceBytes that lie in a row for the function, a power of two; the size of the region if all of it does
+     * @param iovas where the function finds each piece
+     */
+    record Region(Mapping mapping, long pieceBytes, long[] iovas) {
+        long bytes() {
+            return mapping.segment().byteSize();
+        }
+
+        long iova(long offset) {
+            return iovas.length == 1
+                    ? iovas[0] + offset
+                    : iovas[(int) (offset / pieceBytes)] + (offset & pieceBytes - 1);
+        }
+    }
+
+    /** The size of a usual region; a larger one is a multiple of it. */
+    long regionBytes();
+
+    /**
+     * Makes a region of zeroed memory.
+     *
+     * @param bytes a multiple of {@link #regionBytes}
+     * @throws IOException if there is no memory, or the function cannot be let to it; the message says the next step
+     */
+    Region map(long bytes) throws IOException;
+
+    /** Takes the memory away from the function, and frees it. */
+    void unmap(Region region);
+}

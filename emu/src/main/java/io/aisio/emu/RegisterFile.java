@@ -3,7 +3,7 @@ package io.aisio.emu;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.nvme.spec.Registers;
-import io.aisio.upcie.Bar;
+import io.aisio.upcie.MappedBar;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
@@ -34,7 +34,7 @@ final class RegisterFile {
 
     private final Mapping mapping;
     private final MemorySegment memory;
-    private final Bar bar;
+    private final MappedBar bar;
     private final long capabilities;
     private final int stride;
     private int status;
@@ -52,11 +52,11 @@ final class RegisterFile {
         this.stride = Registers.doorbellStride(capabilities);
         mapping = Mapping.anonymous(Registers.sqTailDoorbell(queues, stride));
         memory = mapping.segment();
-        bar = new Bar(memory);
+        bar = new MappedBar(memory);
         restore();
     }
 
-    Bar bar() {
+    MappedBar bar() {
         return bar;
     }
 

@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * function back after that.
  *
  * <p>A controller that breaks the specification, reports a fatal error, does not answer in time or is gone <em>fails</em>:
- * it is disabled, so that it leaves the host's memory alone, and from then on every call says why. Recovery by Abort and reset
- * is not there yet.
+ * it is disabled, or cut off memory where that fails, so that it leaves the host's memory alone, and from then on every
+ * call says why. So does one that is removed or asked back. Recovery by Abort and reset is not there yet.
  */
 public final class NvmeController implements AutoCloseable {
     /** Depth of the admin queue: one command is in flight at a time, and a page holds 64 entries. */
@@ -61,6 +61,9 @@ public final class NvmeController implements AutoCloseable {
     private final Object failLock = new Object();
     private volatile @Nullable NvmeException failure;
     private volatile boolean mayStillAccessMemory;
+    /** Whether the controller has been let go, under {@link #failLock}: its registers may be gone any moment. */
+    private boolean released;
+
     private volatile boolean closed;
 
     private NvmeController(PciFunction function, Timeouts timeouts) throws IOException {
@@ -80,6 +83,7 @@ public final class NvmeController implements AutoCloseable {
         identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
         try {
             requireContiguous(rings, QueuePair.ringBytes(entries));
+            function.onRemoval(this::removed);
             registers.disable();
             registers.enable(entries, rings.iova(0), rings.iova(QueuePair.completionRing(entries)));
             identity = identify();
@@ -457,11 +461,31 @@ public final class NvmeController implements AutoCloseable {
             try {
                 registers.stop();
             } catch (NvmeException stubborn) {
-                // One that is gone from the bus reaches no memory; one that is there and does not stop may.
-                mayStillAccessMemory = !registers.areGone();
                 why.addSuppressed(stubborn);
+                // One that is gone from the bus reaches no memory; one that is there and does not stop may.
+                mayStillAccessMemory = !registers.areGone() && !cutOff(why);
             }
             failure = why;
+        }
+    }
+
+    /** Keeps a controller that cannot be disabled from memory by other means; whether that worked. */
+    private boolean cutOff(NvmeException why) {
+        try {
+            function.stopDma();
+            return true;
+        } catch (IOException | UnsupportedOperationException e) {
+            why.addSuppressed(e);
+            return false;
+        }
+    }
+
+    /** The device is asked back or gone: whoever waits for a command learns of it now, not at the command's deadline. */
+    private void removed() {
+        synchronized (failLock) {
+            if (!released) {
+                fail(new NvmeException(name() + ": the device was removed, or is asked back by the system"));
+            }
         }
     }
 
@@ -506,6 +530,9 @@ public final class NvmeController implements AutoCloseable {
     }
 
     private void free() {
+        synchronized (failLock) {
+            released = true;
+        }
         admin.free();
         if (!mayStillAccessMemory) {
             adminData.close();

@@ -8,6 +8,7 @@ import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.MappedBar;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -92,6 +93,9 @@ public final class QueuePair implements AutoCloseable {
     private final long cqAddress;
     private final long sqTailDoorbell;
     private final long cqHeadDoorbell;
+    /** Whether the doorbells are rung absolutely: they are mapped. */
+    private final boolean mapped;
+    /** Where BAR 0 is mapped, or 0: then a doorbell is its offset in the BAR. */
     private final long barAddress;
 
     private final int slotMask;
@@ -154,7 +158,8 @@ public final class QueuePair implements AutoCloseable {
         ringsAddress = rings.address();
         sqAddress = ringsAddress;
         cqAddress = ringsAddress + completionRing(entries);
-        barAddress = bar.segment().address();
+        mapped = bar instanceof MappedBar;
+        barAddress = bar instanceof MappedBar m ? m.segment().address() : 0;
         sqTailDoorbell = barAddress + Registers.sqTailDoorbell(qid, registers.doorbellStride());
         cqHeadDoorbell = barAddress + Registers.cqHeadDoorbell(qid, registers.doorbellStride());
 
@@ -621,7 +626,7 @@ public final class QueuePair implements AutoCloseable {
      * is in the outer one and needs a {@code dmb osh} before, which belongs here when such a function can be opened.
      */
     private void ring(long doorbell, int value) {
-        if (CHECKED) {
+        if (CHECKED || !mapped) {
             bar.write32(doorbell - barAddress, value);
         } else {
             INT.setRelease(AddressSpace.ALL, doorbell & AddressSpace.MASK_4, value);

@@ -13,6 +13,7 @@ import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.MappedBar;
 import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -37,6 +38,14 @@ final class HandDrivenFunction implements PciFunction {
     volatile boolean fatalOnEnable;
     volatile boolean neverShutsDown;
     volatile boolean staysReady;
+    /** Whether {@link #stopDma} works. */
+    volatile boolean canBeCutOff;
+    /** Whether the driver reaches the registers only by calls, as through a socket. */
+    volatile boolean unmapped;
+
+    /** What the driver wants to be called when the device is removed. */
+    volatile Runnable removal = () -> {};
+
     volatile int grantedQueuePairs = 8;
     volatile int entrySizes = 0x4466;
     volatile int mdts = 5;
@@ -76,7 +85,7 @@ final class HandDrivenFunction implements PciFunction {
 
     HandDrivenFunction() throws IOException {
         registers = Mapping.anonymous(16384);
-        bar = new Bar(registers.segment());
+        bar = new MappedBar(registers.segment());
         thread = Thread.ofPlatform().daemon().name("hand-driven").unstarted(this::serve);
     }
 
@@ -170,7 +179,7 @@ final class HandDrivenFunction implements PciFunction {
             int result = status == 0 ? execute(opcode, sqe) : 0;
             MemorySegment cqe = at(bar.read64(Registers.ACQ) + (long) adminTail * Cqe.BYTES, Cqe.BYTES);
             Wire.i64(cqe, Cqe.RESULT, result & 0xFFFF_FFFFL);
-            new Bar(cqe).write64(Cqe.WORD1, Cqe.word1(adminHead, 0, Sqe.cid(word0), adminPhase, status));
+            new MappedBar(cqe).write64(Cqe.WORD1, Cqe.word1(adminHead, 0, Sqe.cid(word0), adminPhase, status));
             if (++adminTail == entries) {
                 adminTail = 0;
                 adminPhase ^= 1;
@@ -243,7 +252,47 @@ final class HandDrivenFunction implements PciFunction {
 
     @Override
     public Bar bar(int index) {
-        return bar;
+        return unmapped ? new CalledBar(bar) : bar;
+    }
+
+    @Override
+    public void stopDma() throws IOException {
+        if (!canBeCutOff) {
+            throw new IOException("bus mastering stays on");
+        }
+    }
+
+    @Override
+    public void onRemoval(Runnable listener) {
+        removal = listener;
+    }
+
+    /** Registers that are not mapped. */
+    private record CalledBar(Bar registers) implements Bar {
+        @Override
+        public long size() {
+            return registers.size();
+        }
+
+        @Override
+        public int read32(long offset) {
+            return registers.read32(offset);
+        }
+
+        @Override
+        public long read64(long offset) {
+            return registers.read64(offset);
+        }
+
+        @Override
+        public void write32(long offset, int value) {
+            registers.write32(offset, value);
+        }
+
+        @Override
+        public void write64(long offset, long value) {
+            registers.write64(offset, value);
+        }
     }
 
     @Override

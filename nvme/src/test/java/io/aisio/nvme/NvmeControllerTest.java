@@ -177,19 +177,57 @@ class NvmeControllerTest {
     }
 
     @Test
-    void memoryIsKeptWhenTheControllerCannotBeStopped() throws IOException {
+    void memoryIsKeptWhenTheControllerCanNeitherBeStoppedNorCutOff() throws IOException {
         HandDrivenFunction function = new HandDrivenFunction().start();
+        NvmeController controller = failAndCannotBeStopped(function);
+        controller.close();
+        assertThat(function.live)
+                .as("memory that the controller may still write to")
+                .hasSize(3);
+        assertThat(controller.failure().getSuppressed())
+                .extracting(Throwable::getMessage)
+                .anySatisfy(m -> assertThat(m).contains("did not become disabled"))
+                .contains("bus mastering stays on");
+        function.close();
+    }
+
+    @Test
+    void memoryIsFreedWhenTheControllerCannotBeStoppedButIsCutOff() throws IOException {
+        HandDrivenFunction function = new HandDrivenFunction().start();
+        function.canBeCutOff = true;
+        failAndCannotBeStopped(function).close();
+        assertThat(function.live).as("memory that was not freed").isEmpty();
+        function.close();
+    }
+
+    private static NvmeController failAndCannotBeStopped(HandDrivenFunction function) throws IOException {
         NvmeController controller = NvmeController.open(function, SHORT);
         QueuePair queue = controller.createQueuePair(1);
         function.staysReady = true;
         function.failingStatus = Status.INTERNAL_ERROR;
         function.failingOpcode = Opcode.DELETE_IO_SQ;
         assertThatThrownBy(queue::close).hasMessageContaining("Internal Error");
-        controller.close();
-        assertThat(function.live)
-                .as("memory that the controller may still write to")
-                .hasSize(3);
-        function.close();
+        return controller;
+    }
+
+    @Test
+    void aDeviceThatIsAskedBackFailsTheController() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            function.removal.run();
+            assertThatThrownBy(() -> controller.execute(Command.of(Opcode.GET_FEATURES, 0, 7)))
+                    .hasMessage("by-hand: the device was removed, or is asked back by the system");
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            controller.close();
+        });
+    }
+
+    @Test
+    void aDeviceThatIsAskedBackAfterTheEndIsLeftAlone() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            controller.close();
+            function.removal.run();
+            assertThat(controller.failure()).isNull();
+        });
     }
 
     @Test

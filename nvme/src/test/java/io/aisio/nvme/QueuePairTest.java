@@ -38,7 +38,12 @@ class QueuePairTest {
 
     @BeforeEach
     void createAQueue() throws IOException {
-        function = new HandDrivenFunction().start();
+        function = new HandDrivenFunction();
+        open();
+    }
+
+    private void open() throws IOException {
+        function.start();
         Duration second = Duration.ofSeconds(5);
         controller = NvmeController.open(function, new Timeouts(second, IO_TIMEOUT, second, second));
         queue = controller.createQueuePair(DEPTH);
@@ -377,6 +382,26 @@ class QueuePairTest {
         function.vanish();
         assertThat(pollUntilSomething()).isEqualTo(1);
         assertThat(controller.failure()).hasMessageContaining("the device is gone");
+    }
+
+    @Test
+    void givesUpAtOnceWhenTheDeviceIsAskedBack() throws IOException {
+        submit(0, 0);
+        function.removal.run();
+        assertThat(queue.poll(completed)).isEqualTo(1);
+        assertThat(completed[0]).isEqualTo(~0);
+        assertThat(queue.failure(0)).hasRootCauseMessage(controller.failure().getMessage());
+    }
+
+    @Test
+    void ringsByACallWhereTheRegistersAreNotMapped() throws IOException {
+        closeEverything();
+        function = new HandDrivenFunction();
+        function.unmapped = true;
+        open();
+        cqTail = 0;
+        cqPhase = 1;
+        wrapsBothRingsAndReturnsEachCommandOnce();
     }
 
     @Test

@@ -1,0 +1,20 @@
+package io.aisio.upcie;
+
+import java.io.IOException;
+import java.time.Duration;
+
+/** One interrupt vector of a function, from {@link PciFunction#enableInterrupts}. It ends with the function. */
+public interface Interrupt {
+    /** Its number, as the function knows it: 0 and up. */
+    int vector();
+
+    /**
+     * Waits until the function has raised it since the last call; how often it did so meanwhile is not told. One thread
+     * at a time waits for a vector.
+     *
+     * @param limit how long; zero looks without waiting
+     * @return whether it was raised; false once the limit has passed
+     * @throws IOException if the function can no longer tell
+     */
+    boolean await(Duration limit) throws IOException;
+}

@@ -1,4 +1,5 @@
 import io.aisio.xnvme.FileBackend;
+import io.aisio.xnvme.PciBackend;
 import io.aisio.xnvme.spi.Backend;
 
 /** One device API over every backend. */
@@ -13,5 +14,6 @@ module io.aisio.xnvme {
     uses Backend;
 
     provides Backend with
-            FileBackend;
+            FileBackend,
+            PciBackend;
 }

@@ -134,11 +134,12 @@ final class Lane implements AutoCloseable {
     /**
      * Takes what has completed and sends as much again.
      *
+     * @param alone whether the thread has nothing else to do: it sleeps then, if the queue can
      * @return how many completed
      * @throws IOException if the device takes no more
      */
-    int turn() throws IOException {
-        int n = queue.poll(slots);
+    int turn(boolean alone) throws IOException {
+        int n = alone && queue.sleeps() ? queue.await(slots) : queue.poll(slots);
         if (n != 0) {
             settle(n);
             send(n);

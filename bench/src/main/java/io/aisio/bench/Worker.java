@@ -184,7 +184,7 @@ final class Worker implements Runnable {
             int done = 0;
             for (Lane lane : alive) {
                 try {
-                    done += lane.turn();
+                    done += lane.turn(alive.length == 1);
                 } catch (IOException | RuntimeException e) {
                     alive = without(alive, lane, e);
                 }

@@ -53,7 +53,7 @@ class LaneTest {
 
     private static void turn(Lane lane, int rounds) throws IOException {
         for (int i = 0; i < rounds; i++) {
-            lane.turn();
+            lane.turn(false);
         }
     }
 

@@ -202,7 +202,7 @@ final class DeviceReads implements BlockReads {
         return slot;
     }
 
-    private void takeCompleted() {
+    private void takeCompleted() throws IOException {
         int n = queue.await(completed);
         for (int i = 0; i < n; i++) {
             int command = completed[i] < 0 ? ~completed[i] : completed[i];

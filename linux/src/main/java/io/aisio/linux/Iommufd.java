@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** An I/O address space of {@code /dev/iommu} ({@code linux/iommufd.h}, since Linux 6.2). */
-public final class Iommufd implements AutoCloseable {
+public final class Iommufd implements IoAddressSpace {
     /** Where the kernel offers it. */
     public static final Path PATH = Path.of("/dev/iommu");
 
@@ -68,8 +68,8 @@ public final class Iommufd implements AutoCloseable {
     public static Iommufd open() throws LinuxException {
         OpenFile file = OpenFile.open(PATH, OpenFile.Access.READ_WRITE);
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment alloc = Vfio.sized(arena, ALLOC);
-            Vfio.ask(file, "IOMMU_IOAS_ALLOC", IOMMU_IOAS_ALLOC, alloc);
+            MemorySegment alloc = VfioGroup.sized(arena, ALLOC);
+            VfioGroup.ask(file, "IOMMU_IOAS_ALLOC", IOMMU_IOAS_ALLOC, alloc);
             return new Iommufd(file, alloc.get(JAVA_INT, ALLOC_ID));
         } catch (LinuxException | RuntimeException e) {
             file.close();
@@ -86,15 +86,15 @@ public final class Iommufd implements AutoCloseable {
         return file.with(use);
     }
 
-    /** The addresses that can be mapped, ascending: what the IOMMUs of the devices in it allow less what is reserved. */
+    @Override
     public List<IovaRange> iovaRanges() throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment allowed = arena.allocate(MOST_RANGES * 16L, 8);
-            MemorySegment ranges = Vfio.sized(arena, RANGES);
+            MemorySegment ranges = VfioGroup.sized(arena, RANGES);
             ranges.set(JAVA_INT, RANGES_ID, id);
             ranges.set(JAVA_INT, RANGES_COUNT, MOST_RANGES);
             ranges.set(ADDRESS, RANGES_ALLOWED, allowed);
-            Vfio.ask(file, "IOMMU_IOAS_IOVA_RANGES", IOMMU_IOAS_IOVA_RANGES, ranges);
+            VfioGroup.ask(file, "IOMMU_IOAS_IOVA_RANGES", IOMMU_IOAS_IOVA_RANGES, ranges);
             int count = Math.clamp(ranges.get(JAVA_INT, RANGES_COUNT), 0, MOST_RANGES);
             List<IovaRange> found = new ArrayList<>();
             for (int i = 0; i < count; i++) {
@@ -104,34 +104,27 @@ public final class Iommufd implements AutoCloseable {
         }
     }
 
-    /**
-     * Lets the devices reach memory, which is pinned until it is unmapped.
-     *
-     * @param memory whole pages
-     * @param iova where they find it, page-aligned
-     * @throws LinuxException {@code ENOMEM} if it would be more than RLIMIT_MEMLOCK, {@code EEXIST} if something is mapped
-     *     there
-     */
+    @Override
     public void map(MemorySegment memory, long iova) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment map = Vfio.sized(arena, MAP);
+            MemorySegment map = VfioGroup.sized(arena, MAP);
             map.set(JAVA_INT, 4, MAP_FLAGS);
             map.set(JAVA_INT, MAP_ID, id);
             map.set(JAVA_LONG, MAP_USER_VA, memory.address());
             map.set(JAVA_LONG, MAP_LENGTH, memory.byteSize());
             map.set(JAVA_LONG, MAP_IOVA, iova);
-            Vfio.ask(file, "IOMMU_IOAS_MAP", IOMMU_IOAS_MAP, map);
+            VfioGroup.ask(file, "IOMMU_IOAS_MAP", IOMMU_IOAS_MAP, map);
         }
     }
 
-    /** Takes memory away from the devices again: exactly what was mapped at once. */
+    @Override
     public void unmap(long iova, long bytes) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment unmap = Vfio.sized(arena, UNMAP);
+            MemorySegment unmap = VfioGroup.sized(arena, UNMAP);
             unmap.set(JAVA_INT, UNMAP_ID, id);
             unmap.set(JAVA_LONG, UNMAP_IOVA, iova);
             unmap.set(JAVA_LONG, UNMAP_LENGTH, bytes);
-            Vfio.ask(file, "IOMMU_IOAS_UNMAP", IOMMU_IOAS_UNMAP, unmap);
+            VfioGroup.ask(file, "IOMMU_IOAS_UNMAP", IOMMU_IOAS_UNMAP, unmap);
         }
     }
 

@@ -12,7 +12,7 @@ import java.util.List;
 
 /**
  * A PCI function that VFIO lends to this process: its regions, its interrupts, its reset ({@code linux/vfio.h}). It came
- * from a group ({@link Vfio#device}) or from its own device file ({@link #open}).
+ * from a group ({@link VfioGroup#device}) or from its own device file ({@link #open}).
  */
 public final class VfioDevice implements AutoCloseable {
     /** Regions: 0 to 5 are the BARs, and this is the configuration space (VFIO_PCI_CONFIG_REGION_INDEX). */
@@ -104,14 +104,14 @@ public final class VfioDevice implements AutoCloseable {
     public static VfioDevice open(Path path, Iommufd space) throws LinuxException {
         OpenFile file = OpenFile.open(path, OpenFile.Access.READ_WRITE);
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment bind = Vfio.sized(arena, BIND_IOMMUFD);
+            MemorySegment bind = VfioGroup.sized(arena, BIND_IOMMUFD);
             space.withDescriptor(fd -> {
                 bind.set(JAVA_INT, BIND_IOMMUFD_FD, fd);
-                return Vfio.ask(file, "VFIO_DEVICE_BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, bind);
+                return VfioGroup.ask(file, "VFIO_DEVICE_BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, bind);
             });
-            MemorySegment attach = Vfio.sized(arena, ATTACH_IOMMUFD);
+            MemorySegment attach = VfioGroup.sized(arena, ATTACH_IOMMUFD);
             attach.set(JAVA_INT, ATTACH_IOMMUFD_ID, space.id());
-            Vfio.ask(file, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach);
+            VfioGroup.ask(file, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach);
             return new VfioDevice(file);
         } catch (LinuxException | RuntimeException e) {
             file.close();
@@ -126,8 +126,8 @@ public final class VfioDevice implements AutoCloseable {
      */
     public boolean canReset() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment info = Vfio.sized(arena, DEVICE_INFO);
-            Vfio.ask(file, "VFIO_DEVICE_GET_INFO", VFIO_DEVICE_GET_INFO, info);
+            MemorySegment info = VfioGroup.sized(arena, DEVICE_INFO);
+            VfioGroup.ask(file, "VFIO_DEVICE_GET_INFO", VFIO_DEVICE_GET_INFO, info);
             int flags = info.get(JAVA_INT, 4);
             if ((flags & DEVICE_FLAGS_PCI) == 0) {
                 throw new IOException(file.path() + ": not a PCI function to VFIO");
@@ -138,7 +138,7 @@ public final class VfioDevice implements AutoCloseable {
 
     /** Resets the function; what it held in its registers and queues is gone. */
     public void reset() throws LinuxException {
-        Vfio.ask(file, "VFIO_DEVICE_RESET", VFIO_DEVICE_RESET, 0);
+        VfioGroup.ask(file, "VFIO_DEVICE_RESET", VFIO_DEVICE_RESET, 0);
     }
 
     /** Describes a region. */
@@ -147,7 +147,7 @@ public final class VfioDevice implements AutoCloseable {
             MemorySegment info = arena.allocate(LONGEST_INFO, 8);
             info.set(JAVA_INT, 0, LONGEST_INFO);
             info.set(JAVA_INT, REGION_INFO_INDEX, index);
-            Vfio.ask(file, "VFIO_DEVICE_GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO, info);
+            VfioGroup.ask(file, "VFIO_DEVICE_GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO, info);
             int flags = info.get(JAVA_INT, 4);
             boolean sparse =
                     (flags & REGION_FLAG_CAPS) != 0 && isSparse(info, info.get(JAVA_INT, REGION_INFO_CAP_OFFSET));
@@ -161,12 +161,12 @@ public final class VfioDevice implements AutoCloseable {
 
     private static boolean isSparse(MemorySegment info, int at) {
         // Each further on than the one before, so that there is an end.
-        for (int last = 0; at > last && at <= info.byteSize() - Vfio.CAP_HEADER && at % 4 == 0; ) {
+        for (int last = 0; at > last && at <= info.byteSize() - VfioGroup.CAP_HEADER && at % 4 == 0; ) {
             if (info.get(JAVA_SHORT, at) == CAP_SPARSE_MMAP) {
                 return true;
             }
             last = at;
-            at = info.get(JAVA_INT, at + Vfio.CAP_NEXT);
+            at = info.get(JAVA_INT, at + VfioGroup.CAP_NEXT);
         }
         return false;
     }
@@ -209,9 +209,9 @@ public final class VfioDevice implements AutoCloseable {
      */
     public int interrupts(int kind) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment info = Vfio.sized(arena, IRQ_INFO);
+            MemorySegment info = VfioGroup.sized(arena, IRQ_INFO);
             info.set(JAVA_INT, IRQ_INFO_INDEX, kind);
-            Vfio.ask(file, "VFIO_DEVICE_GET_IRQ_INFO", VFIO_DEVICE_GET_IRQ_INFO, info);
+            VfioGroup.ask(file, "VFIO_DEVICE_GET_IRQ_INFO", VFIO_DEVICE_GET_IRQ_INFO, info);
             return (info.get(JAVA_INT, 4) & IRQ_INFO_EVENTFD) == 0 ? 0 : info.get(JAVA_INT, IRQ_INFO_COUNT);
         }
     }
@@ -223,7 +223,7 @@ public final class VfioDevice implements AutoCloseable {
      */
     public void setInterrupts(int kind, List<EventFd> events) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment set = Vfio.sized(arena, IRQ_SET + 4 * events.size());
+            MemorySegment set = VfioGroup.sized(arena, IRQ_SET + 4 * events.size());
             set.set(
                     JAVA_INT,
                     4,
@@ -233,7 +233,7 @@ public final class VfioDevice implements AutoCloseable {
             for (int i = 0; i < events.size(); i++) {
                 set.set(JAVA_INT, IRQ_SET + 4L * i, events.get(i).descriptor());
             }
-            Vfio.ask(file, "VFIO_DEVICE_SET_IRQS", VFIO_DEVICE_SET_IRQS, set);
+            VfioGroup.ask(file, "VFIO_DEVICE_SET_IRQS", VFIO_DEVICE_SET_IRQS, set);
         }
     }
 

@@ -8,6 +8,7 @@ import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -58,6 +59,10 @@ public final class NvmeController implements AutoCloseable {
     private Map<Integer, Namespace> namespaces = Map.of();
     private int maxQueuePairs;
 
+    private final Object interruptLock = new Object();
+    /** By vector; empty until the first queue pair whose owner sleeps. */
+    private List<? extends Interrupt> interrupts = List.of();
+
     private final Object failLock = new Object();
     private volatile @Nullable NvmeException failure;
     private volatile boolean mayStillAccessMemory;
@@ -79,12 +84,13 @@ public final class NvmeController implements AutoCloseable {
             throw e;
         }
         // No deadline of the queue's own: complete() has each command's, and Format's is not that of the others.
-        admin = new QueuePair(this, 0, ADMIN_DEPTH, rings, registers, Long.MAX_VALUE);
+        admin = new QueuePair(this, 0, ADMIN_DEPTH, rings, registers, null, Long.MAX_VALUE);
         identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
         try {
             requireContiguous(rings, QueuePair.ringBytes(entries));
             function.onRemoval(this::removed);
             registers.disable();
+            function.startDma();
             registers.enable(entries, rings.iova(0), rings.iova(QueuePair.completionRing(entries)));
             identity = identify();
             maxQueuePairs = negotiateQueuePairs();
@@ -259,6 +265,23 @@ public final class NvmeController implements AutoCloseable {
      * @throws IOException if memory cannot be had
      */
     public QueuePair createQueuePair(int depth) throws IOException {
+        return createQueuePair(depth, false);
+    }
+
+    /**
+     * Creates a queue pair whose owner can sleep until the controller interrupts ({@link QueuePair#await}), at the price of
+     * an interrupt a completion.
+     *
+     * @param depth the most commands in flight, 1 to {@link #maxDepth()}
+     * @throws NvmeException if the controller refuses, all queue pairs are in use, or there is no interrupt vector for this
+     *     one
+     * @throws IOException if memory or interrupts cannot be had
+     */
+    public QueuePair createSleepingQueuePair(int depth) throws IOException {
+        return createQueuePair(depth, true);
+    }
+
+    private QueuePair createQueuePair(int depth, boolean sleeping) throws IOException {
         if (depth < 1 || depth > maxDepth()) {
             throw new IllegalArgumentException(
                     "%s: a queue of depth %d; 1 to %d are possible".formatted(name(), depth, maxDepth()));
@@ -266,10 +289,12 @@ public final class NvmeController implements AutoCloseable {
         int entries = depth + 1;
         int qid = takeQid();
         DmaMemory rings = null;
+        Interrupt interrupt;
         try {
             rings = function.allocate(QueuePair.memoryBytes(entries));
             requireContiguous(rings, QueuePair.ringBytes(entries));
-            createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)));
+            interrupt = sleeping ? interrupt(qid) : null;
+            createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)), interrupt);
             createSubmissionQueue(qid, entries, rings.iova(0));
         } catch (IOException | RuntimeException e) {
             if (rings != null && !mayStillAccessMemory) {
@@ -278,12 +303,30 @@ public final class NvmeController implements AutoCloseable {
             giveQidBack(qid);
             throw e;
         }
-        return new QueuePair(this, qid, depth, rings, registers, timeouts.io().toNanos());
+        return new QueuePair(
+                this, qid, depth, rings, registers, interrupt, timeouts.io().toNanos());
     }
 
-    /** Physically contiguous, interrupts off: the driver polls. */
-    private void createCompletionQueue(int qid, int entries, long iova) throws IOException {
-        execute(new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | 1L << 32, 0, 0), iova);
+    /** Physically contiguous (PC); with interrupts (IEN and IV) only if the queue's owner sleeps. */
+    private void createCompletionQueue(int qid, int entries, long iova, @Nullable Interrupt interrupt)
+            throws IOException {
+        long attributes = interrupt == null ? 1 : 1 | 1 << 1 | (long) interrupt.vector() << 16;
+        execute(new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
+    }
+
+    /** The vector of a queue's own. Vector 0 is the admin queue's too, and serves a function that has no other. */
+    private Interrupt interrupt(int qid) throws IOException {
+        synchronized (interruptLock) {
+            if (interrupts.isEmpty() && function.interruptVectors() > 0) {
+                interrupts = function.enableInterrupts(Math.min(function.interruptVectors(), maxQueuePairs + 1));
+            }
+            int vector = interrupts.size() == 1 ? qid - 1 : qid;
+            if (vector >= interrupts.size()) {
+                throw new NvmeException("%s: no interrupt vector for queue %d, of %d that the function has"
+                        .formatted(name(), qid, function.interruptVectors()));
+            }
+            return interrupts.get(vector);
+        }
     }
 
     private void createSubmissionQueue(int qid, int entries, long iova) throws IOException {

@@ -8,6 +8,7 @@ import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.MappedBar;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -15,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -76,12 +78,17 @@ public final class QueuePair implements AutoCloseable {
     private static final int LOOKS_AT_LEAST = 32;
     /** The longest time between two looks for commands that are overdue. */
     private static final long MAX_LOOK_NANOS = 100_000_000;
+    /** The longest sleep between two looks for commands that are overdue, and for a controller that is gone. */
+    private static final Duration LONGEST_SLEEP = Duration.ofNanos(MAX_LOOK_NANOS);
 
     private final NvmeController controller;
     private final int qid;
     private final int depth;
     private final int entries;
     private final long timeoutNanos;
+    /** What the controller raises with each completion; null if the queue is only polled. */
+    private final @Nullable Interrupt interrupt;
+
     private final Bar bar;
     private final DmaMemory memory;
 
@@ -139,6 +146,7 @@ public final class QueuePair implements AutoCloseable {
     /**
      * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
      * @param depth the most commands outstanding; the rings have one entry more
+     * @param interrupt what the completion queue was created with, null for none
      */
     QueuePair(
             NvmeController controller,
@@ -146,11 +154,13 @@ public final class QueuePair implements AutoCloseable {
             int depth,
             DmaMemory memory,
             ControllerRegisters registers,
+            @Nullable Interrupt interrupt,
             long timeoutNanos) {
         this.controller = controller;
         this.qid = qid;
         this.depth = depth;
         this.entries = depth + 1;
+        this.interrupt = interrupt;
         this.timeoutNanos = timeoutNanos;
         this.memory = memory;
         bar = registers.bar();
@@ -407,6 +417,33 @@ public final class QueuePair implements AutoCloseable {
             look();
         }
         return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
+    }
+
+    /** Whether {@link #await} sleeps; otherwise a queue can only be polled. */
+    public boolean sleeps() {
+        return interrupt != null;
+    }
+
+    /**
+     * Takes completed commands, sleeping until the controller interrupts if none is complete and some are in flight.
+     *
+     * @param completed as {@link #poll} takes it
+     * @return how many, 0 only if nothing is in flight
+     * @throws IllegalStateException if the queue was created to be polled
+     * @throws IOException if the function can no longer tell of interrupts
+     */
+    public int await(int[] completed) throws IOException {
+        if (interrupt == null) {
+            throw new IllegalStateException(name() + " has no interrupt, it can only be polled");
+        }
+        int n = poll(completed);
+        while (n == 0 && outstanding != 0) {
+            // An interrupt between the poll and here is counted, and ends the wait at once.
+            boolean _ = interrupt.await(LONGEST_SLEEP);
+            look();
+            n = poll(completed);
+        }
+        return n;
     }
 
     private int reap(int[] completed) {

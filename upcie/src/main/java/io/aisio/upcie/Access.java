@@ -38,8 +38,7 @@ public enum Access {
                 return access;
             }
         }
-        throw new IllegalArgumentException(
-                "no access by '" + text + "'; there is iommufd, type1, noiommu and uio");
+        throw new IllegalArgumentException("no access by '" + text + "'; there is iommufd, type1, noiommu and uio");
     }
 
     /** {@code iommufd}, {@code type1}, {@code noiommu} or {@code uio}. */

@@ -98,11 +98,12 @@ final class DmaHeap implements AutoCloseable {
         }
 
         /** Where a piece fits, or null; one that could be contiguous must be. */
-        @Nullable Long fit(long bytes) {
+        @Nullable
+        Long fit(long bytes) {
             for (Map.Entry<Long, Long> range : free.entrySet()) {
                 long at = range.getKey();
                 long piece = memory.pieceBytes();
-                if (bytes <= piece && (at & piece - 1) + bytes > piece) {
+                if (bytes <= piece && at % piece + bytes > piece) {
                     at = Math.ceilDiv(at, piece) * piece;
                 }
                 if (at + bytes <= range.getKey() + range.getValue()) {

@@ -5,22 +5,39 @@ import java.io.IOException;
 
 /** What a function can reach of this process's memory: regions that are made and given up whole. */
 interface DmaSpace {
-    /**
-     * A region of memory.
-     *
-     * @param mapping the memory
-     * @param pieceBytes that lie in a row for the function, a power of two; the size of the region if all of it does
-     * @param iovas where the function finds each piece
-     */
-    record Region(Mapping mapping, long pieceBytes, long[] iovas) {
+    /** A region of memory, and where the function finds it. */
+    final class Region {
+        private final Mapping mapping;
+        private final long pieceBytes;
+        private final long[] iovas;
+
+        /**
+         * @param mapping the memory
+         * @param pieceBytes that lie in a row for the function, a power of two; or all of them
+         * @param iovas where the function finds each piece
+         */
+        Region(Mapping mapping, long pieceBytes, long... iovas) {
+            this.mapping = mapping;
+            this.pieceBytes = pieceBytes;
+            this.iovas = iovas;
+        }
+
+        Mapping mapping() {
+            return mapping;
+        }
+
         long bytes() {
             return mapping.segment().byteSize();
         }
 
+        /** Bytes in a row for the function, from each multiple of this on. */
+        long pieceBytes() {
+            return pieceBytes;
+        }
+
+        /** Where the function finds a byte. */
         long iova(long offset) {
-            return iovas.length == 1
-                    ? iovas[0] + offset
-                    : iovas[(int) (offset / pieceBytes)] + (offset & pieceBytes - 1);
+            return iovas.length == 1 ? iovas[0] + offset : iovas[(int) (offset / pieceBytes)] + offset % pieceBytes;
         }
     }
 

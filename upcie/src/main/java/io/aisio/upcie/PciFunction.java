@@ -9,6 +9,32 @@ import java.util.List;
  * <p>Who opened the function closes it, after every {@link DmaMemory} that came from it.
  */
 public interface PciFunction extends AutoCloseable {
+    /**
+     * Opens a function of this machine that is bound to {@code vfio-pci} or {@code uio_pci_generic}. It is reset, if it can
+     * be, and may not access memory yet.
+     *
+     * @throws IOException if there is none, it is bound to no such driver, another process has it, or the kernel refuses;
+     *     the message says the next step
+     */
+    static PciFunction open(PciAddress address, FunctionOptions options) throws IOException {
+        PciBus bus = new PciBus();
+        PciDevice device = bus.device(address);
+        if (System.getProperty("os.arch", "").equals("aarch64")) {
+            throw new IOException(
+                    address + ": no device on a bus can be driven on aarch64 yet: its doorbells need a barrier"
+                            + " that Java does not have");
+        }
+        Access access = Binding.access(bus, device, options);
+        return access == Access.UIO
+                ? UioFunction.open(bus, device, options.hugePageBytes())
+                : VfioFunction.open(bus, device, access, options.hugePageBytes());
+    }
+
+    /** The way by which it was got, for people: {@code VFIO with iommufd}. */
+    default String description() {
+        return "PCI function";
+    }
+
     /** How messages name it: a bus address such as {@code 0000:82:00.0}, or what stands for one. */
     String name();
 
@@ -45,6 +71,14 @@ public interface PciFunction extends AutoCloseable {
     default List<? extends Interrupt> enableInterrupts(int count) throws IOException {
         throw new UnsupportedOperationException(name() + " has no interrupts that can be awaited, only polling");
     }
+
+    /**
+     * Lets the function access memory (bus mastering). To be called once it is known to do nothing: a function that could
+     * not be reset may still have its last driver's addresses.
+     *
+     * @throws IOException if the system refuses
+     */
+    default void startDma() throws IOException {}
 
     /**
      * Cuts the function off memory, whatever it is doing: for one that cannot be stopped otherwise. Once this has

@@ -32,8 +32,7 @@ final class PhysicalSpace implements DmaSpace {
             throw withoutHugePages(name, e, hugePageBytes);
         }
         try {
-            return new Region(
-                    mapping, hugePageBytes, PageMap.physicalAddresses(mapping.segment(), hugePageBytes));
+            return new Region(mapping, hugePageBytes, PageMap.physicalAddresses(mapping.segment(), hugePageBytes));
         } catch (IOException | RuntimeException e) {
             mapping.close();
             throw e;

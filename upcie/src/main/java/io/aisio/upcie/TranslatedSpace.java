@@ -1,11 +1,11 @@
 package io.aisio.upcie;
 
 import io.aisio.linux.Errno;
+import io.aisio.linux.IoAddressSpace;
 import io.aisio.linux.IovaRange;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,19 +17,12 @@ import java.util.List;
 final class TranslatedSpace implements DmaSpace {
     private static final Path LIMITS = Path.of("/proc/self/limits");
 
-    /** What VFIO has for it. */
-    interface Iommu {
-        void map(MemorySegment memory, long iova) throws LinuxException;
-
-        void unmap(long iova, long bytes) throws LinuxException;
-    }
-
     private final String name;
-    private final Iommu iommu;
+    private final IoAddressSpace iommu;
     private final IovaAllocator addresses;
     private final long hugePageBytes;
 
-    TranslatedSpace(String name, Iommu iommu, List<IovaRange> ranges, long hugePageBytes) {
+    TranslatedSpace(String name, IoAddressSpace iommu, List<IovaRange> ranges, long hugePageBytes) {
         this.name = name;
         this.iommu = iommu;
         this.addresses = new IovaAllocator(ranges);
@@ -52,7 +45,7 @@ final class TranslatedSpace implements DmaSpace {
                 addresses.free(iova, bytes);
                 throw e;
             }
-            return new Region(mapping, bytes, new long[] {iova});
+            return new Region(mapping, bytes, iova);
         } catch (LinuxException e) {
             mapping.close();
             throw explained(e, bytes);
@@ -105,12 +98,12 @@ final class TranslatedSpace implements DmaSpace {
     @Override
     public void unmap(Region region) {
         try {
-            iommu.unmap(region.iovas()[0], region.bytes());
+            iommu.unmap(region.iova(0), region.bytes());
         } catch (LinuxException e) {
             // The function may still reach it: it is kept for good.
             throw new IllegalStateException(name + ": memory cannot be taken away from the device", e);
         }
-        addresses.free(region.iovas()[0], region.bytes());
+        addresses.free(region.iova(0), region.bytes());
         region.mapping().close();
     }
 }

@@ -58,8 +58,18 @@ public interface Queue extends AutoCloseable {
      */
     int poll(int[] completed);
 
-    /** Takes completed commands, waiting for the first one if there are any in flight; {@link Backoff} says how. */
-    default int await(int[] completed) {
+    /** Whether {@link #await} sleeps until the device interrupts, rather than polls. */
+    default boolean sleeps() {
+        return false;
+    }
+
+    /**
+     * Takes completed commands, waiting for the first one if there are any in flight: {@link Backoff} says how, unless
+     * the queue {@link #sleeps}.
+     *
+     * @throws IOException if the device can no longer tell of interrupts
+     */
+    default int await(int[] completed) throws IOException {
         int n = poll(completed);
         for (int looks = 0; n == 0 && outstanding() > 0; looks++) {
             Backoff.pause(looks);

@@ -28,12 +28,16 @@ public final class NvmeDevice implements Device {
     private final Object syncLock = new Object();
     private @Nullable NvmeQueue sync;
 
-    private NvmeDevice(String name, String path, PciFunction function, NvmeController controller, int nsid)
+    private final boolean sleeping;
+
+    private NvmeDevice(
+            String name, String path, PciFunction function, NvmeController controller, int nsid, boolean sleeping)
             throws NvmeException {
         this.name = name;
         this.path = path;
         this.function = function;
         this.controller = controller;
+        this.sleeping = sleeping;
         namespace = controller.namespace(nsid);
         if (namespace.metadataBytes() != 0) {
             throw new NvmeException(
@@ -66,10 +70,20 @@ public final class NvmeDevice implements Device {
      * @throws IOException if the controller does not come up, or has no such namespace
      */
     public static NvmeDevice open(PciFunction function, int nsid, String name, String path) throws IOException {
+        return open(function, nsid, name, path, false);
+    }
+
+    /**
+     * The same, with a say in how threads wait.
+     *
+     * @param sleeping whether {@link Queue#await} sleeps until the controller interrupts, rather than polls
+     */
+    public static NvmeDevice open(PciFunction function, int nsid, String name, String path, boolean sleeping)
+            throws IOException {
         NvmeController controller = null;
         try {
             controller = NvmeController.open(function);
-            return new NvmeDevice(name, path, function, controller, nsid);
+            return new NvmeDevice(name, path, function, controller, nsid, sleeping);
         } catch (IOException | RuntimeException e) {
             try {
                 if (controller != null) {
@@ -115,7 +129,10 @@ public final class NvmeDevice implements Device {
     }
 
     private NvmeQueue openNvmeQueue(int depth) throws IOException {
-        return new NvmeQueue(controller.createQueuePair(depth), namespace.nsid(), geometry);
+        return new NvmeQueue(
+                sleeping ? controller.createSleepingQueuePair(depth) : controller.createQueuePair(depth),
+                namespace.nsid(),
+                geometry);
     }
 
     @Override

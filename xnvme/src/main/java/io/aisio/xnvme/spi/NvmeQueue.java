@@ -62,6 +62,16 @@ final class NvmeQueue implements Queue {
     }
 
     @Override
+    public boolean sleeps() {
+        return pair.sleeps();
+    }
+
+    @Override
+    public int await(int[] completed) throws IOException {
+        return pair.sleeps() ? pair.await(completed) : Queue.super.await(completed);
+    }
+
+    @Override
     public IOException failure(int slot) {
         return pair.failure(slot);
     }

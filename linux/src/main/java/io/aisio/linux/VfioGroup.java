@@ -12,7 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * VFIO's groups and containers: requests and structures of {@code linux/vfio.h}. What concerns a single device is in
+ * An IOMMU group that VFIO lends to this process, in a container of its own: requests and structures of
+ * {@code linux/vfio.h}. What concerns a single device is in
  * {@link VfioDevice}.
  *
  * <pre>
@@ -21,7 +22,7 @@ import java.util.List;
  *                 └── device
  * </pre>
  */
-public final class Vfio implements AutoCloseable {
+public final class VfioGroup implements IoAddressSpace {
     /** Translation by an IOMMU, second version: VFIO_TYPE1v2_IOMMU. */
     public static final int TYPE1V2_IOMMU = 3;
     /** No translation and no protection: VFIO_NOIOMMU_IOMMU. */
@@ -81,7 +82,7 @@ public final class Vfio implements AutoCloseable {
     private final OpenFile container;
     private final OpenFile group;
 
-    private Vfio(OpenFile container, OpenFile group) {
+    private VfioGroup(OpenFile container, OpenFile group) {
         this.container = container;
         this.group = group;
     }
@@ -96,12 +97,12 @@ public final class Vfio implements AutoCloseable {
      * @throws IOException if the group is not viable (some device of it still belongs to a driver of the kernel), or the
      *     kernel has no such container
      */
-    public static Vfio open(Path groupPath, int iommu) throws IOException {
+    public static VfioGroup open(Path groupPath, int iommu) throws IOException {
         OpenFile container = OpenFile.open(CONTAINER, OpenFile.Access.READ_WRITE);
         try {
             OpenFile group = OpenFile.open(groupPath, OpenFile.Access.READ_WRITE);
             try {
-                Vfio vfio = new Vfio(container, group);
+                VfioGroup vfio = new VfioGroup(container, group);
                 vfio.attach(iommu);
                 return vfio;
             } catch (IOException | RuntimeException e) {
@@ -154,10 +155,8 @@ public final class Vfio implements AutoCloseable {
         }
     }
 
-    /**
-     * The addresses that can be mapped, ascending: what the IOMMU's width allows less what is reserved. Empty if the
-     * kernel does not tell.
-     */
+    /** Empty also if the kernel does not tell. */
+    @Override
     public List<IovaRange> iovaRanges() throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = arena.allocate(LONGEST_INFO, 8);
@@ -178,7 +177,7 @@ public final class Vfio implements AutoCloseable {
                         Integer.toUnsignedLong(info.get(JAVA_INT, at + CAP_HEADER)),
                         (info.byteSize() - at - CAP_IOVA_RANGES) / 16);
                 List<IovaRange> ranges = new ArrayList<>();
-                for (long i = 0, from = at + CAP_IOVA_RANGES; i < many; i++, from += 16) {
+                for (long i = 0, from = (long) at + CAP_IOVA_RANGES; i < many; i++, from += 16) {
                     ranges.add(new IovaRange(info.get(JAVA_LONG, from), info.get(JAVA_LONG, from + 8)));
                 }
                 return ranges;
@@ -189,14 +188,8 @@ public final class Vfio implements AutoCloseable {
         return List.of();
     }
 
-    /**
-     * Lets the devices of the group reach memory, which is pinned until it is unmapped.
-     *
-     * @param memory whole pages
-     * @param iova where they find it, page-aligned
-     * @throws LinuxException {@code ENOMEM} if it would be more than RLIMIT_MEMLOCK, {@code EEXIST} if something is mapped
-     *     there, {@code ENOSPC} if there are too many mappings
-     */
+    /** Also {@code ENOSPC} if there are too many mappings. */
+    @Override
     public void map(MemorySegment memory, long iova) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment map = sized(arena, DMA_MAP);
@@ -208,7 +201,7 @@ public final class Vfio implements AutoCloseable {
         }
     }
 
-    /** Takes memory away from the devices again: exactly what was mapped at once. */
+    @Override
     public void unmap(long iova, long bytes) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment unmap = sized(arena, DMA_UNMAP);

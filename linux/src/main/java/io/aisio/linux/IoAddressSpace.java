@@ -1,0 +1,27 @@
+package io.aisio.linux;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** What some devices reach of this process's memory, by addresses that an IOMMU translates for them. */
+public interface IoAddressSpace extends AutoCloseable {
+    /** The addresses that can be mapped, ascending: what the IOMMU's width allows less what the platform reserves. */
+    List<IovaRange> iovaRanges() throws LinuxException;
+
+    /**
+     * Lets the devices reach memory, which is pinned until it is unmapped.
+     *
+     * @param memory whole pages
+     * @param iova where they find it, page-aligned
+     * @throws LinuxException {@code ENOMEM} if it would be more than RLIMIT_MEMLOCK, {@code EEXIST} if something is mapped
+     *     there
+     */
+    void map(MemorySegment memory, long iova) throws LinuxException;
+
+    /** Takes memory away from the devices again: exactly what was mapped at once. */
+    void unmap(long iova, long bytes) throws LinuxException;
+
+    /** Unmaps everything; the devices are closed before. Closing again does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,343 @@
+package io.aisio.upcie;
+
+import io.aisio.linux.Errno;
+import io.aisio.linux.EventFd;
+import io.aisio.linux.IoAddressSpace;
+import io.aisio.linux.Iommufd;
+import io.aisio.linux.IovaRange;
+import io.aisio.linux.LinuxException;
+import io.aisio.linux.Sysfs;
+import io.aisio.linux.VfioDevice;
+import io.aisio.linux.VfioGroup;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A function that is bound to {@code vfio-pci}. However this process ends, the kernel then clears its bus mastering and
+ * resets it.
+ */
+final class VfioFunction implements PciFunction {
+    /** What type 1 translates where the kernel does not say: 39 bits, the least that IOMMUs have, without x86's interrupts. */
+    private static final List<IovaRange> USUAL =
+            List.of(new IovaRange(0, 0xFEDF_FFFFL), new IovaRange(0xFEF0_0000L, (1L << 39) - 1));
+
+    private static final int BARS = 6;
+
+    private final String name;
+    private final Access access;
+    private final FunctionClaim claim;
+    private final VfioDevice device;
+    /** The container or the address space: closed last. */
+    private final IoAddressSpace space;
+
+    private final ConfigSpace config;
+    private final DmaHeap heap;
+    private final Arena mapped = Arena.ofShared();
+    private final @Nullable Bar[] bars = new Bar[BARS];
+    private final int vectors;
+
+    private final List<EventFd> events = new ArrayList<>();
+    private @Nullable EventFd request;
+    private @Nullable Thread requestWatch;
+    private volatile boolean closed;
+
+    /** What the two ways to a device have in common once they have led there. */
+    private record Opened(VfioDevice device, IoAddressSpace space, DmaSpace memory) {}
+
+    private VfioFunction(String name, Access access, FunctionClaim claim, Opened opened) throws IOException {
+        this.name = name;
+        this.access = access;
+        this.claim = claim;
+        this.device = opened.device;
+        this.space = opened.space;
+        heap = new DmaHeap(name, opened.memory);
+        VfioDevice.Region configuration = device.region(VfioDevice.CONFIG_REGION);
+        config = new ConfigSpace(
+                (bytes, offset) -> device.read(configuration, offset, bytes),
+                (bytes, offset) -> device.write(configuration, offset, bytes));
+        if (device.canReset()) {
+            // Whatever it was left doing by its last driver.
+            device.reset();
+        }
+        config.command(ConfigSpace.MEMORY_SPACE, ConfigSpace.BUS_MASTER);
+        for (int i = 0; i < BARS; i++) {
+            VfioDevice.Region region = device.region(i);
+            if (region.size() > 0 && region.mappable()) {
+                bars[i] = new MappedBar(device.map(region, mapped));
+            }
+        }
+        vectors = device.interrupts(VfioDevice.MSIX);
+    }
+
+    /**
+     * Opens a function that is bound to {@code vfio-pci}.
+     *
+     * @param access any of VFIO's
+     */
+    static VfioFunction open(PciBus bus, PciDevice pci, Access access, long hugePageBytes) throws IOException {
+        String name = pci.address().toString();
+        FunctionClaim claim = FunctionClaim.of(pci.address(), bus.folder(pci.address()));
+        try {
+            Opened opened = access == Access.IOMMUFD
+                    ? openByIommufd(bus, pci, hugePageBytes)
+                    : openByGroup(pci, access, hugePageBytes);
+            try {
+                return new VfioFunction(name, access, claim, opened);
+            } catch (IOException | RuntimeException e) {
+                opened.device.close();
+                opened.space.close();
+                throw e;
+            }
+        } catch (IOException | RuntimeException e) {
+            claim.close();
+            throw e;
+        }
+    }
+
+    private static Opened openByIommufd(PciBus bus, PciDevice pci, long hugePageBytes) throws IOException {
+        String name = pci.address().toString();
+        Path path = deviceFile(bus, pci);
+        Iommufd space = explaining(Iommufd.PATH, Iommufd::open);
+        try {
+            VfioDevice device = explaining(path, () -> VfioDevice.open(path, space));
+            try {
+                return new Opened(device, space, new TranslatedSpace(name, space, space.iovaRanges(), hugePageBytes));
+            } catch (IOException | RuntimeException e) {
+                device.close();
+                throw e;
+            }
+        } catch (IOException | RuntimeException e) {
+            space.close();
+            throw e;
+        }
+    }
+
+    /** {@code /dev/vfio/devices/vfioN}. */
+    private static Path deviceFile(PciBus bus, PciDevice pci) throws IOException {
+        for (Path entry : Sysfs.list(bus.folder(pci.address()).resolve("vfio-dev"))) {
+            return Path.of("/dev/vfio/devices/" + entry.getFileName());
+        }
+        throw new IOException(pci.address() + ": this kernel gives devices no files of their own (VFIO_DEVICE_CDEV);"
+                + " next: leave out access=iommufd");
+    }
+
+    static boolean hasDeviceFile(PciBus bus, PciDevice pci) {
+        try {
+            return Files.exists(Iommufd.PATH) && Files.exists(deviceFile(bus, pci));
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static Opened openByGroup(PciDevice pci, Access access, long hugePageBytes) throws IOException {
+        String name = pci.address().toString();
+        boolean translated = access == Access.TYPE1;
+        if (pci.iommuGroup() < 0) {
+            throw new IOException(name + ": in no IOMMU group; next: turn the IOMMU on (intel_iommu=on on the kernel's"
+                    + " command line, or in the firmware), or as root allow devices without one: echo 1 >"
+                    + " /sys/module/vfio/parameters/enable_unsafe_noiommu_mode, then bind it again");
+        }
+        Path group = Path.of("/dev/vfio/" + (translated ? "" : "noiommu-") + pci.iommuGroup());
+        VfioGroup vfio = explaining(
+                group, () -> VfioGroup.open(group, translated ? VfioGroup.TYPE1V2_IOMMU : VfioGroup.NOIOMMU_IOMMU));
+        try {
+            VfioDevice device = vfio.device(name);
+            try {
+                List<IovaRange> ranges = translated ? vfio.iovaRanges() : List.of();
+                return new Opened(
+                        device,
+                        vfio,
+                        translated
+                                ? new TranslatedSpace(name, vfio, ranges.isEmpty() ? USUAL : ranges, hugePageBytes)
+                                : new PhysicalSpace(name, hugePageBytes));
+            } catch (IOException | RuntimeException e) {
+                device.close();
+                throw e;
+            }
+        } catch (IOException | RuntimeException e) {
+            vfio.close();
+            throw e;
+        }
+    }
+
+    private interface Opening<T> {
+        T open() throws IOException;
+    }
+
+    /** What a refusal means to the person who wants the device. */
+    private static <T> T explaining(Path file, Opening<T> opening) throws IOException {
+        try {
+            return opening.open();
+        } catch (LinuxException e) {
+            String why = switch (e.errno()) {
+                case Errno.ENOENT -> "; next: as root, modprobe vfio-pci, or ./aisio doctor";
+                case Errno.EACCES, Errno.EPERM ->
+                    "; next: as root, chown " + System.getProperty("user.name") + " " + file + ", or run as root";
+                case Errno.EBUSY -> {
+                    List<String> holders = FunctionClaim.holders(file);
+                    yield holders.isEmpty()
+                            ? ": in use by another process"
+                            : ": in use by " + String.join(", ", holders);
+                }
+                default -> "";
+            };
+            throw why.isEmpty() ? e : new IOException(e.getMessage() + why, e);
+        }
+    }
+
+    @Override
+    public String description() {
+        return access.description();
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Bar bar(int index) {
+        Bar bar = index < 0 || index >= BARS ? null : bars[index];
+        if (bar == null) {
+            throw new IllegalArgumentException(name + " has no memory BAR " + index + " that can be mapped");
+        }
+        return bar;
+    }
+
+    @Override
+    public DmaMemory allocate(long bytes) throws IOException {
+        return heap.allocate(bytes);
+    }
+
+    @Override
+    public int interruptVectors() {
+        return vectors;
+    }
+
+    @Override
+    public synchronized List<? extends Interrupt> enableInterrupts(int count) throws IOException {
+        if (count < 1 || count > vectors) {
+            throw new IllegalArgumentException(
+                    name + ": " + count + " interrupt vectors; 1 to " + vectors + " are possible");
+        }
+        if (closed || !events.isEmpty()) {
+            throw new IllegalStateException(name + (closed ? " is closed" : ": its interrupts are enabled already"));
+        }
+        List<EventFd> made = new ArrayList<>();
+        try {
+            while (made.size() < count) {
+                made.add(new EventFd());
+            }
+            device.setInterrupts(VfioDevice.MSIX, made);
+        } catch (IOException | RuntimeException e) {
+            made.forEach(EventFd::close);
+            throw e;
+        }
+        events.addAll(made);
+        List<Interrupt> interrupts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            interrupts.add(new MsixVector(i, made.get(i)));
+        }
+        return interrupts;
+    }
+
+    private record MsixVector(int vector, EventFd event) implements Interrupt {
+        @Override
+        public boolean await(Duration limit) throws IOException {
+            return event.await(limit);
+        }
+    }
+
+    @Override
+    public void startDma() throws IOException {
+        config.command(ConfigSpace.BUS_MASTER, 0);
+    }
+
+    @Override
+    public void stopDma() throws IOException {
+        config.command(0, ConfigSpace.BUS_MASTER);
+    }
+
+    /** The kernel asks when a driver is unbound or a card pulled, and waits until the device is closed. */
+    @Override
+    public synchronized void onRemoval(Runnable listener) {
+        if (closed || requestWatch != null) {
+            throw new IllegalStateException(name + (closed ? " is closed" : ": somebody is told of a removal already"));
+        }
+        try {
+            if (device.interrupts(VfioDevice.REQUEST) == 0) {
+                return;
+            }
+            EventFd event = new EventFd();
+            request = event;
+            device.setInterrupts(VfioDevice.REQUEST, List.of(event));
+            requestWatch =
+                    Thread.ofPlatform().daemon().name("removal of " + name).start(() -> watch(event, listener));
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    private void watch(EventFd event, Runnable listener) {
+        try {
+            while (!event.await(Duration.ofMinutes(1))) {
+                // The kernel asks again and again, and close() signals too: no wait is without end.
+            }
+            if (!closed) {
+                listener.run();
+            }
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+        }
+        endWatch();
+        try {
+            stopDma();
+        } catch (IOException e) {
+            // The kernel does it, too, as the device is closed.
+        }
+        heap.close();
+        mapped.close();
+        device.close();
+        space.close();
+        events.forEach(EventFd::close);
+        claim.close();
+    }
+
+    private void endWatch() {
+        EventFd event = request;
+        Thread thread = requestWatch;
+        if (event != null && thread != null) {
+            event.signal();
+            if (thread != Thread.currentThread()) {
+                boolean interrupted = false;
+                while (thread.isAlive()) {
+                    try {
+                        thread.join();
+                    } catch (InterruptedException e) {
+                        interrupted = true;
+                    }
+                }
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+            event.close();
+        }
+    }
+}

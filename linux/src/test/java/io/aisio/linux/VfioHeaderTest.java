@@ -1,0 +1,116 @@
+package io.aisio.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Our requests and offsets against the kernel's header, which others wrote: the C compiler prints what it makes of it. */
+class VfioHeaderTest {
+    private static final Path HEADER = Path.of("/usr/include/linux/vfio.h");
+
+    @TempDir
+    Path folder;
+
+    /** The C expression and our value, which must equal it. */
+    private static Map<String, Long> ours() {
+        Map<String, Long> ours = new LinkedHashMap<>();
+        ours.put("VFIO_TYPE1v2_IOMMU", (long) VfioGroup.TYPE1V2_IOMMU);
+        ours.put("VFIO_NOIOMMU_IOMMU", (long) VfioGroup.NOIOMMU_IOMMU);
+        ours.put("VFIO_GET_API_VERSION", VfioGroup.VFIO_GET_API_VERSION);
+        ours.put("VFIO_CHECK_EXTENSION", VfioGroup.VFIO_CHECK_EXTENSION);
+        ours.put("VFIO_SET_IOMMU", VfioGroup.VFIO_SET_IOMMU);
+        ours.put("VFIO_GROUP_GET_STATUS", VfioGroup.VFIO_GROUP_GET_STATUS);
+        ours.put("VFIO_GROUP_SET_CONTAINER", VfioGroup.VFIO_GROUP_SET_CONTAINER);
+        ours.put("VFIO_GROUP_GET_DEVICE_FD", VfioGroup.VFIO_GROUP_GET_DEVICE_FD);
+        ours.put("VFIO_IOMMU_GET_INFO", VfioGroup.VFIO_IOMMU_GET_INFO);
+        ours.put("VFIO_IOMMU_MAP_DMA", VfioGroup.VFIO_IOMMU_MAP_DMA);
+        ours.put("VFIO_IOMMU_UNMAP_DMA", VfioGroup.VFIO_IOMMU_UNMAP_DMA);
+        ours.put("VFIO_GROUP_FLAGS_VIABLE", (long) VfioGroup.GROUP_FLAGS_VIABLE);
+        ours.put("sizeof(struct vfio_group_status)", (long) VfioGroup.GROUP_STATUS);
+        ours.put("sizeof(struct vfio_iommu_type1_dma_map)", (long) VfioGroup.DMA_MAP);
+        ours.put("offsetof(struct vfio_iommu_type1_dma_map, vaddr)", (long) VfioGroup.DMA_MAP_VADDR);
+        ours.put("offsetof(struct vfio_iommu_type1_dma_map, iova)", (long) VfioGroup.DMA_MAP_IOVA);
+        ours.put("offsetof(struct vfio_iommu_type1_dma_map, size)", (long) VfioGroup.DMA_MAP_SIZE);
+        ours.put("VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE", (long) VfioGroup.DMA_MAP_READ_WRITE);
+        ours.put("sizeof(struct vfio_iommu_type1_dma_unmap)", (long) VfioGroup.DMA_UNMAP);
+        ours.put("offsetof(struct vfio_iommu_type1_dma_unmap, iova)", (long) VfioGroup.DMA_UNMAP_IOVA);
+        ours.put("offsetof(struct vfio_iommu_type1_dma_unmap, size)", (long) VfioGroup.DMA_UNMAP_SIZE);
+        ours.put("offsetof(struct vfio_iommu_type1_info, cap_offset)", (long) VfioGroup.IOMMU_INFO_CAP_OFFSET);
+        ours.put("VFIO_IOMMU_INFO_CAPS", (long) VfioGroup.IOMMU_INFO_CAPS);
+        ours.put("offsetof(struct vfio_info_cap_header, next)", (long) VfioGroup.CAP_NEXT);
+        ours.put("sizeof(struct vfio_info_cap_header)", (long) VfioGroup.CAP_HEADER);
+        ours.put("VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE", (long) VfioGroup.CAP_IOVA_RANGE);
+        ours.put(
+                "offsetof(struct vfio_iommu_type1_info_cap_iova_range, iova_ranges)", (long) VfioGroup.CAP_IOVA_RANGES);
+        ours.put("VFIO_PCI_CONFIG_REGION_INDEX", (long) VfioDevice.CONFIG_REGION);
+        ours.put("VFIO_PCI_MSIX_IRQ_INDEX", (long) VfioDevice.MSIX);
+        ours.put("VFIO_PCI_REQ_IRQ_INDEX", (long) VfioDevice.REQUEST);
+        ours.put("VFIO_DEVICE_GET_INFO", VfioDevice.VFIO_DEVICE_GET_INFO);
+        ours.put("VFIO_DEVICE_GET_REGION_INFO", VfioDevice.VFIO_DEVICE_GET_REGION_INFO);
+        ours.put("VFIO_DEVICE_GET_IRQ_INFO", VfioDevice.VFIO_DEVICE_GET_IRQ_INFO);
+        ours.put("VFIO_DEVICE_SET_IRQS", VfioDevice.VFIO_DEVICE_SET_IRQS);
+        ours.put("VFIO_DEVICE_RESET", VfioDevice.VFIO_DEVICE_RESET);
+        ours.put("VFIO_DEVICE_FLAGS_RESET", (long) VfioDevice.DEVICE_FLAGS_RESET);
+        ours.put("VFIO_DEVICE_FLAGS_PCI", (long) VfioDevice.DEVICE_FLAGS_PCI);
+        ours.put("offsetof(struct vfio_device_info, flags)", 4L);
+        ours.put("sizeof(struct vfio_region_info)", (long) VfioDevice.REGION_INFO);
+        ours.put("offsetof(struct vfio_region_info, index)", (long) VfioDevice.REGION_INFO_INDEX);
+        ours.put("offsetof(struct vfio_region_info, cap_offset)", (long) VfioDevice.REGION_INFO_CAP_OFFSET);
+        ours.put("offsetof(struct vfio_region_info, size)", (long) VfioDevice.REGION_INFO_SIZE);
+        ours.put("offsetof(struct vfio_region_info, offset)", (long) VfioDevice.REGION_INFO_OFFSET);
+        ours.put("VFIO_REGION_INFO_FLAG_MMAP", (long) VfioDevice.REGION_FLAG_MMAP);
+        ours.put("VFIO_REGION_INFO_FLAG_CAPS", (long) VfioDevice.REGION_FLAG_CAPS);
+        ours.put("VFIO_REGION_INFO_CAP_SPARSE_MMAP", (long) VfioDevice.CAP_SPARSE_MMAP);
+        ours.put("sizeof(struct vfio_irq_info)", (long) VfioDevice.IRQ_INFO);
+        ours.put("offsetof(struct vfio_irq_info, index)", (long) VfioDevice.IRQ_INFO_INDEX);
+        ours.put("offsetof(struct vfio_irq_info, count)", (long) VfioDevice.IRQ_INFO_COUNT);
+        ours.put("VFIO_IRQ_INFO_EVENTFD", (long) VfioDevice.IRQ_INFO_EVENTFD);
+        ours.put("sizeof(struct vfio_irq_set)", (long) VfioDevice.IRQ_SET);
+        ours.put("offsetof(struct vfio_irq_set, index)", (long) VfioDevice.IRQ_SET_INDEX);
+        ours.put("offsetof(struct vfio_irq_set, count)", (long) VfioDevice.IRQ_SET_COUNT);
+        ours.put("VFIO_IRQ_SET_DATA_NONE", (long) VfioDevice.IRQ_SET_DATA_NONE);
+        ours.put("VFIO_IRQ_SET_DATA_EVENTFD", (long) VfioDevice.IRQ_SET_DATA_EVENTFD);
+        ours.put("VFIO_IRQ_SET_ACTION_TRIGGER", (long) VfioDevice.IRQ_SET_ACTION_TRIGGER);
+        return ours;
+    }
+
+    @Test
+    void everyRequestAndOffsetIsTheHeaders() throws Exception {
+        assumeTrue(Files.exists(HEADER), "needs the kernel's headers (apt-get install linux-libc-dev)");
+        assumeTrue(Files.exists(Path.of("/usr/bin/cc")), "needs a C compiler (apt-get install gcc)");
+        StringBuilder source = new StringBuilder(
+                "#include <stddef.h>\n#include <stdio.h>\n#include <linux/vfio.h>\nint main(void) {\n");
+        List<String> expressions = new ArrayList<>(ours().keySet());
+        for (String expression : expressions) {
+            source.append("printf(\"%ld\\n\", (long)(").append(expression).append("));\n");
+        }
+        Path c = Files.writeString(folder.resolve("header.c"), source.append("return 0;\n}\n"));
+        Path program = folder.resolve("header");
+        Process compiler = new ProcessBuilder("cc", "-o", program.toString(), c.toString())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(compiler.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        assertThat(compiler.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(compiler.exitValue()).as(said).isZero();
+        List<String> values = new ProcessBuilder(program.toString())
+                .start()
+                .inputReader()
+                .lines()
+                .toList();
+        Map<String, Long> header = new LinkedHashMap<>();
+        for (int i = 0; i < expressions.size(); i++) {
+            header.put(expressions.get(i), Long.parseLong(values.get(i)));
+        }
+
+        assertThat(ours()).isEqualTo(header);
+    }
+}

@@ -1,0 +1,70 @@
+package io.aisio.upcie;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BindingTest {
+    private static final PciAddress ADDRESS = PciAddress.parse("0000:01:00.0");
+
+    @TempDir
+    Path root;
+
+    private SysfsTree tree;
+    private Path function;
+
+    @BeforeEach
+    void makeTree() throws IOException {
+        tree = new SysfsTree(root);
+        function = tree.nvme(ADDRESS.toString());
+    }
+
+    private Access access(@Nullable Access wanted, boolean unsafe) throws IOException {
+        return Binding.access(tree.bus(), tree.bus().device(ADDRESS), new FunctionOptions(wanted, unsafe, 2L << 20));
+    }
+
+    @Test
+    void aFunctionOfTheKernelsIsRefusedWithTheNextStep() throws Exception {
+        assertThatThrownBy(() -> access(null, false))
+                .hasMessageContaining("no driver")
+                .hasMessageContaining("devbind");
+        tree.driver(function, "nvme");
+        assertThatThrownBy(() -> access(null, false))
+                .hasMessageContaining("0000:01:00.0: bound to the kernel's driver nvme")
+                .hasMessageContaining("./aisio devbind bind --driver vfio-pci 0000:01:00.0");
+    }
+
+    @Test
+    void uioIsTheWayOfWhatIsBoundToIt() throws Exception {
+        tree.driver(function, "uio_pci_generic");
+        assertThat(access(null, false)).isEqualTo(Access.UIO);
+        assertThatThrownBy(() -> access(Access.TYPE1, false))
+                .hasMessageContaining("no access by type1; there is [uio]");
+    }
+
+    @Test
+    void vfioWithoutDeviceFilesIsType1() throws Exception {
+        tree.driver(function, "vfio-pci");
+        Path group = Files.createDirectories(root.resolve("kernel/iommu_groups/5"));
+        Files.createSymbolicLink(function.resolve("iommu_group"), group);
+        assertThat(access(null, false)).isEqualTo(Access.TYPE1);
+        assertThatThrownBy(() -> access(Access.IOMMUFD, false)).hasMessageContaining("there is [type1]");
+    }
+
+    @Test
+    void noIommuMustBeAllowed() throws Exception {
+        tree.driver(function, "vfio-pci");
+        Path group = Files.createDirectories(root.resolve("kernel/iommu_groups/0"));
+        Files.writeString(group.resolve("name"), "vfio-noiommu\n");
+        Files.createSymbolicLink(function.resolve("iommu_group"), group);
+        assertThatThrownBy(() -> access(null, false)).hasMessageContaining("0000:01:00.0?unsafe");
+        assertThat(access(null, true)).isEqualTo(Access.NOIOMMU);
+    }
+}

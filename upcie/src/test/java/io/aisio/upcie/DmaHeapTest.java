@@ -1,0 +1,128 @@
+package io.aisio.upcie;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.aisio.linux.Mapping;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class DmaHeapTest {
+    private static final long REGION = 2L << 20;
+
+    private final Regions space = new Regions();
+    private final DmaHeap heap = new DmaHeap("heap", space);
+
+    /** Ordinary memory whose pieces of 2 MiB lie scattered for the device, as huge pages do without an IOMMU. */
+    private static final class Regions implements DmaSpace {
+        final Set<Region> mapped = new HashSet<>();
+        private long next = 1L << 40;
+
+        @Override
+        public long regionBytes() {
+            return REGION;
+        }
+
+        @Override
+        public Region map(long bytes) throws IOException {
+            long[] iovas = new long[(int) (bytes / REGION)];
+            for (int i = 0; i < iovas.length; i++) {
+                iovas[i] = next;
+                next -= 3 * REGION;
+            }
+            Region region = new Region(Mapping.anonymous(bytes), REGION, iovas);
+            mapped.add(region);
+            return region;
+        }
+
+        @Override
+        public void unmap(Region region) {
+            assertThat(mapped.remove(region)).isTrue();
+            region.mapping().close();
+        }
+    }
+
+    @Test
+    void handsOutZeroedPagesThatNobodyElseHas() throws Exception {
+        Random random = new Random(3);
+        List<DmaMemory> live = new ArrayList<>();
+        for (int step = 0; step < 2000; step++) {
+            if (!live.isEmpty() && random.nextInt(5) < 2) {
+                live.remove(random.nextInt(live.size())).close();
+                continue;
+            }
+            DmaMemory memory = heap.allocate(1 + random.nextInt(random.nextInt(8) == 0 ? 5 << 20 : 64 << 10));
+            assertThat(memory.segment().address() % 4096).isZero();
+            assertThat(memory.size() % 4096).isZero();
+            assertThat(memory.segment()
+                            .mismatch(java.lang.foreign.MemorySegment.ofArray(new byte[(int) memory.size()])))
+                    .as("memory of %d bytes is zero", memory.size())
+                    .isEqualTo(-1);
+            memory.segment().fill((byte) step);
+            if (memory.size() <= REGION) {
+                assertThat(memory.iova(memory.size() - 1)).isEqualTo(memory.iova(0) + memory.size() - 1);
+            }
+            live.add(memory);
+            requireApart(live);
+        }
+        live.forEach(DmaMemory::close);
+        assertThat(space.mapped).hasSize(1);
+        heap.close();
+        assertThat(space.mapped).isEmpty();
+    }
+
+    private static void requireApart(List<DmaMemory> live) {
+        DmaMemory last = live.getLast();
+        long from = last.segment().address();
+        for (DmaMemory other : live.subList(0, live.size() - 1)) {
+            long start = other.segment().address();
+            assertThat(from >= start + other.size() || from + last.size() <= start)
+                    .isTrue();
+        }
+    }
+
+    @Test
+    void whatIsLargerThanARegionIsScatteredForTheDevice() throws Exception {
+        try (DmaMemory memory = heap.allocate(2 * REGION)) {
+            assertThat(memory.iova(REGION - 1)).isEqualTo(memory.iova(0) + REGION - 1);
+            assertThat(memory.iova(REGION)).isNotEqualTo(memory.iova(0) + REGION);
+            assertThatThrownBy(() -> memory.iova(2 * REGION)).isInstanceOf(IndexOutOfBoundsException.class);
+        }
+    }
+
+    @Test
+    void anAccessAfterClosingFails() throws Exception {
+        DmaMemory first = heap.allocate(4096);
+        DmaMemory second = heap.allocate(4096);
+        first.close();
+        first.close();
+        assertThatThrownBy(() -> first.segment().get(ValueLayout.JAVA_INT, 0))
+                .isInstanceOf(IllegalStateException.class);
+        heap.close();
+        heap.close();
+        assertThatThrownBy(() -> second.segment().get(ValueLayout.JAVA_INT, 0))
+                .isInstanceOf(IllegalStateException.class);
+        second.close();
+        assertThatThrownBy(() -> heap.allocate(1)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void tellsHowMuchIsMapped() throws Exception {
+        assertThat(heap.mappedBytes()).isZero();
+        DmaMemory small = heap.allocate(4096);
+        DmaMemory large = heap.allocate(REGION);
+        assertThat(heap.mappedBytes()).isEqualTo(2 * REGION);
+        assertThat(heap.contiguousBytes()).isEqualTo(REGION);
+        large.close();
+        assertThat(heap.mappedBytes()).isEqualTo(REGION);
+        small.close();
+        heap.close();
+        assertThat(heap.mappedBytes()).isZero();
+    }
+}

@@ -1,12 +1,18 @@
 package io.aisio.rig;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.aisio.upcie.Access;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,6 +26,7 @@ import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Boots a guest for each {@link Hardware}, has {@link CaseRunner} run its cases there, and shows each as a test of its own.
@@ -32,13 +39,19 @@ class GuestRigIT {
             Path.of(System.getProperty("aisio.root", "..")).toAbsolutePath().normalize();
 
     /** Some times what a guest takes on a machine that does much else. */
-    private static final Duration LIMIT = Duration.ofMinutes(5);
+    private static final Duration LIMIT = Duration.ofMinutes(10);
 
     /** What rig/run exits with where it cannot be set up. */
     private static final int UNAVAILABLE = 125;
 
     private static final String CHOSEN_HARDWARE = System.getProperty("rig.hardware", "");
     private static final String CHOSEN_CASE = System.getProperty("rig.case", "");
+
+    /** As the description of the devices has it. */
+    private static final long IMAGE_BYTES = 64L << 20;
+
+    @TempDir
+    static Path folder;
 
     private static @Nullable String missing;
 
@@ -68,7 +81,10 @@ class GuestRigIT {
     Stream<DynamicNode> guest() {
         return Arrays.stream(Hardware.values())
                 .filter(hardware -> CHOSEN_HARDWARE.isEmpty() || hardware.name().equals(CHOSEN_HARDWARE))
-                .flatMap(hardware -> testsOf(hardware, new Guest(hardware)));
+                .flatMap(hardware -> {
+                    Guest guest = new Guest(hardware);
+                    return Stream.concat(testsOf(hardware, guest), readBack(hardware, guest));
+                });
     }
 
     private static Stream<DynamicNode> testsOf(Hardware hardware, Guest guest) {
@@ -76,6 +92,20 @@ class GuestRigIT {
                 .map(Hardware.Case::name)
                 .filter(name -> name.contains(CHOSEN_CASE))
                 .map(name -> test(hardware, name, guest));
+    }
+
+    /** What the guest wrote through the controller, found in the image by the host. */
+    private static Stream<DynamicNode> readBack(Hardware hardware, Guest guest) {
+        return hardware.accesses().stream()
+                .filter(access -> CHOSEN_CASE.isEmpty())
+                .map(access ->
+                        DynamicTest.dynamicTest(hardware + ": the host finds what was written by " + access, () -> {
+                            if (missing != null) {
+                                abort(missing);
+                            }
+                            guest.run();
+                            guest.requireWritten(access);
+                        }));
     }
 
     private static DynamicNode test(Hardware hardware, String name, Guest guest) {
@@ -104,11 +134,13 @@ class GuestRigIT {
         private final Hardware hardware;
         private final Map<String, CaseEvent> last = new LinkedHashMap<>();
         private final List<String> said = new ArrayList<>();
+        private final Path images;
         private boolean ran;
         private int exit;
 
         Guest(Hardware hardware) {
             this.hardware = hardware;
+            images = folder.resolve(hardware.devices());
         }
 
         /** Boots it, once. */
@@ -117,6 +149,8 @@ class GuestRigIT {
                 return;
             }
             ran = true;
+            Files.createDirectory(images);
+            prepareImages();
             long began = System.nanoTime();
             long first = 0;
             Process process = rig(command()).redirectErrorStream(true).start();
@@ -144,6 +178,8 @@ class GuestRigIT {
             return List.of(
                     "--devices",
                     hardware.devices(),
+                    "--images",
+                    images.toString(),
                     "--timeout",
                     Long.toString(LIMIT.toSeconds()),
                     "--",
@@ -160,6 +196,31 @@ class GuestRigIT {
                     CaseRunner.class.getName(),
                     hardware.name(),
                     CHOSEN_CASE);
+        }
+
+        /** The host's blocks, for the guest to read. */
+        private void prepareImages() throws IOException {
+            if (!hardware.accesses().isEmpty()) {
+                try (FileChannel image =
+                        FileChannel.open(image(), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                    image.write(Exchange.host().asByteBuffer(), Exchange.FROM_HOST * Exchange.BLOCK_BYTES);
+                    image.write(ByteBuffer.allocate(1), IMAGE_BYTES - 1);
+                }
+            }
+        }
+
+        private Path image() {
+            return images.resolve("nvme0n" + Exchange.NSID + ".raw");
+        }
+
+        void requireWritten(Access access) throws IOException {
+            ByteBuffer found = ByteBuffer.allocate(Exchange.BLOCKS * Exchange.BLOCK_BYTES);
+            try (FileChannel image = FileChannel.open(image(), StandardOpenOption.READ)) {
+                image.read(found, Exchange.fromGuest(access) * Exchange.BLOCK_BYTES);
+            }
+            assertThat(MemorySegment.ofArray(found.array()).mismatch(Exchange.guest(access)))
+                    .as("first differing byte of what the guest wrote by %s", access)
+                    .isEqualTo(-1);
         }
 
         private void take(String line) {

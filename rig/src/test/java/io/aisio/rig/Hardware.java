@@ -1,5 +1,6 @@
 package io.aisio.rig;
 
+import io.aisio.upcie.Access;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
@@ -11,7 +12,7 @@ import java.util.stream.Stream;
 /** What machines the tests run on, and which suites on which: a guest is booted for each. */
 enum Hardware {
     /** One controller behind an IOMMU. */
-    ONE(OneControllerCases.class),
+    ONE(OneControllerCases.class, VfioCases.class),
     /** Four controllers. */
     FOUR(FourControllersCases.class),
     /** Namespaces with each block size, metadata and protection information. */
@@ -25,12 +26,21 @@ enum Hardware {
     /** A zoned namespace. */
     ZONED(ZonedCases.class),
     /** No IOMMU. */
-    NOIOMMU(NoIommuCases.class);
+    NOIOMMU(NoIommuCases.class, PhysicalCases.class);
 
     private final List<Class<?>> suites;
 
     Hardware(Class<?>... suites) {
         this.suites = List.of(suites);
+    }
+
+    /** By which ways host and guest exchange data ({@link Exchange}). */
+    List<Access> accesses() {
+        return switch (this) {
+            case ONE -> List.of(Access.TYPE1, Access.IOMMUFD);
+            case NOIOMMU -> List.of(Access.UIO, Access.NOIOMMU);
+            default -> List.of();
+        };
     }
 
     /** The file in {@code rig/devices} that describes it. */

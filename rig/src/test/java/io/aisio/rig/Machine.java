@@ -70,6 +70,23 @@ final class Machine {
         }
     }
 
+    /** All that a program says until it ends, in time, whatever its exit code. */
+    static String output(Process process) {
+        try {
+            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+            if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                throw new AssertionError("it still runs after " + PATIENCE.toSeconds() + " s; it said: " + said);
+            }
+            return said;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            throw new AssertionError("interrupted", e);
+        }
+    }
+
     private static String finish(Process process, String command) {
         try {
             String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();

@@ -69,7 +69,7 @@ public final class Iommufd implements IoAddressSpace {
         OpenFile file = OpenFile.open(PATH, OpenFile.Access.READ_WRITE);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment alloc = VfioGroup.sized(arena, ALLOC);
-            VfioGroup.ask(file, "IOMMU_IOAS_ALLOC", IOMMU_IOAS_ALLOC, alloc);
+            file.control("IOMMU_IOAS_ALLOC", IOMMU_IOAS_ALLOC, alloc);
             return new Iommufd(file, alloc.get(JAVA_INT, ALLOC_ID));
         } catch (LinuxException | RuntimeException e) {
             file.close();
@@ -94,7 +94,7 @@ public final class Iommufd implements IoAddressSpace {
             ranges.set(JAVA_INT, RANGES_ID, id);
             ranges.set(JAVA_INT, RANGES_COUNT, MOST_RANGES);
             ranges.set(ADDRESS, RANGES_ALLOWED, allowed);
-            VfioGroup.ask(file, "IOMMU_IOAS_IOVA_RANGES", IOMMU_IOAS_IOVA_RANGES, ranges);
+            file.control("IOMMU_IOAS_IOVA_RANGES", IOMMU_IOAS_IOVA_RANGES, ranges);
             int count = Math.clamp(ranges.get(JAVA_INT, RANGES_COUNT), 0, MOST_RANGES);
             List<IovaRange> found = new ArrayList<>();
             for (int i = 0; i < count; i++) {
@@ -113,7 +113,7 @@ public final class Iommufd implements IoAddressSpace {
             map.set(JAVA_LONG, MAP_USER_VA, memory.address());
             map.set(JAVA_LONG, MAP_LENGTH, memory.byteSize());
             map.set(JAVA_LONG, MAP_IOVA, iova);
-            VfioGroup.ask(file, "IOMMU_IOAS_MAP", IOMMU_IOAS_MAP, map);
+            file.control("IOMMU_IOAS_MAP", IOMMU_IOAS_MAP, map);
         }
     }
 
@@ -124,7 +124,7 @@ public final class Iommufd implements IoAddressSpace {
             unmap.set(JAVA_INT, UNMAP_ID, id);
             unmap.set(JAVA_LONG, UNMAP_IOVA, iova);
             unmap.set(JAVA_LONG, UNMAP_LENGTH, bytes);
-            VfioGroup.ask(file, "IOMMU_IOAS_UNMAP", IOMMU_IOAS_UNMAP, unmap);
+            file.control("IOMMU_IOAS_UNMAP", IOMMU_IOAS_UNMAP, unmap);
         }
     }
 

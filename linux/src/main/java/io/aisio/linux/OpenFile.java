@@ -376,6 +376,33 @@ public final class OpenFile implements AutoCloseable {
         }
     }
 
+    /** An ioctl with a structure; what the kernel returns, never negative. */
+    int control(String name, long request, MemorySegment argument) throws LinuxException {
+        enter();
+        try {
+            return answered(name, Libc.ioctl(fd, request, argument));
+        } finally {
+            leave();
+        }
+    }
+
+    /** An ioctl with a number; what the kernel returns, never negative. */
+    int control(String name, long request, long argument) throws LinuxException {
+        enter();
+        try {
+            return answered(name, Libc.ioctl(fd, request, argument));
+        } finally {
+            leave();
+        }
+    }
+
+    private int answered(String name, int answer) throws LinuxException {
+        if (answer < 0) {
+            throw failed("ioctl " + name, path);
+        }
+        return answer;
+    }
+
     /** The descriptor; to be used only between {@link #enter()} and {@link #leave()}. */
     int descriptor() {
         return fd;

@@ -107,11 +107,11 @@ public final class VfioDevice implements AutoCloseable {
             MemorySegment bind = VfioGroup.sized(arena, BIND_IOMMUFD);
             space.withDescriptor(fd -> {
                 bind.set(JAVA_INT, BIND_IOMMUFD_FD, fd);
-                return VfioGroup.ask(file, "VFIO_DEVICE_BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, bind);
+                return file.control("VFIO_DEVICE_BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, bind);
             });
             MemorySegment attach = VfioGroup.sized(arena, ATTACH_IOMMUFD);
             attach.set(JAVA_INT, ATTACH_IOMMUFD_ID, space.id());
-            VfioGroup.ask(file, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach);
+            file.control("VFIO_DEVICE_ATTACH_IOMMUFD_PT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach);
             return new VfioDevice(file);
         } catch (LinuxException | RuntimeException e) {
             file.close();
@@ -127,7 +127,7 @@ public final class VfioDevice implements AutoCloseable {
     public boolean canReset() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = VfioGroup.sized(arena, DEVICE_INFO);
-            VfioGroup.ask(file, "VFIO_DEVICE_GET_INFO", VFIO_DEVICE_GET_INFO, info);
+            file.control("VFIO_DEVICE_GET_INFO", VFIO_DEVICE_GET_INFO, info);
             int flags = info.get(JAVA_INT, 4);
             if ((flags & DEVICE_FLAGS_PCI) == 0) {
                 throw new IOException(file.path() + ": not a PCI function to VFIO");
@@ -138,7 +138,7 @@ public final class VfioDevice implements AutoCloseable {
 
     /** Resets the function; what it held in its registers and queues is gone. */
     public void reset() throws LinuxException {
-        VfioGroup.ask(file, "VFIO_DEVICE_RESET", VFIO_DEVICE_RESET, 0);
+        file.control("VFIO_DEVICE_RESET", VFIO_DEVICE_RESET, 0);
     }
 
     /** Describes a region. */
@@ -147,7 +147,7 @@ public final class VfioDevice implements AutoCloseable {
             MemorySegment info = arena.allocate(LONGEST_INFO, 8);
             info.set(JAVA_INT, 0, LONGEST_INFO);
             info.set(JAVA_INT, REGION_INFO_INDEX, index);
-            VfioGroup.ask(file, "VFIO_DEVICE_GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO, info);
+            file.control("VFIO_DEVICE_GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO, info);
             int flags = info.get(JAVA_INT, 4);
             boolean sparse =
                     (flags & REGION_FLAG_CAPS) != 0 && isSparse(info, info.get(JAVA_INT, REGION_INFO_CAP_OFFSET));
@@ -211,7 +211,7 @@ public final class VfioDevice implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = VfioGroup.sized(arena, IRQ_INFO);
             info.set(JAVA_INT, IRQ_INFO_INDEX, kind);
-            VfioGroup.ask(file, "VFIO_DEVICE_GET_IRQ_INFO", VFIO_DEVICE_GET_IRQ_INFO, info);
+            file.control("VFIO_DEVICE_GET_IRQ_INFO", VFIO_DEVICE_GET_IRQ_INFO, info);
             return (info.get(JAVA_INT, 4) & IRQ_INFO_EVENTFD) == 0 ? 0 : info.get(JAVA_INT, IRQ_INFO_COUNT);
         }
     }
@@ -233,7 +233,7 @@ public final class VfioDevice implements AutoCloseable {
             for (int i = 0; i < events.size(); i++) {
                 set.set(JAVA_INT, IRQ_SET + 4L * i, events.get(i).descriptor());
             }
-            VfioGroup.ask(file, "VFIO_DEVICE_SET_IRQS", VFIO_DEVICE_SET_IRQS, set);
+            file.control("VFIO_DEVICE_SET_IRQS", VFIO_DEVICE_SET_IRQS, set);
         }
     }
 

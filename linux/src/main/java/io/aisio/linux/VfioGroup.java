@@ -116,11 +116,11 @@ public final class VfioGroup implements IoAddressSpace {
     }
 
     private void attach(int iommu) throws IOException {
-        int version = ask(container, "VFIO_GET_API_VERSION", VFIO_GET_API_VERSION, 0);
+        int version = container.control("VFIO_GET_API_VERSION", VFIO_GET_API_VERSION, 0);
         if (version != 0) {
             throw new IOException(CONTAINER + ": VFIO of version " + version + ", where 0 is known");
         }
-        if (ask(container, "VFIO_CHECK_EXTENSION", VFIO_CHECK_EXTENSION, iommu) == 0) {
+        if (container.control("VFIO_CHECK_EXTENSION", VFIO_CHECK_EXTENSION, iommu) == 0) {
             throw new IOException(CONTAINER
                     + (iommu == NOIOMMU_IOMMU
                             ? ": this kernel allows no device without an IOMMU; next: as root, echo 1 >"
@@ -129,7 +129,7 @@ public final class VfioGroup implements IoAddressSpace {
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment status = sized(arena, GROUP_STATUS);
-            ask(group, "VFIO_GROUP_GET_STATUS", VFIO_GROUP_GET_STATUS, status);
+            group.control("VFIO_GROUP_GET_STATUS", VFIO_GROUP_GET_STATUS, status);
             if ((status.get(JAVA_INT, 4) & GROUP_FLAGS_VIABLE) == 0) {
                 throw new IOException(group.path() + ": the IOMMU group is not viable: not all of its devices are bound"
                         + " to VFIO or to no driver; next: ./aisio devbind list --all");
@@ -137,10 +137,10 @@ public final class VfioGroup implements IoAddressSpace {
             MemorySegment descriptor = arena.allocate(JAVA_INT);
             container.with(fd -> {
                 descriptor.set(JAVA_INT, 0, fd);
-                return ask(group, "VFIO_GROUP_SET_CONTAINER", VFIO_GROUP_SET_CONTAINER, descriptor);
+                return group.control("VFIO_GROUP_SET_CONTAINER", VFIO_GROUP_SET_CONTAINER, descriptor);
             });
         }
-        ask(container, "VFIO_SET_IOMMU", VFIO_SET_IOMMU, iommu);
+        container.control("VFIO_SET_IOMMU", VFIO_SET_IOMMU, iommu);
     }
 
     /**
@@ -150,7 +150,7 @@ public final class VfioGroup implements IoAddressSpace {
      */
     public VfioDevice device(String name) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            int fd = ask(group, "VFIO_GROUP_GET_DEVICE_FD", VFIO_GROUP_GET_DEVICE_FD, arena.allocateFrom(name));
+            int fd = group.control("VFIO_GROUP_GET_DEVICE_FD", VFIO_GROUP_GET_DEVICE_FD, arena.allocateFrom(name));
             return new VfioDevice(OpenFile.ofDescriptor(fd, Path.of(name)));
         }
     }
@@ -161,7 +161,7 @@ public final class VfioGroup implements IoAddressSpace {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = arena.allocate(LONGEST_INFO, 8);
             info.set(JAVA_INT, 0, LONGEST_INFO);
-            ask(container, "VFIO_IOMMU_GET_INFO", VFIO_IOMMU_GET_INFO, info);
+            container.control("VFIO_IOMMU_GET_INFO", VFIO_IOMMU_GET_INFO, info);
             return (info.get(JAVA_INT, 4) & IOMMU_INFO_CAPS) == 0
                     ? List.of()
                     : ranges(info, info.get(JAVA_INT, IOMMU_INFO_CAP_OFFSET));
@@ -197,7 +197,7 @@ public final class VfioGroup implements IoAddressSpace {
             map.set(JAVA_LONG, DMA_MAP_VADDR, memory.address());
             map.set(JAVA_LONG, DMA_MAP_IOVA, iova);
             map.set(JAVA_LONG, DMA_MAP_SIZE, memory.byteSize());
-            ask(container, "VFIO_IOMMU_MAP_DMA", VFIO_IOMMU_MAP_DMA, map);
+            container.control("VFIO_IOMMU_MAP_DMA", VFIO_IOMMU_MAP_DMA, map);
         }
     }
 
@@ -207,7 +207,7 @@ public final class VfioGroup implements IoAddressSpace {
             MemorySegment unmap = sized(arena, DMA_UNMAP);
             unmap.set(JAVA_LONG, DMA_UNMAP_IOVA, iova);
             unmap.set(JAVA_LONG, DMA_UNMAP_SIZE, bytes);
-            ask(container, "VFIO_IOMMU_UNMAP_DMA", VFIO_IOMMU_UNMAP_DMA, unmap);
+            container.control("VFIO_IOMMU_UNMAP_DMA", VFIO_IOMMU_UNMAP_DMA, unmap);
         }
     }
 
@@ -223,21 +223,5 @@ public final class VfioGroup implements IoAddressSpace {
         MemorySegment structure = arena.allocate(bytes, 8);
         structure.set(JAVA_INT, 0, bytes);
         return structure;
-    }
-
-    /** @return what the kernel returns, never negative */
-    static int ask(OpenFile file, String name, long request, MemorySegment argument) throws LinuxException {
-        return file.with(fd -> answered(Libc.ioctl(fd, request, argument), name, file));
-    }
-
-    static int ask(OpenFile file, String name, long request, long argument) throws LinuxException {
-        return file.with(fd -> answered(Libc.ioctl(fd, request, argument), name, file));
-    }
-
-    private static int answered(int answer, String name, OpenFile file) throws LinuxException {
-        if (answer < 0) {
-            throw new LinuxException("ioctl " + name, file.path().toString(), Libc.errno());
-        }
-        return answer;
     }
 }

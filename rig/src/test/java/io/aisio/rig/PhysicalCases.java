@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.aisio.rig.Machine.BoundFunction;
 import io.aisio.upcie.Access;
+import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Queue;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** The driver where no IOMMU is between controller and memory: UIO, and VFIO that was told to do without. */
@@ -66,5 +69,22 @@ final class PhysicalCases {
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining(function.address() + "?unsafe");
         }
+    }
+
+    /** Last by its name, because it does not come back. UIO asks nobody: the registers are gone from one read to the next. */
+    static void zAControllerThatIsPulledInMidIoFailsPromptlyByUio() throws Exception {
+        Driven.driverFor(Access.UIO);
+        Machine.bind(Driven.CONTROLLER, "uio_pci_generic");
+        try (Device device = Device.open(Driven.name(Access.UIO, 1));
+                Queue queue = device.openQueue(8);
+                Buffer buffer = device.allocate(4096)) {
+            queue.bindRead(0, buffer, 0, 512);
+            queue.submit(new int[] {0}, new long[1], 1);
+            assertThat(queue.await(new int[8])).isEqualTo(1);
+            Machine.pull("nvme0");
+            IOException failure = VfioCases.failureOf(queue);
+            assertThat(failure.getMessage() + failure.getCause()).contains("gone");
+        }
+        Machine.await(Driven.CONTROLLER + " is gone", () -> Files.notExists(Machine.function(Driven.CONTROLLER)));
     }
 }

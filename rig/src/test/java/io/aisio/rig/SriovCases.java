@@ -47,7 +47,7 @@ final class SriovCases {
                                         .equals("live")));
             }
         }
-        assertThat(Machine.namespacesAt(PHYSICAL)).hasSize(1);
+        assertThat(Machine.namespacesAt(PHYSICAL)).hasSize(2);
     }
 
     /** All of them, until closed, without a driver. */

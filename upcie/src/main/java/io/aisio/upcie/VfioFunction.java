@@ -61,8 +61,12 @@ final class VfioFunction implements PciFunction {
         config = new ConfigSpace(
                 (bytes, offset) -> device.read(configuration, offset, bytes),
                 (bytes, offset) -> device.write(configuration, offset, bytes));
+        vectors = device.interrupts(VfioDevice.MSIX);
+    }
+
+    /** Makes the function forget its last driver, and maps its registers. */
+    private void start() throws IOException {
         if (device.canReset()) {
-            // Whatever it was left doing by its last driver.
             device.reset();
         }
         config.command(ConfigSpace.MEMORY_SPACE, ConfigSpace.BUS_MASTER);
@@ -72,7 +76,6 @@ final class VfioFunction implements PciFunction {
                 bars[i] = new MappedBar(device.map(region, mapped));
             }
         }
-        vectors = device.interrupts(VfioDevice.MSIX);
     }
 
     /**
@@ -87,11 +90,19 @@ final class VfioFunction implements PciFunction {
             Opened opened = access == Access.IOMMUFD
                     ? openByIommufd(bus, pci, hugePageBytes)
                     : openByGroup(pci, access, hugePageBytes);
+            VfioFunction function;
             try {
-                return new VfioFunction(name, access, claim, opened);
+                function = new VfioFunction(name, access, claim, opened);
             } catch (IOException | RuntimeException e) {
                 opened.device.close();
                 opened.space.close();
+                throw e;
+            }
+            try {
+                function.start();
+                return function;
+            } catch (IOException | RuntimeException e) {
+                function.close();
                 throw e;
             }
         } catch (IOException | RuntimeException e) {
@@ -306,14 +317,10 @@ final class VfioFunction implements PciFunction {
             closed = true;
         }
         endWatch();
-        try {
-            stopDma();
-        } catch (IOException e) {
-            // The kernel does it, too, as the device is closed.
-        }
-        heap.close();
+        // The kernel clears bus mastering, and resets what it can: from here on nothing reaches memory.
         mapped.close();
         device.close();
+        heap.close();
         space.close();
         events.forEach(EventFd::close);
         claim.close();

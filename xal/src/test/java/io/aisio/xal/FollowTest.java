@@ -320,6 +320,36 @@ class FollowTest {
     }
 
     @Test
+    void keepsAFileThatHasANameElsewhereThanInADirectoryThatWent() throws Exception {
+        try (LoopMount mount = LoopMount.make(folder, "xfs");
+                Xal xal = Xal.mounted(mount.path(), true);
+                MountedTree tree = MountedTree.open(mount.path(), true);
+                Index index = xal.index()) {
+            IndexWriter writer = Objects.requireNonNull(index.writer());
+            Replica replica = new Replica(writer, writer.reader());
+            Path root = mount.path();
+            Files.createDirectories(root.resolve("a/x"));
+            Files.createDirectory(root.resolve("a/y"));
+            Files.createDirectory(root.resolve("b"));
+            Path file = Files.write(root.resolve("a/x/f"), new byte[5000]);
+            replica.apply(tree, new Change.Added("/a"));
+            replica.apply(tree, new Change.Added("/b"));
+            for (String name : List.of("/b/f", "/a/y/f")) {
+                Files.createLink(root.resolve(name.substring(1)), file);
+                replica.apply(tree, new Change.Added(name));
+            }
+            assertThat(index.lookup("/a/y/f").inode().links()).isEqualTo(3);
+            for (String name : List.of("a/x/f", "a/y/f", "a/x", "a/y", "a")) {
+                Files.delete(root.resolve(name));
+            }
+            replica.apply(tree, new Change.Removed("/a"));
+            assertThat(content(index)).isEqualTo(fresh(root)).containsKey("/b/f");
+            assertThat(index.files()).isEqualTo(1);
+            assertThat(index.directories()).isEqualTo(2);
+        }
+    }
+
+    @Test
     void isDirtyAndThenReadAgainWhenMoreChangesThanMayWaitWereTold() throws Exception {
         try (LoopMount mount = LoopMount.make(folder, "xfs")) {
             BlockingQueue<Integer> gate = new LinkedBlockingQueue<>();

@@ -31,6 +31,30 @@ public interface Catalog {
     /** Keeps an inode that is {@linkplain #knows known}, its extents and, of a directory, its names. */
     void keep(long number);
 
+    /**
+     * Is told of a directory of which no names can be read, in place of {@link #names}: those that it had go, for what
+     * they stand for may be gone when the reading ends.
+     *
+     * @param directory its inode number
+     */
+    default void unlisted(long directory) {
+        NameBatch none = new NameBatch();
+        none.setIncomplete();
+        names(directory, none);
+    }
+
+    /**
+     * Is told of a name whose inode is not given, because it changed each time that it was looked at.
+     *
+     * @param directory its inode number
+     * @param number what the name stands for
+     * @return whether the name is to be given all the same
+     */
+    default boolean changing(long directory, String name, long number, IOException problem) {
+        damaged(problem);
+        return true;
+    }
+
     /** Is told of something that cannot be read; what depends on it is missing from the catalog. */
     void damaged(IOException problem);
 }

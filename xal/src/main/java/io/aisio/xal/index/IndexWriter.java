@@ -120,7 +120,10 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         for (int inode = 0; inode < tables.header(Layout.INODES); inode++) {
             if (tables.inodeName(inode) != Store.FREE && tables.mode(inode) != 0 && !marked.get(inode)) {
                 int gone = inode;
-                change(() -> tree.removeInode(gone));
+                change(() -> {
+                    removeNamesThatGo(gone);
+                    tree.removeInode(gone);
+                });
             }
         }
         if (!tables.isDirectory(tables.header(Layout.ROOT))) {
@@ -129,6 +132,17 @@ public final class IndexWriter implements Catalog, AutoCloseable {
         new TreeCheck(store).run(entry -> change(() -> store.nameFirst(entry)), this::tell);
         store.fit();
         reading = false;
+    }
+
+    /** Removes the names of an inode in directories that go too: who lists one of those sees none without its inode. */
+    private void removeNamesThatGo(int inode) {
+        for (int entry = store.nameOf(inode); entry != Tables.NONE; ) {
+            int next = store.nextNameOf(entry);
+            if (!marked.get(tables.directoryInode(tables.parent(entry)))) {
+                store.removeEntry(entry);
+            }
+            entry = next;
+        }
     }
 
     @Override
@@ -334,6 +348,9 @@ public final class IndexWriter implements Catalog, AutoCloseable {
 
     private synchronized void names(long directory, NameBatch batch, long[] hashes) throws IOException {
         if (tree.directoryOf(directory) == Tables.NONE) {
+            if (batch.names() == 0) {
+                return;
+            }
             damaged(new IndexException(
                     volume.source(), "inode " + directory + " has names, and was not read as a directory"));
             return;
@@ -394,6 +411,21 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             throw new IllegalArgumentException("inode " + number + " is not known and cannot be kept");
         }
         marked.set(inode);
+    }
+
+    /**
+     * Keeps an inode that changed each time that it was looked at, as it was: it is {@linkplain #markStale stale}.
+     *
+     * @return false if it is not known
+     */
+    public synchronized boolean keepStale(long number) {
+        int inode = tables.findInode(number);
+        if (inode == Tables.NONE || tables.mode(inode) == 0) {
+            return false;
+        }
+        markStale(number);
+        marked.set(inode);
+        return true;
     }
 
     @Override
@@ -515,6 +547,30 @@ public final class IndexWriter implements Catalog, AutoCloseable {
             change(() -> tree.removeInode(inode));
             compactIfWasteful();
         }
+    }
+
+    /**
+     * Removes an inode unless a name of it leads up to the root, in one change with names that do not, so that nobody sees
+     * one of those without it. Of a directory all names in it go too.
+     *
+     * @return a path by which it is still found; null if it is gone
+     */
+    public synchronized @Nullable String removeUnlessReached(long number) throws IOException {
+        int inode = tables.findInode(number);
+        if (inode != Tables.NONE && tables.mode(inode) != 0 && tree.path(number) == null) {
+            change(() -> {
+                int entry = store.nameOf(inode);
+                while (entry != Tables.NONE && tree.path(number) == null) {
+                    store.removeEntry(entry);
+                    entry = store.nameOf(inode);
+                }
+                if (entry == Tables.NONE) {
+                    tree.removeInode(inode);
+                }
+            });
+            compactIfWasteful();
+        }
+        return tree.path(number);
     }
 
     /**

@@ -63,6 +63,7 @@ public final class MountedTree implements Backend {
     private final @Nullable BtrfsPlaces btrfs;
 
     private final boolean sync;
+    private final int attempts;
 
     private MountedTree(
             Beneath top,
@@ -71,7 +72,8 @@ public final class MountedTree implements Backend {
             FileSystemStatus status,
             FileStatus.Device volume,
             @Nullable BtrfsPlaces btrfs,
-            boolean sync) {
+            boolean sync,
+            int attempts) {
         this.top = top;
         this.path = path;
         this.mount = mount;
@@ -79,6 +81,7 @@ public final class MountedTree implements Backend {
         this.volume = volume;
         this.btrfs = btrfs;
         this.sync = sync;
+        this.attempts = attempts;
     }
 
     /**
@@ -89,6 +92,11 @@ public final class MountedTree implements Backend {
      * @throws IOException if it is no directory, or its file system's maps do not tell where bytes lie on a device
      */
     public static MountedTree open(Path path, boolean sync) throws IOException {
+        return open(path, sync, ATTEMPTS);
+    }
+
+    /** As {@link #open(Path, boolean)}, mapping a file that changes so often: once is too seldom for any to stand still. */
+    static MountedTree open(Path path, boolean sync, int attempts) throws IOException {
         Beneath top = Beneath.directory(path);
         try {
             FileStatus status = top.status();
@@ -100,7 +108,7 @@ public final class MountedTree implements Backend {
             }
             refuse(path, mount);
             BtrfsPlaces btrfs = mount.type().equals("btrfs") ? BtrfsPlaces.of(top, path) : null;
-            return new MountedTree(top, path, mount, top.fileSystem(), status.device(), btrfs, sync);
+            return new MountedTree(top, path, mount, top.fileSystem(), status.device(), btrfs, sync, attempts);
         } catch (IOException | RuntimeException e) {
             top.close();
             throw e;
@@ -347,7 +355,8 @@ public final class MountedTree implements Backend {
      *
      * @param parent the path of the directory, for messages
      * @return null if the directory has none of this name
-     * @throws IOException if it cannot be read, or changed each time that it was mapped
+     * @throws FileChangedException if it is something else meanwhile, or changed each time that it was mapped
+     * @throws IOException if it cannot be read
      */
     public @Nullable Sighting look(Beneath directory, String parent, String name) throws IOException {
         byte[] bytes = FileName.encode(name);
@@ -357,7 +366,7 @@ public final class MountedTree implements Backend {
             if (found.inode().type() != FileType.REGULAR) {
                 return sighting(found, List.of());
             }
-            try (Beneath file = directory.openFile(bytes, shown(child))) {
+            try (Beneath file = openRegular(directory, bytes, shown(child))) {
                 Map map = map(file, child);
                 return sighting(new Found(map.status(), inode(map.status(), file.handle())), map.extents());
             }
@@ -367,6 +376,29 @@ public final class MountedTree implements Backend {
             }
             throw e;
         }
+    }
+
+    /** Opens what was a regular file a moment ago. */
+    private static Beneath openRegular(Beneath directory, byte[] name, String shown) throws IOException {
+        Beneath opened;
+        try {
+            opened = directory.openFile(name, shown);
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ELOOP) {
+                throw new FileChangedException(shown + ": it was a file, and is a symbolic link a moment later");
+            }
+            throw e;
+        }
+        try {
+            if (opened.status().isRegular()) {
+                return opened;
+            }
+        } catch (LinuxException e) {
+            opened.close();
+            throw e;
+        }
+        opened.close();
+        throw new FileChangedException(shown + ": it was a file, and is none a moment later");
     }
 
     private Sighting sighting(Found found, List<Extent> extents) {
@@ -409,7 +441,7 @@ public final class MountedTree implements Backend {
     }
 
     Map map(Beneath opened, String name) throws IOException {
-        return steady(opened::status, status -> extents(opened, status, sync, name), shown(name));
+        return steady(opened::status, status -> extents(opened, status, sync, name), shown(name), attempts);
     }
 
     /** Looks at a file. */
@@ -432,11 +464,11 @@ public final class MountedTree implements Backend {
     }
 
     /** Maps a file until its status and its map stay as they are. */
-    static Map steady(Look look, Mapping mapping, String shown) throws IOException {
+    static Map steady(Look look, Mapping mapping, String shown, int attempts) throws IOException {
         FileStatus before = look.status();
         List<Extent> last = null;
         FileChangedException untrue = null;
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        for (int attempt = 0; attempt < attempts; attempt++) {
             List<Extent> extents = null;
             try {
                 extents = mapping.extents(before);
@@ -454,9 +486,9 @@ public final class MountedTree implements Backend {
         }
         if (untrue != null) {
             // What does not pass is no change.
-            throw new IOException(untrue.getMessage() + ", though it was mapped " + ATTEMPTS + " times", untrue);
+            throw new IOException(untrue.getMessage() + ", though it was mapped " + attempts + " times", untrue);
         }
-        throw new FileChangedException(shown + ": it changed while it was mapped, " + ATTEMPTS
+        throw new FileChangedException(shown + ": it changed while it was mapped, " + attempts
                 + " times in a row; try again when its writer rests");
     }
 

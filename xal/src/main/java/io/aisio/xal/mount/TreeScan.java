@@ -136,7 +136,7 @@ final class TreeScan {
                         throw new InterruptedException();
                     }
                     if (!child.isDot()) {
-                        read(directory, entry.path(), child);
+                        read(directory, entry, child);
                     }
                     if (inodes.inodes() >= BATCH) {
                         give();
@@ -148,6 +148,8 @@ final class TreeScan {
                 if (!isGone(e)) {
                     catalog.damaged(e);
                 }
+                // It could not be opened or listed, so that none of it was given.
+                catalog.unlisted(entry.inode().number());
             } finally {
                 // Nobody waits for what will not come.
                 given.complete(null);
@@ -155,7 +157,9 @@ final class TreeScan {
         }
 
         /** Reads what a name stands for, again if another file was given the name meanwhile. */
-        private void read(Beneath directory, String parent, Beneath.Name child) throws InterruptedException {
+        private void read(Beneath directory, Entry entry, Beneath.Name child) throws InterruptedException {
+            String parent = entry.path();
+            String name = FileName.decode(child.bytes());
             long number = child.inode();
             for (int attempt = 1; ; attempt++) {
                 boolean claimed = false;
@@ -164,7 +168,7 @@ final class TreeScan {
                     number = now.inode().number();
                     claimed = claim(number);
                     if (claimed) {
-                        take(directory, Backend.path(parent, FileName.decode(child.bytes())), child.bytes(), now);
+                        take(directory, Backend.path(parent, name), child.bytes(), now);
                     }
                     break;
                 } catch (IOException e) {
@@ -174,10 +178,15 @@ final class TreeScan {
                     if (isGone(e)) {
                         return;
                     }
-                    if (!(e instanceof FileChangedException) || attempt == ATTEMPTS) {
-                        catalog.damaged(e);
+                    boolean changed = e instanceof FileChangedException;
+                    if (!changed || attempt == ATTEMPTS) {
                         names.setIncomplete();
-                        if (!claimed && found.containsKey(number)) {
+                        boolean named =
+                                !changed || catalog.changing(entry.inode().number(), name, number, e);
+                        if (!changed) {
+                            catalog.damaged(e);
+                        }
+                        if (!named || (!claimed && found.containsKey(number))) {
                             // The root of a subvolume is called as the root here is.
                             return;
                         }

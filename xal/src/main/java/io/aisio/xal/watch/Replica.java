@@ -17,6 +17,7 @@ import io.aisio.xal.backend.NameBatch;
 import io.aisio.xal.index.IndexReader;
 import io.aisio.xal.index.IndexReader.Listed;
 import io.aisio.xal.index.IndexWriter;
+import io.aisio.xal.mount.FileChangedException;
 import io.aisio.xal.mount.MountedTree;
 import io.aisio.xal.mount.MountedTree.Sighting;
 import java.io.IOException;
@@ -104,18 +105,23 @@ public final class Replica {
                 unsettled(new Spot(directory, ""), "inode " + directory + " was renamed while all was read");
             }
         }
+        for (Map.Entry<Spot, String> changing : reading.changing.entrySet()) {
+            unsettled(changing.getKey(), changing.getValue());
+        }
     }
 
-    /** What is read by several threads, on its way to the index: which directories' names could not be read then. */
+    /**
+     * What is read by several threads, on its way to the index: which directories' names could not be read then, and which
+     * files changed each time that they were looked at.
+     */
     private final class Reading implements Catalog {
         private final Set<Long> unlisted = ConcurrentHashMap.newKeySet();
+        private final Map<Spot, String> changing = new ConcurrentHashMap<>();
 
         @Override
         public void inodes(InodeBatch batch) {
             for (int i = 0; i < batch.inodes(); i++) {
-                if (batch.type(i) == FileType.DIRECTORY) {
-                    unlisted.add(batch.number(i));
-                } else if (batch.type(i) == FileType.REGULAR) {
+                if (batch.type(i) == FileType.REGULAR) {
                     mapped.incrementAndGet();
                 }
             }
@@ -125,7 +131,19 @@ public final class Replica {
         @Override
         public void names(long directory, NameBatch batch) {
             writer.names(directory, batch);
-            unlisted.remove(directory);
+        }
+
+        @Override
+        public void unlisted(long directory) {
+            Catalog.super.unlisted(directory);
+            unlisted.add(directory);
+        }
+
+        /** It is looked at again afterwards: what is known of it stays until then, and one that is not known is not named. */
+        @Override
+        public boolean changing(long directory, String name, long number, IOException problem) {
+            changing.put(new Spot(directory, name), message(problem));
+            return writer.keepStale(number);
         }
 
         @Override
@@ -138,10 +156,10 @@ public final class Replica {
             writer.keep(number);
         }
 
-        /** What is gone since it was listed is not damaged; that it went is told. */
+        /** What is gone, or another one, since it was listed is not damaged; that it went is told. */
         @Override
         public void damaged(IOException problem) {
-            if (!isGone(problem)) {
+            if (!isGone(problem) && !(problem instanceof FileChangedException)) {
                 writer.damaged(problem);
             }
         }
@@ -341,6 +359,11 @@ public final class Replica {
         Sighting now;
         try {
             now = tree.look(opened, parent, spot.name());
+        } catch (FileChangedException e) {
+            // Nothing is wrong with it. What it was is stale until it is looked at again.
+            writer.markStale(before);
+            unsettled(spot, message(e));
+            return;
         } catch (IOException e) {
             unreadable(spot, before, message(e));
             return;
@@ -448,20 +471,31 @@ public final class Replica {
         }
     }
 
-    /** Removes what has no name. */
+    /** Removes what has no name that leads up to the root, with all that is below it. */
     private void drop(long number) throws IOException {
         Inode inode = known(number);
         if (inode != null && inode.type() == FileType.DIRECTORY) {
             dropContent(number);
             removeDirectory(number);
         } else {
-            writer.remove(number);
+            removeFile(number);
+        }
+    }
+
+    /** Removes a file, unless it has a name elsewhere than in directories that are dropped: that one is looked at. */
+    private void removeFile(long number) throws IOException {
+        String other = writer.removeUnlessReached(number);
+        if (other != null) {
+            toLook.add(other);
         }
     }
 
     private void removeDirectory(long number) throws IOException {
-        writer.remove(number);
-        unsettled.keySet().removeIf(other -> other.directory() == number);
+        String other = writer.removeUnlessReached(number);
+        if (other != null) {
+            toRead.add(other);
+        }
+        unsettled.keySet().removeIf(spot -> spot.directory() == number);
     }
 
     private void dropContent(long top) throws IOException {
@@ -470,13 +504,11 @@ public final class Replica {
             long directory = directories.remove();
             for (Listed child : list(directory)) {
                 writer.removeName(directory, child.name());
-                String other = writer.path(child.number());
-                if (other != null) {
-                    toLook.add(other);
-                } else if (child.inode() != null && child.inode().type() == FileType.DIRECTORY) {
+                boolean directoryToo = child.inode() != null && child.inode().type() == FileType.DIRECTORY;
+                if (directoryToo && writer.path(child.number()) == null) {
                     directories.add(child.number());
                 } else {
-                    writer.remove(child.number());
+                    removeFile(child.number());
                 }
             }
             if (directory != top) {

@@ -25,6 +25,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -576,6 +577,146 @@ class IndexWriterTest {
             writer.markStale(2);
             writer.put(reader.extents(2).inode(), FILE, 7, List.of());
             assertThat(reader.isCurrent(reader.extents(2))).isTrue();
+        }
+    }
+
+    @Test
+    void keepsWhatChangedEachTimeThatItWasLookedAtAsStale() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            read(writer, true);
+            FileExtents held = reader.extents(2);
+            writer.beginReading(1);
+            assertThat(writer.keepStale(2)).isTrue();
+            assertThat(writer.keepStale(77)).isFalse();
+            writer.keep(1);
+            writer.endReading();
+            assertThat(reader.extents("/a").inode()).isEqualTo(held.inode());
+            assertThat(reader.isCurrent(held)).isFalse();
+            assertThat(reader.isCurrent(reader.extents("/a"))).isFalse();
+            assertThat(writer.knows(2, 0, 7)).isFalse();
+            read(writer, true);
+            assertThat(reader.isCurrent(reader.extents("/a"))).isTrue();
+        }
+    }
+
+    /** Many directories, inode 100_000 and up, each with one file that is a row before any of them. */
+    private static void readDirectories(IndexWriter writer, int directories) throws IOException {
+        writer.beginReading(1);
+        InodeBatch inodes = new InodeBatch();
+        inodes.addInode(1, 0, DIRECTORY, 2, 0, 0);
+        Map<String, Long> names = new TreeMap<>();
+        for (int i = 0; i < directories; i++) {
+            inodes.addInode(2 + i, 0, FILE, 1, 0, 0);
+            names.put("d" + i, 100_000L + i);
+        }
+        for (int i = 0; i < directories; i++) {
+            inodes.addInode(100_000 + i, 0, DIRECTORY, 2, 0, 0);
+        }
+        writer.inodes(inodes);
+        writer.names(1, batch(names));
+        for (int i = 0; i < directories; i++) {
+            writer.names(100_000 + i, batch(Map.of("f", 2L + i)));
+        }
+        writer.endReading();
+    }
+
+    @Test
+    void readersSeeNoDirectoryThatGoesWithANameOfWhatWentBefore() throws Exception {
+        int directories = 20_000;
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            readDirectories(writer, directories);
+            AtomicBoolean done = new AtomicBoolean();
+            AtomicReference<Object> failure = new AtomicReference<>();
+            CountDownLatch running = new CountDownLatch(1);
+            Thread reading = Thread.ofPlatform().start(() -> {
+                try {
+                    for (int i = 0; !done.get(); i = (i + 1) % directories) {
+                        try {
+                            for (IndexReader.Listed child : reader.list(100_000 + i)) {
+                                if (child.inode() == null) {
+                                    failure.set(child);
+                                }
+                            }
+                        } catch (NotDirectoryException e) {
+                            // It is gone.
+                            continue;
+                        } finally {
+                            running.countDown();
+                        }
+                    }
+                } catch (IOException | RuntimeException e) {
+                    failure.set(e);
+                }
+            });
+            running.await();
+            writer.beginReading(1);
+            InodeBatch root = new InodeBatch();
+            root.addInode(1, 0, DIRECTORY, 2, 0, 1);
+            writer.inodes(root);
+            writer.names(1, new NameBatch());
+            writer.endReading();
+            done.set(true);
+            reading.join();
+            assertThat(failure.get()).isNull();
+            assertThat(reader.files()).isZero();
+            assertThat(reader.directories()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void hasNoNamesInADirectoryOfWhichNoneCanBeReadAndKeepsThoseOfWhatCannot() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            readDirectories(writer, 3);
+            writer.beginReading(1);
+            InodeBatch inodes = new InodeBatch();
+            inodes.addInode(1, 0, DIRECTORY, 2, 0, 0);
+            inodes.addInode(100_000, 0, DIRECTORY, 2, 0, 0);
+            inodes.addInode(100_001, 0, DIRECTORY, 2, 0, 0);
+            writer.inodes(inodes);
+            writer.names(1, batch(Map.of("d0", 100_000L, "d1", 100_001L)));
+            writer.unlisted(100_000);
+            writer.names(100_001, batch(Map.of("f", 3L)));
+            writer.unlisted(100_002);
+            writer.unlisted(77);
+            writer.endReading();
+            assertThat(reader.problems()).isEmpty();
+            assertThat(reader.list(100_000)).isEmpty();
+            assertThat(writer.knows(100_000, 0, 0)).isFalse();
+            assertThat(reader.list(100_001)).containsExactly(new IndexReader.Listed("f", 3, null, false));
+            assertThat(reader.find("/d2")).isEqualTo(-1);
+            assertThat(reader.files()).isZero();
+            assertThat(reader.directories()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void removesAnInodeWithItsNamesUnlessOneLeadsUpToTheRoot() throws Exception {
+        try (IndexWriter writer = IndexWriter.create(VOLUME, null);
+                IndexReader reader = writer.reader()) {
+            readDirectories(writer, 4);
+            // Its names are then in d0, d1, d2 and d3, in this order.
+            writer.addName(100_003, "other", 2);
+            writer.addName(100_002, "other", 2);
+            writer.addName(100_001, "other", 2);
+            for (int i = 0; i < 3; i++) {
+                assertThat(writer.removeName(1, "d" + i)).isEqualTo(100_000 + i);
+            }
+            assertThat(writer.path(2)).isNull();
+            assertThat(writer.removeUnlessReached(2)).isEqualTo("/d3/other");
+            assertThat(reader.find("/d3/other")).isEqualTo(2);
+            assertThat(reader.list(100_002))
+                    .extracting(IndexReader.Listed::name)
+                    .containsExactly("f");
+            assertThat(writer.removeUnlessReached(4)).isNull();
+            assertThat(reader.list(100_002)).isEmpty();
+            assertThat(reader.files()).isEqualTo(3);
+            assertThat(writer.removeUnlessReached(100_002)).isNull();
+            assertThat(reader.directories()).isEqualTo(4);
+            assertThat(writer.removeUnlessReached(1)).isEqualTo("/");
+            assertThat(writer.removeUnlessReached(77)).isNull();
         }
     }
 

@@ -95,7 +95,7 @@ class BtrfsPlacesTest {
 
         MountedTree.Map map() throws IOException {
             try (Beneath directory = Beneath.directory(folder)) {
-                return MountedTree.steady(directory::status, this, "/file");
+                return MountedTree.steady(directory::status, this, "/file", 8);
             }
         }
     }

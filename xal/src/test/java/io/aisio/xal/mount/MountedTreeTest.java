@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.aisio.xal.Change;
 import io.aisio.xal.Comparison;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileBlocks;
+import io.aisio.xal.FileExtents;
 import io.aisio.xal.FileType;
 import io.aisio.xal.LoopMount;
 import io.aisio.xal.Piece;
@@ -17,6 +19,9 @@ import io.aisio.xal.XfsImage;
 import io.aisio.xal.backend.Catalog;
 import io.aisio.xal.backend.InodeBatch;
 import io.aisio.xal.backend.NameBatch;
+import io.aisio.xal.index.IndexReader;
+import io.aisio.xal.index.IndexWriter;
+import io.aisio.xal.watch.Replica;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.RandomAccessFile;
@@ -268,6 +273,108 @@ class MountedTreeTest {
                 writer.get();
             }
             assertThat(replacements).hasPositiveValue();
+        }
+    }
+
+    /** An index, of which one directory is renamed once it was found, and before its names are read. */
+    private record Renaming(IndexWriter writer, long directory, Path from, Path to) implements Catalog {
+        @Override
+        public void inodes(InodeBatch batch) {
+            writer.inodes(batch);
+        }
+
+        @Override
+        public void names(long directory, NameBatch batch) {
+            writer.names(directory, batch);
+        }
+
+        @Override
+        public boolean knows(long number, int generation, long stamp) {
+            return writer.knows(number, generation, stamp);
+        }
+
+        @Override
+        public void keep(long number) {
+            writer.keep(number);
+            if (number == directory) {
+                try {
+                    Files.move(from, to);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+        }
+
+        @Override
+        public void damaged(IOException problem) {
+            writer.damaged(problem);
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void aDirectoryThatIsRenamedMeanwhileHasNoNamesRatherThanSomeOfNothing() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), true);
+                IndexWriter writer = IndexWriter.create(tree.describe(), null);
+                IndexReader reader = writer.reader()) {
+            Path mount = loop.path();
+            XfsImage.fill(mount.resolve("d/file"), 100);
+            XfsImage.fill(mount.resolve("d/deep/file"), 100);
+            long directory = inode(mount.resolve("d"));
+            long root = tree.root().inode().number();
+            writer.beginReading(root);
+            tree.readAll(writer);
+            writer.endReading();
+            assertThat(reader.find("/d/deep/file")).isPositive();
+            writer.beginReading(root);
+            tree.readAll(new Renaming(writer, directory, mount.resolve("d"), mount.resolve("e")));
+            writer.endReading();
+            assertThat(reader.find("/d")).isEqualTo(directory);
+            assertThat(reader.list(directory)).isEmpty();
+            assertThat(reader.files()).isZero();
+            assertThat(reader.directories()).isEqualTo(2);
+            assertThat(reader.problems()).isEmpty();
+            writer.beginReading(root);
+            tree.readAll(writer);
+            writer.endReading();
+            assertThat(reader.find("/e/deep/file")).isPositive();
+        }
+    }
+
+    @Test
+    @Tag("root")
+    void aFileThatChangesEachTimeThatItIsMappedIsStaleAndNotDamaged() throws Exception {
+        try (LoopMount loop = LoopMount.make(folder, "xfs");
+                MountedTree tree = MountedTree.open(loop.path(), true);
+                MountedTree restless = MountedTree.open(loop.path(), true, 1);
+                IndexWriter writer = IndexWriter.create(tree.describe(), null);
+                IndexReader reader = writer.reader()) {
+            XfsImage.fill(loop.path().resolve("file"), 5_000);
+            Replica replica = new Replica(writer, reader);
+            replica.readAll(tree);
+            writer.markCurrent();
+            FileExtents held = reader.extents("/file");
+            assertThat(reader.isCurrent(held)).isTrue();
+            replica.apply(restless, new Change.Changed("/file"));
+            assertThat(replica.isUnsettled()).isTrue();
+            assertThat(reader.staleness()).contains("/file", "changed while it was mapped");
+            assertThat(reader.extents("/file").extents()).isEqualTo(held.extents());
+            assertThat(reader.isCurrent(reader.extents("/file"))).isFalse();
+            // It has no name before it is known.
+            XfsImage.fill(loop.path().resolve("new"), 5_000);
+            replica.readAll(restless);
+            assertThat(replica.isUnsettled()).isTrue();
+            assertThat(reader.extents("/file").extents()).isEqualTo(held.extents());
+            assertThat(reader.isCurrent(reader.extents("/file"))).isFalse();
+            assertThat(reader.find("/new")).isEqualTo(-1);
+            assertThat(reader.staleness()).contains("changed while it was mapped");
+            assertThat(reader.problems()).isEmpty();
+            replica.settle(tree);
+            assertThat(replica.isUnsettled()).isFalse();
+            assertThat(reader.staleness()).isNull();
+            assertThat(reader.isCurrent(reader.extents("/file"))).isTrue();
+            assertThat(reader.isCurrent(reader.extents("/new"))).isTrue();
         }
     }
 

@@ -13,8 +13,15 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.DynamicTest;
@@ -36,6 +43,13 @@ class GuestRigIT {
 
     /** What rig/run exits with where it cannot be set up. */
     private static final int UNAVAILABLE = 125;
+
+    /**
+     * How many guests run at once. Each keeps a core busy, and another now and then with its devices: on two cores, two
+     * end all in DUMMY of the time that one after the other takes.
+     */
+    private static final ExecutorService GUESTS = Executors.newFixedThreadPool(
+            Integer.getInteger("rig.guests", Math.clamp(Runtime.getRuntime().availableProcessors(), 1, 4)));
 
     private static final String CHOSEN_HARDWARE = System.getProperty("rig.hardware", "");
     private static final String CHOSEN_CASE = System.getProperty("rig.case", "");
@@ -66,26 +80,31 @@ class GuestRigIT {
 
     @TestFactory
     Stream<DynamicNode> guest() {
-        return Arrays.stream(Hardware.values())
+        List<Guest> chosen = Arrays.stream(Hardware.values())
                 .filter(hardware -> CHOSEN_HARDWARE.isEmpty() || hardware.name().equals(CHOSEN_HARDWARE))
-                .flatMap(hardware -> testsOf(hardware, new Guest(hardware)));
+                .map(Guest::new)
+                .toList();
+        if (missing == null) {
+            chosen.forEach(guest -> guest.result = GUESTS.submit(guest));
+        }
+        return chosen.stream().flatMap(GuestRigIT::testsOf);
     }
 
-    private static Stream<DynamicNode> testsOf(Hardware hardware, Guest guest) {
-        return hardware.cases().stream()
+    @AfterAll
+    static void endGuests() {
+        GUESTS.shutdownNow();
+    }
+
+    private static Stream<DynamicNode> testsOf(Guest guest) {
+        return guest.hardware.cases().stream()
                 .map(Hardware.Case::name)
                 .filter(name -> name.contains(CHOSEN_CASE))
-                .map(name -> test(hardware, name, guest));
-    }
-
-    private static DynamicNode test(Hardware hardware, String name, Guest guest) {
-        return DynamicTest.dynamicTest(hardware + ": " + name, () -> {
-            if (missing != null) {
-                abort(missing);
-            }
-            guest.run();
-            guest.report(name);
-        });
+                .map(name -> DynamicTest.dynamicTest(guest.hardware + ": " + name, () -> {
+                    if (missing != null) {
+                        abort(missing);
+                    }
+                    guest.report(name);
+                }));
     }
 
     private static ProcessBuilder rig(List<String> arguments) {
@@ -100,23 +119,20 @@ class GuestRigIT {
     }
 
     /** One boot, and what came of the cases in it. */
-    private static final class Guest {
+    private static final class Guest implements Callable<Void> {
         private final Hardware hardware;
         private final Map<String, CaseEvent> last = new LinkedHashMap<>();
         private final List<String> said = new ArrayList<>();
-        private boolean ran;
         private int exit;
+        private @Nullable Future<Void> result;
 
         Guest(Hardware hardware) {
             this.hardware = hardware;
         }
 
-        /** Boots it, once. */
-        void run() throws IOException, InterruptedException {
-            if (ran) {
-                return;
-            }
-            ran = true;
+        /** Boots it and reads what it says, to its end. */
+        @Override
+        public Void call() throws IOException, InterruptedException {
             long began = System.nanoTime();
             long first = 0;
             Process process = rig(command()).redirectErrorStream(true).start();
@@ -138,6 +154,7 @@ class GuestRigIT {
                     seconds((first == 0 ? end : first) - began),
                     last.size(),
                     first == 0 ? 0 : seconds(end - first));
+            return null;
         }
 
         private List<String> command() {
@@ -167,7 +184,8 @@ class GuestRigIT {
         }
 
         /** Passes, fails or skips as the case did in the guest. */
-        void report(String name) {
+        void report(String name) throws ExecutionException, InterruptedException {
+            Objects.requireNonNull(result).get();
             CaseEvent event = last.get(name);
             if (event == null) {
                 fail("did not run; the guest ended with " + exit + " and said:\n" + String.join("\n", said));

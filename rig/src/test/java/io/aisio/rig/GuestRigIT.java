@@ -2,11 +2,10 @@ package io.aisio.rig;
 
 import static org.junit.jupiter.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,14 +34,8 @@ import org.junit.jupiter.api.TestFactory;
  */
 @Tag("slow")
 class GuestRigIT {
-    private static final Path ROOT =
-            Path.of(System.getProperty("aisio.root", "..")).toAbsolutePath().normalize();
-
     /** Some times what a guest takes on a machine that does much else. */
     private static final Duration LIMIT = Duration.ofMinutes(5);
-
-    /** What rig/run exits with where it cannot be set up. */
-    private static final int UNAVAILABLE = 125;
 
     /**
      * How many guests run at once. Each keeps a core busy, and another now and then with its devices: on two cores, two
@@ -54,28 +47,11 @@ class GuestRigIT {
     private static final String CHOSEN_HARDWARE = System.getProperty("rig.hardware", "");
     private static final String CHOSEN_CASE = System.getProperty("rig.case", "");
 
-    private static @Nullable String missing;
+    private static String missing = "";
 
-    /** Installs, downloads and builds what guests need; that takes a minute the first time. */
     @BeforeAll
-    static void prepare() throws IOException, InterruptedException {
-        Path log = Files.createTempFile("aisio-rig", ".txt");
-        try {
-            int exit = rig(List.of("--prepare"))
-                    .redirectErrorStream(true)
-                    .redirectOutput(log.toFile())
-                    .start()
-                    .waitFor();
-            List<String> said = Files.readAllLines(log);
-            String last = said.isEmpty() ? "rig: nothing said" : said.getLast();
-            if (exit == UNAVAILABLE && last.startsWith("rig: needs")) {
-                missing = last.substring("rig: ".length());
-            } else if (exit != 0) {
-                fail("rig/run --prepare: exit code " + exit + ": " + String.join("\n", said));
-            }
-        } finally {
-            Files.delete(log);
-        }
+    static void prepare() {
+        missing = Rig.prepare();
     }
 
     @TestFactory
@@ -84,7 +60,7 @@ class GuestRigIT {
                 .filter(hardware -> CHOSEN_HARDWARE.isEmpty() || hardware.name().equals(CHOSEN_HARDWARE))
                 .map(Guest::new)
                 .toList();
-        if (missing == null) {
+        if (missing.isEmpty()) {
             chosen.forEach(guest -> guest.result = GUESTS.submit(guest));
         }
         return chosen.stream().flatMap(GuestRigIT::testsOf);
@@ -100,22 +76,9 @@ class GuestRigIT {
                 .map(Hardware.Case::name)
                 .filter(name -> name.contains(CHOSEN_CASE))
                 .map(name -> DynamicTest.dynamicTest(guest.hardware + ": " + name, () -> {
-                    if (missing != null) {
-                        abort(missing);
-                    }
+                    assumeTrue(missing.isEmpty(), missing);
                     guest.report(name);
                 }));
-    }
-
-    private static ProcessBuilder rig(List<String> arguments) {
-        List<String> command = new ArrayList<>(List.of(ROOT.resolve("rig/run").toString()));
-        command.addAll(arguments);
-        ProcessBuilder builder =
-                new ProcessBuilder(command).redirectInput(Path.of("/dev/null").toFile());
-        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
-        // This may be within a build, which ./aisio would wait for.
-        builder.environment().put("AISIO_BUILD", "never");
-        return builder;
     }
 
     /** One boot, and what came of the cases in it. */
@@ -135,7 +98,7 @@ class GuestRigIT {
         public Void call() throws IOException, InterruptedException {
             long began = System.nanoTime();
             long first = 0;
-            Process process = rig(command()).redirectErrorStream(true).start();
+            Process process = Rig.command(command()).redirectErrorStream(true).start();
             try (BufferedReader lines = process.inputReader()) {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                     if (first == 0 && CaseEvent.parse(line).isPresent()) {

@@ -120,7 +120,7 @@ final class ControllerRegisters {
         stop();
     }
 
-    /** Throws if the controller reports a fatal error or is gone. */
+    /** Throws if the controller, which has been enabled, reports a fatal error, is not ready any more, or is gone. */
     void requireAlive() throws NvmeException {
         int csts = bar.read32(Registers.CSTS);
         if (csts == Registers.ALL_ONES) {
@@ -128,6 +128,11 @@ final class ControllerRegisters {
         }
         if ((csts & Registers.CSTS_CFS) != 0) {
             throw fatal(csts);
+        }
+        if ((csts & Registers.CSTS_RDY) == 0) {
+            throw new NvmeException(
+                    "%s: the controller is not ready any more (CSTS 0x%08x): somebody reset it, or it is gone"
+                            .formatted(name, csts));
         }
     }
 

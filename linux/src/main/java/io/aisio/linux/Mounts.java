@@ -46,6 +46,15 @@ public record Mounts(List<Mount> all) {
             return Arrays.stream(superOptions.split(",", -1))
                     .anyMatch(set -> set.equals(option) || set.startsWith(option + "="));
         }
+
+        /** What an option of the file system is set to, behind a {@code =}; null if it is not there. */
+        public @Nullable String option(String option) {
+            return Arrays.stream(superOptions.split(",", -1))
+                    .filter(set -> set.startsWith(option + "="))
+                    .map(set -> unescape(set.substring(option.length() + 1)))
+                    .findFirst()
+                    .orElse(null);
+        }
     }
 
     /**
@@ -54,8 +63,18 @@ public record Mounts(List<Mount> all) {
      * @throws IOException if it cannot be read, or a line of it is not understood
      */
     public static Mounts read() throws IOException {
+        return read(TABLE);
+    }
+
+    /**
+     * Reads the table of another process, which may see other mounts.
+     *
+     * @param table its {@code mountinfo}
+     * @throws IOException as {@link #read()}
+     */
+    public static Mounts read(Path table) throws IOException {
         List<Mount> all = new ArrayList<>();
-        for (String line : new String(Files.readAllBytes(TABLE), StandardCharsets.ISO_8859_1).split("\n", -1)) {
+        for (String line : new String(Files.readAllBytes(table), StandardCharsets.ISO_8859_1).split("\n", -1)) {
             if (!line.isEmpty()) {
                 all.add(parse(line));
             }
@@ -94,8 +113,13 @@ public record Mounts(List<Mount> all) {
         }
     }
 
-    /** Blanks, line ends and backslashes are written as a backslash and three octal digits. */
-    private static String unescape(String field) {
+    /**
+     * A field of a table of {@code /proc}: blanks, line ends and backslashes are written as a backslash and three octal
+     * digits.
+     *
+     * @param field its bytes as characters
+     */
+    public static String unescape(String field) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         for (int i = 0; i < field.length(); i++) {
             if (isOctal(field, i)) {

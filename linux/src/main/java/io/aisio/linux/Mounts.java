@@ -2,6 +2,7 @@ package io.aisio.linux;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,12 @@ import org.jspecify.annotations.Nullable;
  */
 public record Mounts(List<Mount> all) {
     private static final Path TABLE = Path.of("/proc/self/mountinfo");
+
+    // linux/mount.h.
+    private static final long MS_NOSUID = 2;
+    private static final long MS_NODEV = 4;
+    private static final long MS_NOEXEC = 8;
+
     /** Fields before the optional ones. */
     private static final int FIXED = 6;
 
@@ -80,6 +87,28 @@ public record Mounts(List<Mount> all) {
             }
         }
         return new Mounts(List.copyOf(all));
+    }
+
+    /**
+     * Mounts a file system of the kernel's own making, which no program of it may be run from and no device be opened.
+     *
+     * @param type such as {@code hugetlbfs}
+     * @param point an empty folder
+     * @param options of the file system, with commas between
+     * @throws LinuxException if the kernel refuses ({@code EPERM} unless this is root, {@code EINVAL} for an option)
+     */
+    public static void mount(String type, Path point, String options) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            int failed = Libc.mount(
+                    arena.allocateFrom(type),
+                    arena.allocateFrom(point.toString()),
+                    arena.allocateFrom(type),
+                    MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                    arena.allocateFrom(options));
+            if (failed != 0) {
+                throw new LinuxException("mount", point.toString(), Libc.errno());
+            }
+        }
     }
 
     /** The mount of a number, or null. */

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * {@link DeviceGuard}'s.
  */
 public final class DriverBinding {
-    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]{1,64}");
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,63}");
 
     /** How an attribute is written. */
     @FunctionalInterface
@@ -316,8 +316,13 @@ public final class DriverBinding {
         };
     }
 
+    /** Whether a text could be a driver's name. */
+    public static boolean isName(String driver) {
+        return NAME.matcher(driver).matches();
+    }
+
     private static void checkName(String driver) {
-        if (!NAME.matcher(driver).matches()) {
+        if (!isName(driver)) {
             throw new IllegalArgumentException("'" + driver + "' is no driver's name; it looks like vfio-pci");
         }
     }

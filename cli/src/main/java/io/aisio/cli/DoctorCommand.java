@@ -6,6 +6,7 @@ import io.aisio.bench.DoctorReport.Answer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -70,10 +71,12 @@ final class DoctorCommand implements Callable<Integer> {
             out.line("");
             TextTable modes = new TextTable("I/O", "", "BY, OR WHAT IS MISSING");
             for (DoctorReport.Mode mode : report.modes()) {
-                modes.add(
-                        mode.name(),
-                        mode.possible() ? "yes" : "no",
-                        mode.possible() ? mode.how() : String.join("; ", mode.missing()));
+                String[] start = {mode.name(), mode.possible() ? "yes" : "no"};
+                for (String line : mode.possible() ? List.of(mode.how()) : mode.missing()) {
+                    modes.add(start[0], start[1], line);
+                    // What else is missing stands below.
+                    start = new String[] {" ", " "};
+                }
             }
             modes.print(out);
         }

@@ -6,6 +6,7 @@ import io.aisio.linux.block.BlockUses;
 import io.aisio.linux.block.DeviceUse;
 import io.aisio.linux.block.DeviceUse.Kind;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -64,7 +65,7 @@ public final class FunctionUses {
         }
         nodes.addAll(names(folder.resolve("nvme")));
         uses.addAll(blocks.openNodes(List.copyOf(nodes)));
-        for (Path network : Sysfs.list(folder.resolve("net"))) {
+        for (Path network : networks(folder)) {
             if ((Sysfs.number(network.resolve("flags"), 0L) & IFF_UP) != 0) {
                 uses.add(new DeviceUse(
                         Kind.HELD, String.valueOf(network.getFileName()), "is a network interface that is up"));
@@ -100,6 +101,21 @@ public final class FunctionUses {
     /** What could not be looked at, a sentence each; known once it has been asked. */
     public List<String> unseen() {
         return blocks.unseen();
+    }
+
+    /** A network interface may lie deeper, as below the function of virtio. */
+    private List<Path> networks(Path folder) throws IOException {
+        List<Path> below = new ArrayList<>();
+        for (Path network : Sysfs.list(bus.sysfs().resolve("class/net"))) {
+            try {
+                if (network.toRealPath().startsWith(folder.toRealPath())) {
+                    below.add(network.toRealPath());
+                }
+            } catch (FileSystemException _) {
+                // One of them has vanished.
+            }
+        }
+        return below;
     }
 
     private static List<String> names(Path folder) throws IOException {

@@ -119,9 +119,10 @@ class DeviceGuardTest {
         SysfsTree.write(function.resolve("sriov_numvfs"), "2");
         assertThatThrownBy(() -> check(null)).hasMessageContaining("0000:01:00.0 has 2 virtual functions");
         SysfsTree.write(function.resolve("sriov_numvfs"), "0");
-        SysfsTree.write(function.resolve("net/eth0/flags"), "0x1002");
+        SysfsTree.write(function.resolve("virtio0/net/eth0/flags"), "0x1002");
+        link("sys/class/net/eth0", function.resolve("virtio0/net/eth0"));
         assertThat(check(null)).isEmpty();
-        SysfsTree.write(function.resolve("net/eth0/flags"), "0x1003");
+        SysfsTree.write(function.resolve("virtio0/net/eth0/flags"), "0x1003");
         assertThatThrownBy(() -> check(null)).hasMessageContaining("eth0 is a network interface that is up");
     }
 

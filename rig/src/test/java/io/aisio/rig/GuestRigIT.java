@@ -1,0 +1,207 @@
+package io.aisio.rig;
+
+import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicNode;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Boots a guest for each {@link Hardware}, has {@link CaseRunner} run its cases there, and shows each as a test of its own.
+ *
+ * <p>{@code -Drig.hardware=ONE} and {@code -Drig.case=PART} choose some.
+ */
+@Tag("slow")
+class GuestRigIT {
+    private static final Path ROOT =
+            Path.of(System.getProperty("aisio.root", "..")).toAbsolutePath().normalize();
+
+    /** Some times what a guest takes on a machine that does much else. */
+    private static final Duration LIMIT = Duration.ofMinutes(5);
+
+    /** What rig/run exits with where it cannot be set up. */
+    private static final int UNAVAILABLE = 125;
+
+    /**
+     * How many guests run at once. Each keeps a core busy, and another now and then with its devices: on two cores, two
+     * end all in DUMMY of the time that one after the other takes.
+     */
+    private static final ExecutorService GUESTS = Executors.newFixedThreadPool(
+            Integer.getInteger("rig.guests", Math.clamp(Runtime.getRuntime().availableProcessors(), 1, 4)));
+
+    private static final String CHOSEN_HARDWARE = System.getProperty("rig.hardware", "");
+    private static final String CHOSEN_CASE = System.getProperty("rig.case", "");
+
+    private static @Nullable String missing;
+
+    /** Installs, downloads and builds what guests need; that takes a minute the first time. */
+    @BeforeAll
+    static void prepare() throws IOException, InterruptedException {
+        Path log = Files.createTempFile("aisio-rig", ".txt");
+        try {
+            int exit = rig(List.of("--prepare"))
+                    .redirectErrorStream(true)
+                    .redirectOutput(log.toFile())
+                    .start()
+                    .waitFor();
+            List<String> said = Files.readAllLines(log);
+            String last = said.isEmpty() ? "rig: nothing said" : said.getLast();
+            if (exit == UNAVAILABLE && last.startsWith("rig: needs")) {
+                missing = last.substring("rig: ".length());
+            } else if (exit != 0) {
+                fail("rig/run --prepare: exit code " + exit + ": " + String.join("\n", said));
+            }
+        } finally {
+            Files.delete(log);
+        }
+    }
+
+    @TestFactory
+    Stream<DynamicNode> guest() {
+        List<Guest> chosen = Arrays.stream(Hardware.values())
+                .filter(hardware -> CHOSEN_HARDWARE.isEmpty() || hardware.name().equals(CHOSEN_HARDWARE))
+                .map(Guest::new)
+                .toList();
+        if (missing == null) {
+            chosen.forEach(guest -> guest.result = GUESTS.submit(guest));
+        }
+        return chosen.stream().flatMap(GuestRigIT::testsOf);
+    }
+
+    @AfterAll
+    static void endGuests() {
+        GUESTS.shutdownNow();
+    }
+
+    private static Stream<DynamicNode> testsOf(Guest guest) {
+        return guest.hardware.cases().stream()
+                .map(Hardware.Case::name)
+                .filter(name -> name.contains(CHOSEN_CASE))
+                .map(name -> DynamicTest.dynamicTest(guest.hardware + ": " + name, () -> {
+                    if (missing != null) {
+                        abort(missing);
+                    }
+                    guest.report(name);
+                }));
+    }
+
+    private static ProcessBuilder rig(List<String> arguments) {
+        List<String> command = new ArrayList<>(List.of(ROOT.resolve("rig/run").toString()));
+        command.addAll(arguments);
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectInput(Path.of("/dev/null").toFile());
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        // This may be within a build, which ./aisio would wait for.
+        builder.environment().put("AISIO_BUILD", "never");
+        return builder;
+    }
+
+    /** One boot, and what came of the cases in it. */
+    private static final class Guest implements Callable<Void> {
+        private final Hardware hardware;
+        private final Map<String, CaseEvent> last = new LinkedHashMap<>();
+        private final List<String> said = new ArrayList<>();
+        private int exit;
+        private @Nullable Future<Void> result;
+
+        Guest(Hardware hardware) {
+            this.hardware = hardware;
+        }
+
+        /** Boots it and reads what it says, to its end. */
+        @Override
+        public Void call() throws IOException, InterruptedException {
+            long began = System.nanoTime();
+            long first = 0;
+            Process process = rig(command()).redirectErrorStream(true).start();
+            try (BufferedReader lines = process.inputReader()) {
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    if (first == 0 && CaseEvent.parse(line).isPresent()) {
+                        first = System.nanoTime();
+                    }
+                    take(line);
+                }
+                exit = process.waitFor();
+            } finally {
+                process.destroyForcibly();
+            }
+            long end = System.nanoTime();
+            System.out.printf(
+                    "rig: %s: first case after %.1f s, %d cases in %.1f s%n",
+                    hardware,
+                    seconds((first == 0 ? end : first) - began),
+                    last.size(),
+                    first == 0 ? 0 : seconds(end - first));
+            return null;
+        }
+
+        private List<String> command() {
+            return List.of(
+                    "--devices",
+                    hardware.devices(),
+                    "--timeout",
+                    Long.toString(LIMIT.toSeconds()),
+                    "--",
+                    "java",
+                    "-Xint",
+                    "-XX:+UseSerialGC",
+                    "-XX:-UsePerfData",
+                    "-ea",
+                    "-Daisio.checked=true",
+                    "--enable-native-access=ALL-UNNAMED",
+                    "-cp",
+                    // Surefire starts its JVM with a jar that only names the class path.
+                    System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                    CaseRunner.class.getName(),
+                    hardware.name(),
+                    CHOSEN_CASE);
+        }
+
+        private void take(String line) {
+            CaseEvent.parse(line).ifPresentOrElse(event -> last.put(event.name(), event), () -> said.add(line));
+        }
+
+        /** Passes, fails or skips as the case did in the guest. */
+        void report(String name) throws ExecutionException, InterruptedException {
+            Objects.requireNonNull(result).get();
+            CaseEvent event = last.get(name);
+            if (event == null) {
+                fail("did not run; the guest ended with " + exit + " and said:\n" + String.join("\n", said));
+            } else {
+                switch (event.kind()) {
+                    case PASSED -> System.out.printf("rig: %s: %s passed in %d ms%n", hardware, name, event.millis());
+                    case SKIPPED -> abort(event.text());
+                    case FAILED -> fail(event.text() + "\nin the guest, which said:\n" + String.join("\n", said));
+                    case BEGINS ->
+                        fail("was cut off: the guest ended with " + exit + " and said:\n" + String.join("\n", said));
+                }
+            }
+        }
+
+        private static double seconds(long nanos) {
+            return nanos / 1e9;
+        }
+    }
+}

@@ -260,7 +260,7 @@ public final class Doctor {
     }
 
     private Finding hugePages(String id, String name) throws IOException {
-        List<HugePages.Pool> pools = new HugePages(root.resolve("sys")).pools();
+        List<HugePages.Pool> pools = new HugePages(root).pools();
         List<String> free = pools.stream()
                 .filter(pool -> pool.node() < 0 && pool.free() > 0)
                 .map(pool -> pool.free() + " of " + (pool.pageBytes() >> 20) + " MiB")

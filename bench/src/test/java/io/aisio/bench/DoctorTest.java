@@ -51,8 +51,22 @@ class DoctorTest {
     void saysOfAMachineWithNothingWhatItLacksAndHowToGetIt() {
         DoctorReport report = report();
         assertThat(report.kernel()).isEqualTo("6.12.1");
-        for (String id : new String[] {"nvme", "iommu", "vfio-group", "vfio-cdev", "vfio-noiommu", "uio", "hugepages",
-            "memlock", "sriov", "ublk", "udmabuf", "udmabuf-import", "cuda", "bar1"}) {
+        for (String id : new String[] {
+            "nvme",
+            "iommu",
+            "vfio-group",
+            "vfio-cdev",
+            "vfio-noiommu",
+            "uio",
+            "hugepages",
+            "memlock",
+            "sriov",
+            "ublk",
+            "udmabuf",
+            "udmabuf-import",
+            "cuda",
+            "bar1"
+        }) {
             Finding finding = report.finding(id);
             assertThat(finding.answer()).as(id + ": " + finding.reason()).isEqualTo(Answer.NO);
             assertThat(finding.reason()).as(id).isNotBlank();

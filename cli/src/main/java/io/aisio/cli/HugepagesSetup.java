@@ -70,6 +70,7 @@ final class HugepagesSetup implements Callable<Integer> {
         int of = node == null ? -1 : node;
         HugePages.Pool before = pages.pool(pageBytes, of);
         if (dryRun) {
+            pages.checkRoom(pageBytes, of, count);
             System.out.println("echo " + count + " > " + pages.attribute(pageBytes, of));
             return Exit.DONE;
         }

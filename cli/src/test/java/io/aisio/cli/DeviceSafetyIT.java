@@ -36,7 +36,10 @@ class DeviceSafetyIT {
         Path devices = Path.of("/sys/bus/pci/devices");
         assumeTrue(Files.isDirectory(devices), "needs PCI");
         try (Stream<Path> all = Files.list(devices)) {
-            Path found = all.filter(one -> Files.exists(one.resolve("driver"))).sorted().findFirst().orElse(null);
+            Path found = all.filter(one -> Files.exists(one.resolve("driver")))
+                    .sorted()
+                    .findFirst()
+                    .orElse(null);
             assumeTrue(found != null, "needs a PCI function that has a driver");
             return found;
         }
@@ -80,8 +83,8 @@ class DeviceSafetyIT {
         try (Stream<Path> blocks = Files.list(Path.of("/sys/class/block"))) {
             for (Path block : blocks.sorted().toList()) {
                 Path real = block.toRealPath();
-                boolean mounted = Files.readString(Path.of("/proc/self/mountinfo"))
-                        .contains("/dev/" + block.getFileName() + " ");
+                boolean mounted =
+                        Files.readString(Path.of("/proc/self/mountinfo")).contains("/dev/" + block.getFileName() + " ");
                 for (Path up = real; mounted && function == null && up != null; up = up.getParent()) {
                     if (up.getFileName() != null
                             && up.getFileName().toString().matches("[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]")) {
@@ -116,6 +119,7 @@ class DeviceSafetyIT {
         aisio("hugepages info").succeeds();
         assumeTrue(!info.get("pools").isEmpty(), "needs a kernel with huge pages");
         aisio("hugepages setup --count 3 --dry-run").succeeds().prints("echo 3 > /sys/kernel/mm/hugepages/");
+        aisio("hugepages setup --count 1000000000 --dry-run").failsWith(Exit.FAILED, "do not fit", "room for");
         aisio("hugepages setup --size 4096 --count 3 --dry-run")
                 .failsWith(Exit.FAILED, "huge pages of 4096 bytes: this machine has those of");
         aisio("hugepages setup --node 4711 --count 3 --dry-run").failsWith(Exit.FAILED, "NUMA node 4711");
@@ -161,7 +165,9 @@ class DeviceSafetyIT {
         assertThat(report.get("schema").asString()).isEqualTo("aisio.doctor/1");
         assertThat(report.get("modes")).hasSize(3);
         for (JsonNode capability : report.get("capabilities")) {
-            assertThat(capability.get("reason").asString()).as(capability.toString()).isNotBlank();
+            assertThat(capability.get("reason").asString())
+                    .as(capability.toString())
+                    .isNotBlank();
         }
         aisio("doctor").succeeds().prints("CAPABILITY", "io_uring", "CPU-initiated P2P");
     }

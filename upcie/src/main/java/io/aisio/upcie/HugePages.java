@@ -20,16 +20,21 @@ public final class HugePages {
     private static final Pattern SIZE = Pattern.compile("hugepages-(\\d{1,12})kB");
     private static final Pattern NODE = Pattern.compile("node(\\d{1,6})");
 
-    private final Path sysfs;
+    /** A line of {@code /proc/meminfo}, or of a node's {@code meminfo}, in which its number stands before. */
+    private static final Pattern MEMORY = Pattern.compile("(?:Node \\d+ )?(MemAvailable|MemFree): +(\\d{1,15}) kB");
 
-    /** @param sysfs where sysfs is, {@link Sysfs#ROOT} but in tests */
-    public HugePages(Path sysfs) {
-        this.sysfs = sysfs;
+    private final Path sysfs;
+    private final Path proc;
+
+    /** @param root where {@code sys} and {@code proc} are, {@code /} but in tests */
+    public HugePages(Path root) {
+        this.sysfs = root.resolve("sys");
+        this.proc = root.resolve("proc");
     }
 
     /** Those of this machine. */
     public HugePages() {
-        this(Sysfs.ROOT);
+        this(Path.of("/"));
     }
 
     /**
@@ -118,10 +123,12 @@ public final class HugePages {
      * Asks the kernel for pages: so many in all, not so many more. It finds as many as it can.
      *
      * @return what there is now
-     * @throws IOException if the kernel refuses, or fewer pages came than were asked for; these stay
+     * @throws IOException if memory has no room for them, of which the kernel is not asked; if the kernel refuses; or if
+     *     fewer pages came than were asked for, which then stay
      */
     public Pool setUp(long pageBytes, int node, long count) throws IOException {
         Pool before = pool(pageBytes, node);
+        checkRoom(pageBytes, node, count);
         try {
             Sysfs.write(attribute(pageBytes, node), Long.toString(count));
         } catch (LinuxException e) {
@@ -138,6 +145,36 @@ public final class HugePages {
                     + " starts (hugepagesz=" + (pageBytes >> 20) + "M hugepages=" + count + ")");
         }
         return now;
+    }
+
+    /**
+     * Checks that pages fit into the memory that is available now, before the kernel is asked: it would drive out of
+     * memory whatever it can, until it ends programs.
+     *
+     * @throws IOException if they do not
+     */
+    public void checkRoom(long pageBytes, int node, long count) throws IOException {
+        long more = count - pool(pageBytes, node).total();
+        long available = available(node);
+        if (available >= 0 && more > available / pageBytes) {
+            throw new IOException(count + " huge pages of " + pageBytes + " bytes do not fit: " + (available >> 20)
+                    + " MiB of memory are available" + (node < 0 ? "" : " on NUMA node " + node)
+                    + ", which is room for " + available / pageBytes + " more");
+        }
+    }
+
+    /** Bytes; of a node, the kernel tells only what is free. -1 if it tells nothing. */
+    private long available(int node) throws IOException {
+        Path file = node < 0 ? proc.resolve("meminfo") : sysfs.resolve("devices/system/node/node" + node + "/meminfo");
+        String wanted = node < 0 ? "MemAvailable" : "MemFree";
+        String text = Sysfs.text(file);
+        return (text == null ? "" : text)
+                .lines()
+                .map(MEMORY::matcher)
+                .filter(line -> line.matches() && wanted.equals(line.group(1)))
+                .mapToLong(line -> Long.parseLong(line.group(2)) << 10)
+                .findFirst()
+                .orElse(-1);
     }
 
     private Path folder(long pageBytes, int node) {

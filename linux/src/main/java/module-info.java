@@ -3,4 +3,5 @@ module io.aisio.linux {
     requires static org.jspecify;
 
     exports io.aisio.linux;
+    exports io.aisio.linux.block;
 }

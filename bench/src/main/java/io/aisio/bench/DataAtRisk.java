@@ -1,14 +1,20 @@
 package io.aisio.bench;
 
+import io.aisio.linux.FileStatus;
+import io.aisio.linux.block.BlockDevice;
+import io.aisio.linux.block.BlockUses;
+import io.aisio.linux.block.DeviceUse;
+import io.aisio.linux.block.Signature;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.DeviceUri;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,11 +52,12 @@ public final class DataAtRisk {
                         device + ": it is named 'readonly', and this writes; leave that out to write");
             }
             if (keepsData(uri)) {
+                DataAtRisk here = new DataAtRisk(Path.of("/"));
+                here.refuseIfUsed(uri);
                 if (!meant) {
-                    throw new IllegalArgumentException(
-                            device + ": this writes all over it; add " + FLAG + " if what it holds may be destroyed");
+                    throw new IllegalArgumentException(device + ": this writes all over it" + here.held(uri) + "; add "
+                            + FLAG + " if what it holds may be destroyed");
                 }
-                new DataAtRisk(Path.of("/")).refuseIfUsed(uri);
             }
         }
     }
@@ -78,107 +85,58 @@ public final class DataAtRisk {
         }
     }
 
+    /** What a device is known to hold, in brackets; empty if nothing is known. */
+    private String held(DeviceUri uri) throws IOException {
+        List<DeviceUse> held = uses(uri);
+        return held.isEmpty()
+                ? ""
+                : held.stream().map(DeviceUse::toString).collect(Collectors.joining(", ", " (", ")"));
+    }
+
     private void refuseIfUsed(DeviceUri uri) throws IOException {
+        List<DeviceUse> uses = uses(uri).stream().filter(DeviceUse::isNow).toList();
+        if (!uses.isEmpty()) {
+            throw new IOException(uri.text() + ": in use, "
+                    + uses.stream().map(DeviceUse::toString).collect(Collectors.joining(", "))
+                    + "; it is not written while that is so");
+        }
+    }
+
+    /** What a device or an image is used for, and holds. */
+    List<DeviceUse> uses(DeviceUri uri) throws IOException {
         if (!uri.scheme().equals("file") && !uri.scheme().equals("emu")) {
             // A controller that is driven from here is not the kernel's, and what is behind a socket is its owner's.
-            return;
-        }
-        Path path = Path.of(uri.target()).toRealPath();
-        String use = use(path);
-        if (use != null) {
-            throw new IOException(uri.text() + ": in use, " + use + "; it is not written while that is so");
-        }
-    }
-
-    /** What uses a device node or a file, or {@code null}. */
-    private @Nullable String use(Path path) throws IOException {
-        Matcher generic = GENERIC.matcher(String.valueOf(path.getFileName()));
-        if (generic.matches()) {
-            return useOfBlockDevice(root.resolve("sys/class/block/nvme" + generic.group(1)));
-        }
-        int mode = (int) Files.getAttribute(path, "unix:mode");
-        if ((mode & TYPE_MASK) == BLOCK_DEVICE) {
-            long device = (long) Files.getAttribute(path, "unix:rdev");
-            return useOfBlockDevice(root.resolve("sys/dev/block/" + numbers(device)));
-        }
-        return useOfFile(path);
-    }
-
-    /** A {@code dev_t} as the kernel writes it in text; the layout is glibc's {@code gnu_dev_major}, {@code …_minor}. */
-    static String numbers(long device) {
-        long major = (device >>> 8 & 0xfff) | (device >>> 32 & 0xfffff000L);
-        long minor = (device & 0xff) | (device >>> 12 & 0xffffff00L);
-        return major + ":" + minor;
-    }
-
-    /**
-     * What uses a block device, one of its partitions, or what was built upon them.
-     *
-     * @param sysfs its folder in sysfs
-     */
-    @Nullable
-    String useOfBlockDevice(Path sysfs) throws IOException {
-        if (!Files.isDirectory(sysfs)) {
-            return null;
-        }
-        Path folder = sysfs.toRealPath();
-        String name = String.valueOf(folder.getFileName());
-        String numbers = Files.readString(folder.resolve("dev")).strip();
-        for (String line : Files.readAllLines(root.resolve("proc/self/mountinfo"))) {
-            String[] fields = line.split(" ", -1);
-            // proc_pid_mountinfo(5): the third field is the device, the fifth where; btrfs tells its device by name
-            // only.
-            if (fields[2].equals(numbers) || line.contains(" /dev/" + name + " ")) {
-                return name + " is mounted at " + fields[4];
-            }
-        }
-        if (swaps().contains("/dev/" + name)) {
-            return name + " is swapped to";
-        }
-        for (Path holder : list(folder.resolve("holders"))) {
-            return name + " is part of " + holder.getFileName();
-        }
-        for (Path part : list(folder)) {
-            if (Files.exists(part.resolve("partition"))) {
-                String use = useOfBlockDevice(part);
-                if (use != null) {
-                    return use;
-                }
-            }
-        }
-        return null;
-    }
-
-    /** What uses a file: a loop device, or swapping. */
-    @Nullable
-    String useOfFile(Path file) throws IOException {
-        for (Path block : list(root.resolve("sys/block"))) {
-            Path backing = block.resolve("loop/backing_file");
-            if (Files.exists(backing) && Files.readString(backing).strip().equals(file.toString())) {
-                return "attached to " + block.getFileName();
-            }
-        }
-        return swaps().contains(file.toString()) ? "swapped to" : null;
-    }
-
-    private List<String> swaps() throws IOException {
-        Path swaps = root.resolve("proc/swaps");
-        return Files.exists(swaps)
-                ? Files.readAllLines(swaps).stream()
-                        .map(line -> line.split("\\s+", 2)[0])
-                        .toList()
-                : List.of();
-    }
-
-    private static List<Path> list(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
             return List.of();
         }
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder)) {
-            List<Path> found = new java.util.ArrayList<>();
-            entries.forEach(found::add);
-            found.sort(null);
-            return found;
+        Path path = Path.of(uri.target()).toRealPath();
+        BlockUses uses = BlockUses.look(root);
+        BlockDevice device = device(path, uses);
+        if (device != null) {
+            return uses.of(device);
         }
+        if (!Files.isRegularFile(path)) {
+            return List.of();
+        }
+        List<DeviceUse> found = new ArrayList<>();
+        DeviceUse use = uses.of(path);
+        if (use != null) {
+            found.add(use);
+        }
+        for (Signature signature : Signature.of(path)) {
+            found.add(new DeviceUse(DeviceUse.Kind.SIGNATURE, path.toString(), "carries " + signature.name()));
+        }
+        return found;
+    }
+
+    /** The block device that a node stands for, of a generic character device its namespace's; null if it is a file. */
+    private static @Nullable BlockDevice device(Path path, BlockUses uses) throws IOException {
+        Matcher generic = GENERIC.matcher(String.valueOf(path.getFileName()));
+        if (generic.matches()) {
+            return uses.devices().named("nvme" + generic.group(1));
+        }
+        int mode = (int) Files.getAttribute(path, "unix:mode");
+        return (mode & TYPE_MASK) == BLOCK_DEVICE
+                ? uses.devices().of(FileStatus.Device.of((long) Files.getAttribute(path, "unix:rdev")))
+                : null;
     }
 }

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,72 +16,36 @@ class DataAtRiskTest {
     @TempDir
     Path root;
 
-    private Path disk;
-
-    @BeforeEach
-    void layOutADiskWithAPartition() throws IOException {
-        disk = root.resolve("sys/devices/pci/block/nvme0n1");
-        put(disk.resolve("dev"), "259:0\n");
-        put(disk.resolve("nvme0n1p1/dev"), "259:1\n");
-        put(disk.resolve("nvme0n1p1/partition"), "1\n");
-        Files.createDirectories(disk.resolve("holders"));
-        Files.createDirectories(disk.resolve("nvme0n1p1/holders"));
-        put(root.resolve("proc/self/mountinfo"), "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n");
-        put(root.resolve("proc/swaps"), "Filename Type Size Used Priority\n");
-    }
-
     private static void put(Path file, String content) throws IOException {
         Files.createDirectories(file.getParent());
         Files.writeString(file, content);
     }
 
-    private String use() throws IOException {
-        return new DataAtRisk(root).useOfBlockDevice(disk);
-    }
-
-    @Test
-    void findsADiskThatNothingUses() throws IOException {
-        assertThat(use()).isNull();
-    }
-
-    @Test
-    void findsAMountedPartition() throws IOException {
-        put(root.resolve("proc/self/mountinfo"), "30 1 259:1 / /data rw shared:1 - xfs /dev/nvme0n1p1 rw\n");
-        assertThat(use()).isEqualTo("nvme0n1p1 is mounted at /data");
-    }
-
-    @Test
-    void findsADiskMountedByNameOnly() throws IOException {
-        put(root.resolve("proc/self/mountinfo"), "30 1 0:42 / /data rw shared:1 - btrfs /dev/nvme0n1 rw\n");
-        assertThat(use()).isEqualTo("nvme0n1 is mounted at /data");
-    }
-
-    @Test
-    void findsAPartitionThatIsPartOfAVolume() throws IOException {
-        Files.createDirectories(disk.resolve("nvme0n1p1/holders/dm-3"));
-        assertThat(use()).isEqualTo("nvme0n1p1 is part of dm-3");
-    }
-
-    @Test
-    void findsSwap() throws IOException {
-        put(root.resolve("proc/swaps"), "Filename Type Size Used Priority\n/dev/nvme0n1p1 partition 1 0 -2\n");
-        assertThat(use()).isEqualTo("nvme0n1p1 is swapped to");
-    }
-
     @Test
     void findsAnImageBehindALoopDevice() throws IOException {
         Path image = Files.createFile(root.resolve("an image"));
-        assertThat(new DataAtRisk(root).useOfFile(image)).isNull();
+        put(root.resolve("proc/self/mountinfo"), "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n");
+        DeviceUri uri = DeviceUri.parse(image.toString());
+        assertThat(new DataAtRisk(root).uses(uri)).isEmpty();
         put(root.resolve("sys/block/loop7/loop/backing_file"), image + "\n");
-        assertThat(new DataAtRisk(root).useOfFile(image)).isEqualTo("attached to loop7");
+        assertThat(new DataAtRisk(root).uses(uri))
+                .singleElement()
+                .hasToString(image.toRealPath() + " is attached to loop7");
     }
 
     @Test
-    void decodesDeviceNumbersAsTheKernelDoes() {
-        assertThat(DataAtRisk.numbers(0x10300L)).isEqualTo("259:0");
-        assertThat(DataAtRisk.numbers(0x801)).isEqualTo("8:1");
-        // Major 0x1008, minor 0x101: the upper bits of both lie elsewhere.
-        assertThat(DataAtRisk.numbers(0x0000_1000_0010_0801L)).isEqualTo(0x1008 + ":" + 0x101);
+    void saysWhatAnImageHoldsBeforeItIsWritten() throws IOException {
+        Path image = root.resolve("image");
+        byte[] bytes = new byte[1 << 20];
+        bytes[0] = 'X';
+        bytes[1] = 'F';
+        bytes[2] = 'S';
+        bytes[3] = 'B';
+        Files.write(image, bytes);
+        assertThatThrownBy(() -> DataAtRisk.check(List.of(image.toString()), false))
+                .hasMessageContaining("carries xfs")
+                .hasMessageEndingWith("add --destroy-data if what it holds may be destroyed");
+        DataAtRisk.check(List.of(image.toString()), true);
     }
 
     @Test

@@ -22,7 +22,16 @@ import picocli.CommandLine.ScopeType;
         synopsisHeading = "%nUsage: ",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
-        subcommands = {QuickstartCommand.class, Xnvmeperf.class, XalCommand.class, Train.class, HelpCommand.class},
+        subcommands = {
+            QuickstartCommand.class,
+            DoctorCommand.class,
+            DevbindCommand.class,
+            HugepagesCommand.class,
+            Xnvmeperf.class,
+            XalCommand.class,
+            Train.class,
+            HelpCommand.class
+        },
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio quickstart",

@@ -27,7 +27,7 @@ class HelpTest {
         assertThat(help).contains("Usage: " + name);
         // A group's examples are those of the commands in it.
         if (command.getSubcommands().isEmpty() || command.getParent() == null) {
-            assertThat(help.lines().filter(line -> line.startsWith("  ./aisio ")))
+            assertThat(help.lines().filter(line -> line.matches("  (sudo )?\\./aisio .*")))
                     .hasSizeGreaterThanOrEqualTo(2);
         }
         assertThat(command.getCommandSpec().usageMessage().header())

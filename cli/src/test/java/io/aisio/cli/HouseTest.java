@@ -36,7 +36,7 @@ class HouseTest {
             "xnvme", Set.of("nvme", "upcie", "linux"),
             "emu", Set.of("xnvme", "nvme", "upcie", "linux"),
             "fil", Set.of("xal", "xnvme", "nvme", "linux"),
-            "bench", Set.of("fil", "xal", "xnvme", "nvme", "linux"),
+            "bench", Set.of("fil", "xal", "xnvme", "nvme", "upcie", "linux"),
             "cli", Set.of("bench", "fil", "emu", "xnvme", "nvme", "upcie", "xal", "linux"));
 
     /** Rooms that depend on the JDK and JSpecify's annotations alone. */

@@ -76,6 +76,12 @@ public record FileStatus(
      * @param minor which of its devices
      */
     public record Device(int major, int minor) {
+        /** From a {@code dev_t}, as Java's attribute {@code unix:rdev}: glibc's {@code gnu_dev_major}, {@code …_minor}. */
+        public static Device of(long number) {
+            return new Device((int) ((number >>> 8 & 0xfff) | (number >>> 32 & 0xfffff000L)), (int)
+                    ((number & 0xff) | (number >>> 12 & 0xffffff00L)));
+        }
+
         /** The two numbers as sysfs writes them: {@code 259:1}. */
         @Override
         public String toString() {

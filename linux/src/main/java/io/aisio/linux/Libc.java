@@ -154,6 +154,8 @@ final class Libc {
             bind("inotify_rm_watch", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle FTRUNCATE =
             bind("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle MOUNT =
+            bind("mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
     private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
 
     private Libc() {}
@@ -444,6 +446,15 @@ final class Libc {
     static int ftruncate(int fd, long size) {
         try {
             return (int) FTRUNCATE.invokeExact(STATE.get(), fd, size);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int mount(
+            MemorySegment source, MemorySegment target, MemorySegment type, long flags, MemorySegment options) {
+        try {
+            return (int) MOUNT.invokeExact(STATE.get(), source, target, type, flags, options);
         } catch (Throwable t) {
             throw unexpected(t);
         }

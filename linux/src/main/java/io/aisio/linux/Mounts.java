@@ -2,6 +2,7 @@ package io.aisio.linux;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,12 @@ import org.jspecify.annotations.Nullable;
  */
 public record Mounts(List<Mount> all) {
     private static final Path TABLE = Path.of("/proc/self/mountinfo");
+
+    // linux/mount.h.
+    private static final long MS_NOSUID = 2;
+    private static final long MS_NODEV = 4;
+    private static final long MS_NOEXEC = 8;
+
     /** Fields before the optional ones. */
     private static final int FIXED = 6;
 
@@ -46,6 +53,15 @@ public record Mounts(List<Mount> all) {
             return Arrays.stream(superOptions.split(",", -1))
                     .anyMatch(set -> set.equals(option) || set.startsWith(option + "="));
         }
+
+        /** What an option of the file system is set to, behind a {@code =}; null if it is not there. */
+        public @Nullable String option(String option) {
+            return Arrays.stream(superOptions.split(",", -1))
+                    .filter(set -> set.startsWith(option + "="))
+                    .map(set -> unescape(set.substring(option.length() + 1)))
+                    .findFirst()
+                    .orElse(null);
+        }
     }
 
     /**
@@ -54,13 +70,45 @@ public record Mounts(List<Mount> all) {
      * @throws IOException if it cannot be read, or a line of it is not understood
      */
     public static Mounts read() throws IOException {
+        return read(TABLE);
+    }
+
+    /**
+     * Reads the table of another process, which may see other mounts.
+     *
+     * @param table its {@code mountinfo}
+     * @throws IOException as {@link #read()}
+     */
+    public static Mounts read(Path table) throws IOException {
         List<Mount> all = new ArrayList<>();
-        for (String line : new String(Files.readAllBytes(TABLE), StandardCharsets.ISO_8859_1).split("\n", -1)) {
+        for (String line : new String(Files.readAllBytes(table), StandardCharsets.ISO_8859_1).split("\n", -1)) {
             if (!line.isEmpty()) {
                 all.add(parse(line));
             }
         }
         return new Mounts(List.copyOf(all));
+    }
+
+    /**
+     * Mounts a file system of the kernel's own making, which no program of it may be run from and no device be opened.
+     *
+     * @param type such as {@code hugetlbfs}
+     * @param point an empty folder
+     * @param options of the file system, with commas between
+     * @throws LinuxException if the kernel refuses ({@code EPERM} unless this is root, {@code EINVAL} for an option)
+     */
+    public static void mount(String type, Path point, String options) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            int failed = Libc.mount(
+                    arena.allocateFrom(type),
+                    arena.allocateFrom(point.toString()),
+                    arena.allocateFrom(type),
+                    MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                    arena.allocateFrom(options));
+            if (failed != 0) {
+                throw new LinuxException("mount", point.toString(), Libc.errno());
+            }
+        }
     }
 
     /** The mount of a number, or null. */
@@ -94,8 +142,13 @@ public record Mounts(List<Mount> all) {
         }
     }
 
-    /** Blanks, line ends and backslashes are written as a backslash and three octal digits. */
-    private static String unescape(String field) {
+    /**
+     * A field of a table of {@code /proc}: blanks, line ends and backslashes are written as a backslash and three octal
+     * digits.
+     *
+     * @param field its bytes as characters
+     */
+    public static String unescape(String field) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         for (int i = 0; i < field.length(); i++) {
             if (isOctal(field, i)) {

@@ -68,6 +68,16 @@ public final class OpenFile implements AutoCloseable {
     }
 
     /**
+     * Opens a block device to read as its only user, or finds that it has one: whatever mounts it, swaps to it or is built
+     * upon it has it for itself, in any namespace.
+     *
+     * @throws LinuxException if the kernel refuses ({@code EBUSY} if somebody has it for himself)
+     */
+    public static OpenFile openAlone(Path device) throws LinuxException {
+        return open(device, Access.READ_ONLY, Libc.O_EXCL, 0);
+    }
+
+    /**
      * Opens an existing file where anybody may put files: a symbolic link as the last part of the path is refused.
      *
      * @throws LinuxException if the kernel refuses ({@code ELOOP} for a symbolic link, {@code ENOENT}, …)

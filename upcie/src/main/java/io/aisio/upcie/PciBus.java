@@ -94,6 +94,11 @@ public final class PciBus {
         return devices().resolve(address.toString());
     }
 
+    /** Where sysfs is. */
+    Path sysfs() {
+        return sysfs;
+    }
+
     /** Where the bus has its drivers and devices. */
     Path bus() {
         return sysfs.resolve("bus/pci");

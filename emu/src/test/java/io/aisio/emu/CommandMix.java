@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  *   memory of a slot          | data at a random offset, with poison before and behind |
  * </pre>
  */
-final class CommandMix implements AutoCloseable {
+public final class CommandMix implements AutoCloseable {
     /** Bytes of poison that are looked at before and behind the data of a read. */
     private static final int MARGIN = 256;
 

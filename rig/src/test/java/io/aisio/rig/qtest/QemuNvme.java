@@ -1,7 +1,5 @@
 package io.aisio.rig.qtest;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import io.aisio.rig.qtest.QtestSocket.Width;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -14,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 
 /**
  * A QEMU with NVMe controllers and nothing that runs on it, for one test:
@@ -38,6 +37,12 @@ final class QemuNvme implements AutoCloseable {
 
     /** Configuration space, where PCIEXBAR of the Q35 puts it, and the room for BARs behind it. */
     private static final long ECAM = 0xB000_0000L;
+
+    /** The old way to configuration space, by which the new one is enabled: where PCIEXBAR of device 0 stands. */
+    private static final int PCIEXBAR = 0x8000_0060;
+
+    private static final int CONFIG_ADDRESS = 0xCF8;
+    private static final int CONFIG_DATA = 0xCFC;
 
     private static final long FIRST_BAR = 0xC000_0000L;
 
@@ -127,13 +132,23 @@ final class QemuNvme implements AutoCloseable {
                 LockSupport.parkNanos(2_000_000);
             }
         }
-        socket.out32(0xCF8, 0x8000_0060);
-        socket.out32(0xCFC, (int) ECAM | 1);
+        try {
+            socket.out32(CONFIG_ADDRESS, PCIEXBAR);
+            socket.out32(CONFIG_DATA, (int) ECAM | 1);
+        } catch (IOException e) {
+            throw explained(e);
+        }
         memory = new SharedMemory(folder.resolve("memory"), (long) MEMORY_MIB << 20);
     }
 
+    /** An error with what QEMU said before: it is given the time to end, if that is what it is doing. */
     private IOException explained(IOException e) {
         String said;
+        try {
+            boolean ignored = process.waitFor(1, TimeUnit.SECONDS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
         try {
             said = Files.readString(folder.resolve("log")).strip();
         } catch (IOException onRead) {
@@ -211,8 +226,12 @@ final class QemuNvme implements AutoCloseable {
         Builder controller(String options) {
             arguments(
                     "-device",
-                    "nvme,id=nvme%d,serial=RIG%d,bus=pcie.0,addr=%d%s"
-                            .formatted(controllers, controllers, FIRST_DEVICE + controllers, options(options)));
+                    "nvme,id=nvme%d,bus=pcie.0,addr=%d%s%s"
+                            .formatted(
+                                    controllers,
+                                    FIRST_DEVICE + controllers,
+                                    options.contains("serial=") ? "" : ",serial=RIG" + controllers,
+                                    options(options)));
             controllers++;
             return this;
         }
@@ -249,7 +268,9 @@ final class QemuNvme implements AutoCloseable {
          * @throws IOException with what QEMU says, if it does not start
          */
         QemuNvme start() throws IOException {
-            assumeTrue(isInstalled(), "needs " + PROGRAM + " (apt-get install qemu-system-x86)");
+            if (!isInstalled()) {
+                Assumptions.abort("needs " + PROGRAM + " (apt-get install qemu-system-x86)");
+            }
             Path folder = Files.isWritable(IN_MEMORY)
                     ? Files.createTempDirectory(IN_MEMORY, "aisio-qtest-")
                     : Files.createTempDirectory("aisio-qtest-");
@@ -284,7 +305,8 @@ final class QemuNvme implements AutoCloseable {
             Files.write(folder.resolve("bios"), bios());
             for (int i = 0; i < images.size(); i++) {
                 Files.writeString(folder.resolve("rules" + i), images.get(i).rules);
-                try (RandomAccessFile file = new RandomAccessFile(image(folder, i).toFile(), "rw")) {
+                try (RandomAccessFile file =
+                        new RandomAccessFile(image(folder, i).toFile(), "rw")) {
                     file.setLength(images.get(i).bytes);
                 }
             }

@@ -6,6 +6,7 @@ import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.PciFunction;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
@@ -26,6 +27,10 @@ final class QtestFunction implements PciFunction {
     private static final int COMMAND_MEMORY = 1 << 1;
     private static final int COMMAND_BUS_MASTER = 1 << 2;
 
+    private static final int PCI_EXPRESS = 0x10;
+    private static final int PCI_EXPRESS_CONTROL = 8;
+    private static final int FUNCTION_LEVEL_RESET = 1 << 15;
+
     private static final int MSIX = 0x11;
     private static final int MSIX_ENABLE = 1 << 15;
 
@@ -44,20 +49,21 @@ final class QtestFunction implements PciFunction {
     private final QemuNvme qemu;
     private final int devfn;
     private final Bar[] bars = new Bar[6];
+    private final long[] barAddresses = new long[6];
     private DmaMemory messages;
     private boolean closed;
 
     QtestFunction(QemuNvme qemu, int device, int function) throws IOException {
         this(qemu, device << 3 | function);
-        placeBars();
-    }
-
-    private QtestFunction(QemuNvme qemu, int devfn) throws IOException {
-        this.qemu = qemu;
-        this.devfn = devfn;
         if (qemu.read(Width.BITS_16, config(0)) == 0xFFFF) {
             throw new IOException(name() + ": no such function");
         }
+        placeBars();
+    }
+
+    private QtestFunction(QemuNvme qemu, int devfn) {
+        this.qemu = qemu;
+        this.devfn = devfn;
     }
 
     private void placeBars() throws IOException {
@@ -69,6 +75,7 @@ final class QtestFunction implements PciFunction {
                 long size = -(mask & ~0xF) & 0xFFFF_FFFFL;
                 long address = qemu.placeBar(size);
                 qemu.write(Width.BITS_32, at, address);
+                barAddresses[i] = address;
                 bars[i] = new QtestBar(qemu, address, size);
                 if ((mask >>> 1 & 3) == 2) {
                     i++;
@@ -114,10 +121,15 @@ final class QtestFunction implements PciFunction {
         qemu.write(Width.BITS_16, config(extendedCapability(SRIOV) + SRIOV_CONTROL), 0);
     }
 
-    /** A function level reset of a function that is PCI Express (PCIe, section 7.5.3.4). */
+    /** A function level reset; what was set up of the function is set up anew. */
     void reset() throws IOException {
-        long control = config(capability(0x10) + 8);
-        qemu.write(Width.BITS_16, control, qemu.read(Width.BITS_16, control) | 1 << 15);
+        long control = config(capability(PCI_EXPRESS) + PCI_EXPRESS_CONTROL);
+        qemu.write(Width.BITS_16, control, qemu.read(Width.BITS_16, control) | FUNCTION_LEVEL_RESET);
+        for (int i = 0; i < bars.length; i++) {
+            if (barAddresses[i] != 0) {
+                qemu.write(Width.BITS_32, config(BAR0 + 4 * i), barAddresses[i]);
+            }
+        }
         master(true);
     }
 
@@ -173,7 +185,7 @@ final class QtestFunction implements PciFunction {
             int capability = capability(MSIX);
             return capability == 0 ? 0 : ((int) qemu.read(Width.BITS_16, config(capability + 2)) & 0x7FF) + 1;
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -218,7 +230,7 @@ final class QtestFunction implements PciFunction {
         try {
             stopDma();
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         } finally {
             if (messages != null) {
                 messages.close();

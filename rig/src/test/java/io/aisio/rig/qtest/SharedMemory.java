@@ -11,22 +11,30 @@ import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
 
 /**
- * What QEMU calls RAM, given out in pieces: the I/O virtual address is the offset in the file. All that is not given out
- * is filled with a pattern, at least a page on either side of each piece; a device that writes where it must not is found
- * by it when the page is given out, when its neighbour is given back, and at the end.
+ * What QEMU calls RAM, given out in pieces: the I/O virtual address is the offset in the file. What was given back, and at
+ * least a page on either side of each piece, is filled with a pattern; a device that writes where it must not is found by
+ * it when the page is given out, when its neighbour is given back, and at the end. What was never given out is zero, and
+ * must be so then.
  */
 final class SharedMemory implements AutoCloseable {
     private static final int PAGE = 4096;
     /** Below lie the ROMs and the video memory of a PC. */
     private static final int FIRST_PAGE = (1 << 20) / PAGE;
 
+    /** Pages never given out that are looked at in the end. */
+    private static final int MARGIN_PAGES = 256;
+
     private static final byte POISON = (byte) 0xDB;
+    private static final MemorySegment POISONED =
+            Arena.global().allocate(PAGE).fill(POISON).asReadOnly();
+    private static final MemorySegment ZEROES = Arena.global().allocate(PAGE).asReadOnly();
 
     private final FileChannel file;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment all;
-    private final MemorySegment poison;
     private final int pages;
+    /** Pages from here on were never given out, and are zero. */
+    private int untouched = FIRST_PAGE;
     /** Pages that are given out. */
     private final BitSet used = new BitSet();
     /** Where the search for a free piece begins: not where one was just given back. */
@@ -38,8 +46,6 @@ final class SharedMemory implements AutoCloseable {
         file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
         all = file.map(MapMode.READ_WRITE, 0, bytes, arena);
         pages = (int) (bytes / PAGE);
-        poison = arena.allocate(bytes).fill(POISON);
-        all.asSlice((long) FIRST_PAGE * PAGE).fill(POISON);
     }
 
     /** How many pieces were not given back yet. */
@@ -50,11 +56,32 @@ final class SharedMemory implements AutoCloseable {
     synchronized DmaMemory allocate(long bytes) throws IOException {
         int count = Math.toIntExact(Math.ceilDiv(bytes, PAGE));
         int first = find(count);
+        // The page behind it becomes a guard.
+        poisonTo(first + count + 1);
         requireUntouched(first, count);
         used.set(first, first + count);
         next = first + count;
         live++;
         return new Piece(first, count);
+    }
+
+    private void poisonTo(int end) {
+        for (; untouched < end; untouched++) {
+            MemorySegment page = page(untouched);
+            if (page.mismatch(ZEROES) >= 0) {
+                throw stray(untouched, page.mismatch(ZEROES));
+            }
+            page.fill(POISON);
+        }
+    }
+
+    private MemorySegment page(int index) {
+        return all.asSlice((long) index * PAGE, PAGE);
+    }
+
+    private static AssertionError stray(int page, long offset) {
+        return new AssertionError("stray DMA: byte at IOVA 0x%x, which was not given out, was written"
+                .formatted((long) page * PAGE + offset));
     }
 
     private int find(int count) throws IOException {
@@ -68,27 +95,24 @@ final class SharedMemory implements AutoCloseable {
                 at = used.nextClearBit(taken);
             }
         }
-        throw new IOException("no %d bytes of DMA memory in one piece left of %d".formatted(
-                (long) count * PAGE, (long) pages * PAGE));
+        throw new IOException("no %d bytes of DMA memory in one piece left of %d"
+                .formatted((long) count * PAGE, (long) pages * PAGE));
     }
 
     /** Fails if anybody wrote to memory that is not given out. */
     synchronized void requireNoStrayWrites() {
-        int at = FIRST_PAGE;
-        while (at < pages) {
-            int end = used.nextSetBit(at);
-            end = end < 0 ? pages : end;
-            requireUntouched(at, end - at);
-            at = used.nextClearBit(end);
+        poisonTo(Math.min(pages, untouched + MARGIN_PAGES));
+        for (int page = used.nextClearBit(FIRST_PAGE); page < untouched; page = used.nextClearBit(page + 1)) {
+            requireUntouched(page, 1);
         }
     }
 
     private void requireUntouched(int first, int count) {
-        MemorySegment pattern = poison.asSlice(0, (long) count * PAGE);
-        long at = all.asSlice((long) first * PAGE, (long) count * PAGE).mismatch(pattern);
-        if (at >= 0) {
-            throw new AssertionError("stray DMA: byte at IOVA 0x%x, which was not given out, was written"
-                    .formatted((long) first * PAGE + at));
+        for (int page = first; page < first + count; page++) {
+            long at = page(page).mismatch(POISONED);
+            if (at >= 0) {
+                throw stray(page, at);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import io.aisio.nvme.Command;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.QueuePair;
+import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *   memory of a slot          | data at a random offset, with poison before and behind |
  * </pre>
  */
-final class CommandMix implements AutoCloseable {
+public final class CommandMix implements AutoCloseable {
     /** Bytes of poison that are looked at before and behind the data of a read. */
     private static final int MARGIN = 256;
 
@@ -44,14 +45,20 @@ final class CommandMix implements AutoCloseable {
     /** The stripe of each slot, over all lanes. */
     private final int[] stripes;
 
+    /** ONCS: which of the optional commands there are. */
+    private final int optional;
+
     private final int[] done = new int[Opcode.DATASET_MANAGEMENT + 16];
 
     /**
+     * Opens the queues. Of the optional commands those are given that the controller has; blocks that were deallocated
+     * must read as zeroes.
+     *
      * @param oracle the namespace's bytes; this writes only its own part of them
      * @param firstLba of the part
      * @param blocks of the part
      */
-    CommandMix(
+    public CommandMix(
             NvmeController controller,
             PciFunction function,
             int nsid,
@@ -67,6 +74,7 @@ final class CommandMix implements AutoCloseable {
         this.nsid = nsid;
         this.lbaBytes = controller.namespace(nsid).lbaBytes();
         this.maxTransfer = controller.maxTransferBytes();
+        this.optional = controller.identity().optionalNvmCommands();
         this.oracle = oracle;
         this.firstLba = firstLba;
         this.stripeBlocks = blocks / (queues * depth);
@@ -81,11 +89,12 @@ final class CommandMix implements AutoCloseable {
     }
 
     /** How many commands of an opcode were carried out and checked. */
-    int done(int opcode) {
+    public int done(int opcode) {
         return done[opcode];
     }
 
-    void run(int commands) throws IOException {
+    /** Carries out and checks this many commands. */
+    public void run(int commands) throws IOException {
         for (int left = commands; left > 0; ) {
             int round = Math.min(left, COMMANDS_A_ROUND * stripes.length);
             shuffle(stripes, stripes.length);
@@ -186,10 +195,10 @@ final class CommandMix implements AutoCloseable {
             if (kind == 0) {
                 return bindFlushOrVerify(slot);
             }
-            if (kind == 1) {
+            if (kind == 1 && has(IdentifyController.ONCS_DATASET_MANAGEMENT)) {
                 return bindDeallocation(slot);
             }
-            if (kind == 2) {
+            if (kind == 2 && has(IdentifyController.ONCS_WRITE_ZEROES)) {
                 return bindWriteZeroes(slot);
             }
             int blocks = blocks(Math.min(stripeBlocks, maxTransfer / lbaBytes));
@@ -202,7 +211,7 @@ final class CommandMix implements AutoCloseable {
             if (kind < 8) {
                 opcode = Opcode.READ;
                 memory.segment().asSlice(offset - MARGIN, bytes + 2L * MARGIN).fill(POISON);
-            } else if (kind < 14) {
+            } else if (kind < 14 || !has(IdentifyController.ONCS_COMPARE)) {
                 opcode = Opcode.WRITE;
                 byte[] content = new byte[bytes];
                 random.nextBytes(content);
@@ -224,7 +233,7 @@ final class CommandMix implements AutoCloseable {
         }
 
         private long bindFlushOrVerify(int slot) {
-            if (random.nextInt(8) == 0) {
+            if (random.nextInt(8) == 0 || !has(IdentifyController.ONCS_VERIFY)) {
                 pair.bind(slot, Command.of(Opcode.FLUSH, nsid, 0));
                 inFlight[slot] = new InFlight(Opcode.FLUSH, 0, 0, 0, Status.SUCCESS);
                 return 0;
@@ -260,6 +269,10 @@ final class CommandMix implements AutoCloseable {
             pair.bind(slot, Command.of(Opcode.DATASET_MANAGEMENT, nsid, 0), memory, offset, ranges * 16);
             inFlight[slot] = new InFlight(Opcode.DATASET_MANAGEMENT, 0, 0, offset, Status.SUCCESS);
             return ranges - 1 | 1L << 34;
+        }
+
+        private boolean has(int command) {
+            return (optional & command) != 0;
         }
 
         private int blocks(int most) {

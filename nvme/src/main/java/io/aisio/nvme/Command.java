@@ -31,6 +31,21 @@ public record Command(int opcode, int nsid, long cdw10, long cdw12, long cdw14) 
     }
 
     /**
+     * This command on blocks with protection information (section 8.3).
+     *
+     * @param prinfo what the controller does and checks: {@link io.aisio.nvme.spec.Protection}'s {@code ACTION} and
+     *     {@code CHECK_…}
+     * @param referenceTag the first block's; in a namespace of type 1 the low half of its LBA
+     * @param applicationTag what each block's is compared with, or becomes
+     * @param applicationTagMask which bits of it are compared
+     */
+    public Command withProtection(int prinfo, int referenceTag, int applicationTag, int applicationTagMask) {
+        long tags =
+                (referenceTag & 0xFFFF_FFFFL) | (applicationTag & 0xFFFFL) << 32 | (applicationTagMask & 0xFFFFL) << 48;
+        return new Command(opcode, nsid, cdw10, cdw12 | (prinfo & 0xFFFF_FFFFL), tags);
+    }
+
+    /**
      * A read, a write, or another command over a range of logical blocks.
      *
      * @param lba the first logical block

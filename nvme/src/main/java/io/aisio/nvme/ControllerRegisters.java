@@ -32,7 +32,7 @@ final class ControllerRegisters {
         if (cap == -1L) {
             throw gone();
         }
-        if (!Registers.supportsNvmCommandSet(cap)) {
+        if (!Registers.supportsNvmCommandSet(cap) && !Registers.supportsCommandSets(cap)) {
             throw new NvmeException("%s: no NVM command set (CAP 0x%016x)".formatted(name, cap));
         }
         if (maxQueueEntries() < 2) {
@@ -62,6 +62,11 @@ final class ControllerRegisters {
 
     int doorbellStride() {
         return Registers.doorbellStride(cap);
+    }
+
+    /** Whether namespaces are of different command sets, so that each must be asked for its own. */
+    boolean hasCommandSets() {
+        return Registers.supportsCommandSets(cap);
     }
 
     /** The largest queue identifier whose doorbells are within the BAR; negative if not even the admin queue's are. */
@@ -103,7 +108,7 @@ final class ControllerRegisters {
         bar.write32(Registers.AQA, Registers.adminQueueAttributes(entries));
         bar.write64(Registers.ASQ, asq);
         bar.write64(Registers.ACQ, acq);
-        int cc = Registers.configuration(Prp.PAGE);
+        int cc = Registers.configuration(Prp.PAGE) | (hasCommandSets() ? Registers.CC_CSS_ALL : 0);
         bar.write32(Registers.CC, cc);
         bar.write32(Registers.CC, cc | Registers.CC_EN);
         await(Registers.CSTS_RDY, Registers.CSTS_RDY, readyTimeout(), "become ready");

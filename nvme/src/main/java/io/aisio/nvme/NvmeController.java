@@ -4,7 +4,9 @@ import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.IdentifyNamespace;
+import io.aisio.nvme.spec.IdentifyZoned;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Protection;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
@@ -32,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * it is disabled, or cut off memory where that fails, so that it leaves the host's memory alone, and from then on every
  * call says why. So does one that is removed or asked back. Recovery by Abort and reset is not there yet.
  */
-public final class NvmeController implements AutoCloseable {
+public final class NvmeController implements AdminCommands, AutoCloseable {
     /** Depth of the admin queue: one command is in flight at a time, and a page holds 64 entries. */
     private static final int ADMIN_DEPTH = 63;
     /** I/O queue pairs that the driver asks for; a controller grants what it has. */
@@ -56,7 +58,7 @@ public final class NvmeController implements AutoCloseable {
     private final BitSet qids = new BitSet();
 
     private ControllerIdentity identity;
-    private Map<Integer, Namespace> namespaces = Map.of();
+    private volatile Map<Integer, Namespace> namespaces = Map.of();
     private int maxQueuePairs;
 
     private final Object interruptLock = new Object();
@@ -189,25 +191,142 @@ public final class NvmeController implements AutoCloseable {
             MemorySegment data = adminData.segment();
             long blocks = Wire.i64(data, IdentifyNamespace.NSZE);
             int flbas = Wire.u8(data, IdentifyNamespace.FLBAS);
-            int format = Wire.i32(data, IdentifyNamespace.LBAF + (long) (flbas & 0xF) * IdentifyNamespace.LBAF_BYTES);
+            int index = IdentifyNamespace.formatIndex(flbas, Wire.u8(data, IdentifyNamespace.NLBAF));
+            int format = Wire.i32(data, IdentifyNamespace.LBAF + (long) index * IdentifyNamespace.LBAF_BYTES);
+            int dps = Wire.u8(data, IdentifyNamespace.DPS);
+            boolean writeProtected =
+                    (Wire.u8(data, IdentifyNamespace.NSATTR) & IdentifyNamespace.NSATTR_WRITE_PROTECTED) != 0;
             int shift = IdentifyNamespace.dataShift(format);
             // A namespace that makes no sense is left out: the others, and the controller, can still be used.
             if (shift < 9 || shift > 16 || blocks <= 0 || blocks > Long.MAX_VALUE >>> shift) {
                 return null;
             }
-            return new Namespace(
+            // Asked last: it takes the place of the structure that was read until here.
+            int commandSet = commandSet(nsid);
+            return commandSet != Identify.CSI_NVM && commandSet != Identify.CSI_ZONED
+                    ? null
+                    : new Namespace(
+                            nsid,
+                            1 << shift,
+                            blocks,
+                            IdentifyNamespace.metadataBytes(format),
+                            (flbas & 0x10) != 0,
+                            writeProtected,
+                            commandSet,
+                            dps & Protection.DPS_TYPE_MASK,
+                            (dps & Protection.DPS_FIRST) != 0);
+        }
+    }
+
+    /** A namespace's command set: among its identification descriptors, where there are others than NVM. */
+    private int commandSet(int nsid) throws IOException {
+        if (!registers.hasCommandSets()) {
+            return Identify.CSI_NVM;
+        }
+        identify(nsid, Identify.CNS_DESCRIPTORS);
+        MemorySegment data = adminData.segment();
+        for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
+            int length = Wire.u8(data, at + Identify.NIDL);
+            if (length == 0) {
+                break;
+            }
+            if (Wire.u8(data, at + Identify.NIDT) == Identify.NIDT_CSI) {
+                return Wire.u8(data, at + Identify.NID);
+            }
+            at += Identify.NID + length;
+        }
+        return Identify.CSI_NVM;
+    }
+
+    /**
+     * What a zoned namespace is like.
+     *
+     * @throws IllegalArgumentException if it is not a zoned one
+     * @throws NvmeException if it is not active, or describes zones that make no sense
+     */
+    public ZonedNamespace zoned(int nsid) throws IOException {
+        Namespace namespace = namespace(nsid);
+        if (namespace.commandSet() != Identify.CSI_ZONED) {
+            throw new IllegalArgumentException(name() + ": namespace " + nsid + " has no zones");
+        }
+        synchronized (adminLock) {
+            identify(nsid, Identify.CNS_NAMESPACE);
+            int flbas = Wire.u8(adminData.segment(), IdentifyNamespace.FLBAS);
+            int index = IdentifyNamespace.formatIndex(flbas, Wire.u8(adminData.segment(), IdentifyNamespace.NLBAF));
+            identify(0, Identify.CNS_COMMAND_SET_CONTROLLER, Identify.CSI_ZONED);
+            int zasl = Wire.u8(adminData.segment(), IdentifyZoned.ZASL);
+            identify(nsid, Identify.CNS_COMMAND_SET_NAMESPACE, Identify.CSI_ZONED);
+            MemorySegment data = adminData.segment();
+            long extension = IdentifyZoned.LBAFE + (long) index * IdentifyZoned.LBAFE_BYTES;
+            long zoneBlocks = Wire.i64(data, extension + IdentifyZoned.LBAFE_ZSZE);
+            if (zoneBlocks <= 0) {
+                throw new NvmeException("%s: namespace %d has zones of %s blocks"
+                        .formatted(name(), nsid, Long.toUnsignedString(zoneBlocks)));
+            }
+            // A shift that leaves 63 bits is no limit that anybody could reach.
+            long append = zasl == 0 || zasl > 40 ? Long.MAX_VALUE : registers.minPageSize() << zasl;
+            return new ZonedNamespace(
                     nsid,
-                    1 << shift,
-                    blocks,
-                    IdentifyNamespace.metadataBytes(format),
-                    (flbas & 0x10) != 0,
-                    (Wire.u8(data, IdentifyNamespace.NSATTR) & IdentifyNamespace.NSATTR_WRITE_PROTECTED) != 0);
+                    zoneBlocks,
+                    countOrNoLimit(Wire.i32(data, IdentifyZoned.MOR)),
+                    countOrNoLimit(Wire.i32(data, IdentifyZoned.MAR)),
+                    Math.min(append, maxTransferBytes()),
+                    (Wire.u16(data, IdentifyZoned.OZCS) & IdentifyZoned.OZCS_READ_ACROSS_ZONES) != 0);
+        }
+    }
+
+    /** A 0's based count as it is meant, 0 for none. */
+    private static long countOrNoLimit(int field) {
+        return field == IdentifyZoned.NO_LIMIT ? 0 : Integer.toUnsignedLong(field) + 1;
+    }
+
+    /** The formats that a namespace can be given, by ascending index. */
+    public List<LbaFormat> lbaFormats(int nsid) throws IOException {
+        synchronized (adminLock) {
+            identify(nsid, Identify.CNS_NAMESPACE);
+            MemorySegment data = adminData.segment();
+            List<LbaFormat> formats = new ArrayList<>();
+            int count = Math.min(Wire.u8(data, IdentifyNamespace.NLBAF) + 1, IdentifyNamespace.LBAF_MAX_2_0);
+            for (int i = 0; i < count; i++) {
+                int format = Wire.i32(data, IdentifyNamespace.LBAF + (long) i * IdentifyNamespace.LBAF_BYTES);
+                int shift = IdentifyNamespace.dataShift(format);
+                if (shift >= 9 && shift <= 16) {
+                    formats.add(new LbaFormat(i, 1 << shift, IdentifyNamespace.metadataBytes(format)));
+                }
+            }
+            return formats;
+        }
+    }
+
+    /**
+     * Formats a namespace: all its data is gone. Afterwards {@link #namespaces()} is read anew, all of it, as some
+     * controllers format every namespace at once (FNA bit 0).
+     *
+     * @throws IllegalStateException if queue pairs are open: their commands count blocks of the old size
+     * @throws NvmeException if the controller refuses
+     */
+    public void format(int nsid, Format format) throws IOException {
+        synchronized (adminLock) {
+            synchronized (qids) {
+                requireOpen();
+                if (!qids.isEmpty()) {
+                    throw new IllegalStateException(name() + ": namespace " + Integer.toUnsignedString(nsid)
+                            + " cannot be formatted while queue pairs " + qids + " are open");
+                }
+            }
+            execute(format.command(nsid));
+            namespaces = readNamespaces();
         }
     }
 
     private void identify(int nsid, int cns) throws IOException {
+        identify(nsid, cns, Identify.CSI_NVM);
+    }
+
+    private void identify(int nsid, int cns, int commandSet) throws IOException {
         adminData.segment().fill((byte) 0);
-        execute(Command.of(Opcode.IDENTIFY, nsid, cns), adminData, Identify.BYTES);
+        Command command = Command.of(Opcode.IDENTIFY, nsid, cns, commandSet << Identify.CSI_SHIFT);
+        execute(command, adminData, Identify.BYTES);
     }
 
     // What a caller asks.
@@ -222,7 +341,7 @@ public final class NvmeController implements AutoCloseable {
         return identity;
     }
 
-    /** The active namespaces that can be used, by ascending NSID, as they were at bring-up. */
+    /** The active namespaces that can be used, by ascending NSID, as they were at bring-up or the last format. */
     public Collection<Namespace> namespaces() {
         return namespaces.values();
     }
@@ -414,6 +533,27 @@ public final class NvmeController implements AutoCloseable {
         }
     }
 
+    @Override
+    public Completion execute(Command command, MemorySegment data) throws IOException {
+        long bytes = data.byteSize();
+        if (bytes > Identify.BYTES) {
+            throw new IllegalArgumentException("%s: %s with %d bytes of data; at most %d are possible"
+                    .formatted(name(), Opcode.adminName(command.opcode()), bytes, Identify.BYTES));
+        }
+        if (bytes == 0) {
+            return execute(command);
+        }
+        synchronized (adminLock) {
+            requireOpen();
+            adminData.segment().fill((byte) 0).asSlice(0, bytes).copyFrom(data);
+            Completion completion = execute(command, adminData, (int) bytes);
+            if ((command.opcode() & 2) != 0) {
+                data.copyFrom(adminData.segment().asSlice(0, bytes));
+            }
+            return completion;
+        }
+    }
+
     /** Executes a queue creation, whose PRP entry 1 is the queue's address. */
     private Completion execute(Command command, long iova) throws IOException {
         synchronized (adminLock) {
@@ -426,6 +566,7 @@ public final class NvmeController implements AutoCloseable {
     private Completion complete(Command command) throws NvmeException {
         Duration limit = command.opcode() == Opcode.FORMAT_NVM ? timeouts.format() : timeouts.admin();
         long deadline = System.nanoTime() + limit.toNanos();
+        int adminResult;
         try {
             admin.submit(new int[] {0}, new long[] {command.cdw10()}, 1);
             int spins = 0;
@@ -439,6 +580,7 @@ public final class NvmeController implements AutoCloseable {
                     LockSupport.parkNanos(ADMIN_POLL_NANOS);
                 }
             }
+            adminResult = (int) admin.lastResult();
         } finally {
             admin.handOver();
         }
@@ -446,7 +588,7 @@ public final class NvmeController implements AutoCloseable {
         if (adminDone[0] < 0) {
             throw admin.failure(0);
         }
-        return new Completion(new Status(Status.SUCCESS), admin.lastResult());
+        return new Completion(new Status(Status.SUCCESS), adminResult);
     }
 
     // Failure.

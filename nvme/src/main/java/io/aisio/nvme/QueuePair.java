@@ -574,9 +574,16 @@ public final class QueuePair implements AutoCloseable {
         return new NvmeException(describe(slot), new Status(failed[slot]));
     }
 
-    /** Dword 0 of the last completion that {@link #poll} took, as long as no command was submitted since. */
-    int lastResult() {
-        return getInt(cqAddress + (head == 0 ? entries - 1L : head - 1L) * Cqe.BYTES + Cqe.RESULT);
+    /**
+     * Dwords 0 and 1 of the last completion that {@link #poll} took, as long as no command was submitted since: a command's
+     * own result, such as the LBA that Zone Append wrote to. Who wants that of each command takes one at a time.
+     */
+    public long lastResult() {
+        assert owned();
+        if (!entered) {
+            enter();
+        }
+        return getLongAcquire(cqAddress + (head == 0 ? entries - 1L : head - 1L) * Cqe.BYTES + Cqe.RESULT);
     }
 
     /** Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example. */
@@ -696,11 +703,5 @@ public final class QueuePair implements AutoCloseable {
         return CHECKED
                 ? (long) LONG.getAcquire(rings, address - ringsAddress)
                 : (long) LONG.getAcquire(AddressSpace.ALL, address & AddressSpace.MASK_8);
-    }
-
-    private int getInt(long address) {
-        return CHECKED
-                ? (int) INT.get(rings, address - ringsAddress)
-                : (int) INT.get(AddressSpace.ALL, address & AddressSpace.MASK_4);
     }
 }

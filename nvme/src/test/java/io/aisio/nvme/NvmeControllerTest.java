@@ -55,7 +55,8 @@ class NvmeControllerTest {
             assertThat(controller.maxTransferBytes()).isEqualTo(131072);
             assertThat(controller.maxDepth()).isEqualTo(1023);
             assertThat(controller.maxQueuePairs()).isEqualTo(8);
-            assertThat(controller.namespaces()).containsExactly(new Namespace(1, 512, 1 << 20, 0, false, false));
+            assertThat(controller.namespaces())
+                    .containsExactly(new Namespace(1, 512, 1 << 20, 0, false, false, 0, 0, false));
             controller.close();
             controller.close();
             assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();

@@ -13,6 +13,21 @@ public final class Identify {
     public static final int CNS_ACTIVE_NAMESPACES = 0x02;
     /** CNS: the namespace's identification descriptors: EUI64, NGUID, UUID. */
     public static final int CNS_DESCRIPTORS = 0x03;
+    /** CNS: what a command set, {@code CSI} in command dword 11, adds to the namespace's structure. */
+    public static final int CNS_COMMAND_SET_NAMESPACE = 0x05;
+    /** CNS: what a command set, {@code CSI} in command dword 11, adds to the controller's structure. */
+    public static final int CNS_COMMAND_SET_CONTROLLER = 0x06;
+    /** CNS: a primary controller's capabilities, {@link VirtualizationManagement}. */
+    public static final int CNS_PRIMARY_CONTROLLER = 0x14;
+    /** CNS: secondary controllers from an identifier on, {@link VirtualizationManagement}. */
+    public static final int CNS_SECONDARY_CONTROLLERS = 0x15;
+
+    /** Command set: NVM. */
+    public static final int CSI_NVM = 0x00;
+    /** Command set: Zoned Namespace. */
+    public static final int CSI_ZONED = 0x02;
+    /** Where the command set stands in command dword 11 (version 2.0, section 5.17.1). */
+    public static final int CSI_SHIFT = 24;
 
     /** NSIDs in one list of active namespaces. */
     public static final int LIST_ENTRIES = BYTES / 4;
@@ -29,6 +44,14 @@ public final class Identify {
     public static final int NIDT_NGUID = 2;
     /** Identification descriptor type: Namespace UUID, 16 bytes. */
     public static final int NIDT_UUID = 3;
+    /** Identification descriptor type: the namespace's command set, 1 byte (version 2.0, section 5.17.2.3). */
+    public static final int NIDT_CSI = 4;
+    /** Identification descriptor: its type. */
+    public static final long NIDT = 0;
+    /** Identification descriptor: bytes of the identifier. */
+    public static final long NIDL = 1;
+    /** Identification descriptor: the identifier. */
+    public static final long NID = 4;
 
     private Identify() {}
 }

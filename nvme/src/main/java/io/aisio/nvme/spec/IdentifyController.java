@@ -84,6 +84,8 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
+    /** OACS: Virtualization Management. */
+    public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */
     public static final int ONCS_COMPARE = 1;
     /** ONCS: Write Uncorrectable. */
@@ -96,6 +98,8 @@ public final class IdentifyController {
     public static final int ONCS_SAVE_SELECT = 1 << 4;
     /** ONCS: Verify. */
     public static final int ONCS_VERIFY = 1 << 7;
+    /** ONCS: Copy. */
+    public static final int ONCS_COPY = 1 << 8;
 
     private IdentifyController() {}
 }

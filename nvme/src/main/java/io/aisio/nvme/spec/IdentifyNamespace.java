@@ -37,11 +37,21 @@ public final class IdentifyNamespace {
     public static final int LBAF_BYTES = 4;
     /** LBA formats that the structure has room for. */
     public static final int LBAF_MAX = 16;
+    /** LBA formats that the structure has room for since version 2.0. */
+    public static final int LBAF_MAX_2_0 = 64;
 
     /** NSATTR: write protected. */
     public static final int NSATTR_WRITE_PROTECTED = 1;
 
     private IdentifyNamespace() {}
+
+    /**
+     * Index of the LBA format in use, 0 to 63. Bits 6:5 of FLBAS belong to it since version 2.0, where there are more than
+     * 16 formats.
+     */
+    public static int formatIndex(int flbas, int nlbaf) {
+        return (flbas & 0xF) | (nlbaf >= LBAF_MAX ? (flbas >>> 5 & 3) << 4 : 0);
+    }
 
     /** An LBA format: metadata bytes (15:0), data size as a power of two (23:16). */
     public static int lbaFormat(int dataShift, int metadataBytes) {

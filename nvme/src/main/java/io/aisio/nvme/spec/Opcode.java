@@ -1,6 +1,9 @@
 package io.aisio.nvme.spec;
 
-/** Command opcodes: admin (section 5, figure 139) and NVM command set (section 6, figure 346). */
+/**
+ * Command opcodes: admin (section 5, figure 139), NVM command set (section 6, figure 346; Copy came with version 2.0), and
+ * what the Zoned Namespace command set adds (its section 3.1).
+ */
 public final class Opcode {
     /** Admin: Delete I/O Submission Queue. */
     public static final int DELETE_IO_SQ = 0x00;
@@ -22,6 +25,8 @@ public final class Opcode {
     public static final int GET_FEATURES = 0x0A;
     /** Admin: Asynchronous Event Request. */
     public static final int ASYNC_EVENT_REQUEST = 0x0C;
+    /** Admin: Virtualization Management. */
+    public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
     /** Admin: Format NVM. */
     public static final int FORMAT_NVM = 0x80;
 
@@ -41,6 +46,15 @@ public final class Opcode {
     public static final int DATASET_MANAGEMENT = 0x09;
     /** NVM: Verify. */
     public static final int VERIFY = 0x0C;
+    /** NVM: Copy. */
+    public static final int COPY = 0x19;
+
+    /** Zoned: Zone Management Send. */
+    public static final int ZONE_MANAGEMENT_SEND = 0x79;
+    /** Zoned: Zone Management Receive. */
+    public static final int ZONE_MANAGEMENT_RECEIVE = 0x7A;
+    /** Zoned: Zone Append. */
+    public static final int ZONE_APPEND = 0x7D;
 
     private Opcode() {}
 
@@ -57,12 +71,13 @@ public final class Opcode {
             case SET_FEATURES -> "Set Features";
             case GET_FEATURES -> "Get Features";
             case ASYNC_EVENT_REQUEST -> "Asynchronous Event Request";
+            case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
             case FORMAT_NVM -> "Format NVM";
             default -> "admin opcode 0x%02x".formatted(opcode);
         };
     }
 
-    /** The specification's name of an NVM command. */
+    /** The specification's name of a command of the NVM or the Zoned Namespace command set. */
     public static String nvmName(int opcode) {
         return switch (opcode) {
             case FLUSH -> "Flush";
@@ -73,6 +88,10 @@ public final class Opcode {
             case WRITE_ZEROES -> "Write Zeroes";
             case DATASET_MANAGEMENT -> "Dataset Management";
             case VERIFY -> "Verify";
+            case COPY -> "Copy";
+            case ZONE_MANAGEMENT_SEND -> "Zone Management Send";
+            case ZONE_MANAGEMENT_RECEIVE -> "Zone Management Receive";
+            case ZONE_APPEND -> "Zone Append";
             default -> "NVM opcode 0x%02x".formatted(opcode);
         };
     }

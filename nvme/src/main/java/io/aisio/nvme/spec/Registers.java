@@ -43,6 +43,9 @@ public final class Registers {
     /** CSTS.SHST: shutdown is complete. */
     public static final int CSTS_SHST_COMPLETE = 2 << 2;
 
+    /** CC.CSS: all command sets that the controller supports, each namespace with its own. */
+    public static final int CC_CSS_ALL = 6 << 4;
+
     /** What a load returns when the function is gone from the bus. */
     public static final int ALL_ONES = 0xFFFF_FFFF;
 
@@ -76,6 +79,11 @@ public final class Registers {
     /** CAP.CSS bit 0: the NVM command set is supported. */
     public static boolean supportsNvmCommandSet(long cap) {
         return (cap >>> 37 & 1) != 0;
+    }
+
+    /** CAP.CSS bit 6: command sets beside NVM are supported, with CC.CSS 110b (version 2.0, section 3.1.3.1). */
+    public static boolean supportsCommandSets(long cap) {
+        return (cap >>> 43 & 1) != 0;
     }
 
     /** CAP.MPSMIN, as the smallest memory page size in bytes. */

@@ -39,6 +39,8 @@ public record Status(int bits) {
     public static final int INVALID_PRP_OFFSET = 0x013;
     /** Generic. */
     public static final int NAMESPACE_WRITE_PROTECTED = 0x020;
+    /** Generic, since version 2.0. */
+    public static final int INVALID_COMMAND_SET = 0x02C;
     /** Generic, NVM command set. */
     public static final int LBA_OUT_OF_RANGE = 0x080;
     /** Generic, NVM command set. */
@@ -70,17 +72,53 @@ public record Status(int bits) {
     public static final int FEATURE_NOT_CHANGEABLE = 0x10E;
     /** Command specific. */
     public static final int FEATURE_NOT_NAMESPACE_SPECIFIC = 0x10F;
+    /** Command specific. */
+    public static final int INVALID_CONTROLLER_IDENTIFIER = 0x11F;
+    /** Command specific. */
+    public static final int INVALID_SECONDARY_STATE = 0x120;
+    /** Command specific. */
+    public static final int INVALID_NUMBER_OF_RESOURCES = 0x121;
+    /** Command specific. */
+    public static final int INVALID_RESOURCE_IDENTIFIER = 0x122;
     /** Command specific, NVM command set. */
     public static final int CONFLICTING_ATTRIBUTES = 0x180;
     /** Command specific, NVM command set. */
     public static final int WRITE_TO_READ_ONLY_RANGE = 0x182;
+    /** Command specific, NVM command set. */
+    public static final int INVALID_PROTECTION = 0x181;
+    /** Command specific, NVM command set. */
+    public static final int COMMAND_SIZE_LIMIT_EXCEEDED = 0x183;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int ZONE_BOUNDARY_ERROR = 0x1B8;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int ZONE_IS_FULL = 0x1B9;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int ZONE_IS_READ_ONLY = 0x1BA;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int ZONE_IS_OFFLINE = 0x1BB;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int ZONE_INVALID_WRITE = 0x1BC;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int TOO_MANY_ACTIVE_ZONES = 0x1BD;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int TOO_MANY_OPEN_ZONES = 0x1BE;
+    /** Command specific, Zoned Namespace command set. */
+    public static final int INVALID_ZONE_STATE_TRANSITION = 0x1BF;
 
     /** Media and data integrity. */
     public static final int WRITE_FAULT = 0x280;
     /** Media and data integrity. */
     public static final int UNRECOVERED_READ_ERROR = 0x281;
     /** Media and data integrity. */
+    public static final int GUARD_CHECK_ERROR = 0x282;
+    /** Media and data integrity. */
+    public static final int APPLICATION_TAG_CHECK_ERROR = 0x283;
+    /** Media and data integrity. */
+    public static final int REFERENCE_TAG_CHECK_ERROR = 0x284;
+    /** Media and data integrity. */
     public static final int COMPARE_FAILURE = 0x285;
+    /** Media and data integrity. */
+    public static final int DEALLOCATED_BLOCK = 0x287;
 
     /** Path related: what the host itself completes when it gives a command up. */
     public static final int ABORTED_BY_HOST = 0x371;
@@ -157,6 +195,7 @@ public record Status(int bits) {
             case 0x020 -> "Namespace is Write Protected";
             case 0x021 -> "Command Interrupted";
             case 0x022 -> "Transient Transport Error";
+            case 0x02C -> "Invalid I/O Command Set";
             case 0x080 -> "LBA Out of Range";
             case 0x081 -> "Capacity Exceeded";
             case 0x082 -> "Namespace Not Ready";
@@ -198,9 +237,23 @@ public record Status(int bits) {
             case 0x123 -> "Sanitize Prohibited While Persistent Memory Region is Enabled";
             case 0x124 -> "ANA Group Identifier Invalid";
             case 0x125 -> "ANA Attach Failed";
+            case 0x129 -> "I/O Command Set Not Supported";
+            case 0x12A -> "I/O Command Set Not Enabled";
+            case 0x12B -> "I/O Command Set Combination Rejected";
             case 0x180 -> "Conflicting Attributes";
             case 0x181 -> "Invalid Protection Information";
             case 0x182 -> "Attempted Write to Read Only Range";
+            case 0x183 -> "Command Size Limit Exceeded";
+            case 0x1B6 -> "Invalid Zone Operation Request";
+            case 0x1B7 -> "ZRWA Resources Unavailable";
+            case 0x1B8 -> "Zone Boundary Error";
+            case 0x1B9 -> "Zone Is Full";
+            case 0x1BA -> "Zone Is Read Only";
+            case 0x1BB -> "Zone Is Offline";
+            case 0x1BC -> "Zone Invalid Write";
+            case 0x1BD -> "Too Many Active Zones";
+            case 0x1BE -> "Too Many Open Zones";
+            case 0x1BF -> "Invalid Zone State Transition";
             case 0x280 -> "Write Fault";
             case 0x281 -> "Unrecovered Read Error";
             case 0x282 -> "End-to-end Guard Check Error";

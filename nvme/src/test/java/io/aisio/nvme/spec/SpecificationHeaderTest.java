@@ -111,6 +111,125 @@ class SpecificationHeaderTest {
         field(ours, "nvme_firmware_slot", "afi", LogPage.FIRMWARE_AFI);
         field(ours, "nvme_firmware_slot", "frs", LogPage.FIRMWARE_FRS1);
 
+        field(ours, "nvme_zns_id_ns", "zoc", IdentifyZoned.ZOC);
+        field(ours, "nvme_zns_id_ns", "ozcs", IdentifyZoned.OZCS);
+        field(ours, "nvme_zns_id_ns", "mar", IdentifyZoned.MAR);
+        field(ours, "nvme_zns_id_ns", "mor", IdentifyZoned.MOR);
+        field(ours, "nvme_zns_id_ns", "lbafe", IdentifyZoned.LBAFE);
+        field(ours, "nvme_zns_lbafe", "zsze", IdentifyZoned.LBAFE_ZSZE);
+        field(ours, "nvme_zns_lbafe", "zdes", IdentifyZoned.LBAFE_ZDES);
+        ours.put("sizeof(struct nvme_zns_lbafe)", (long) IdentifyZoned.LBAFE_BYTES);
+        field(ours, "nvme_zns_id_ctrl", "zasl", IdentifyZoned.ZASL);
+        field(ours, "nvme_zone_report", "nr_zones", ZoneReport.NUMBER_OF_ZONES);
+        field(ours, "nvme_zone_report", "entries", ZoneReport.HEADER_BYTES);
+        field(ours, "nvme_zns_desc", "zt", ZoneReport.ZT);
+        field(ours, "nvme_zns_desc", "zs", ZoneReport.ZS);
+        field(ours, "nvme_zns_desc", "za", ZoneReport.ZA);
+        field(ours, "nvme_zns_desc", "zcap", ZoneReport.ZCAP);
+        field(ours, "nvme_zns_desc", "zslba", ZoneReport.ZSLBA);
+        field(ours, "nvme_zns_desc", "wp", ZoneReport.WP);
+        ours.put("sizeof(struct nvme_zns_desc)", (long) ZoneReport.DESCRIPTOR_BYTES);
+        field(ours, "nvme_primary_ctrl_cap", "cntlid", VirtualizationManagement.CNTLID);
+        field(ours, "nvme_primary_ctrl_cap", "portid", VirtualizationManagement.PORTID);
+        field(ours, "nvme_primary_ctrl_cap", "crt", VirtualizationManagement.CRT);
+        for (String resource : new String[] {"vq", "vi"}) {
+            long at = resource.equals("vq") ? VirtualizationManagement.VQ : VirtualizationManagement.VI;
+            String of = "nvme_primary_ctrl_cap";
+            field(ours, of, resource + "frt", at + VirtualizationManagement.FRT);
+            field(ours, of, resource + "rfa", at + VirtualizationManagement.RFA);
+            field(ours, of, resource + "rfap", at + VirtualizationManagement.RFAP);
+            field(ours, of, resource + "prt", at + VirtualizationManagement.PRT);
+            field(ours, of, resource + "frsm", at + VirtualizationManagement.FRSM);
+            field(ours, of, resource + "gran", at + VirtualizationManagement.GRAN);
+        }
+        field(ours, "nvme_secondary_ctrl_list", "num", VirtualizationManagement.SECONDARIES);
+        field(ours, "nvme_secondary_ctrl_list", "sc_entry", VirtualizationManagement.SECONDARY);
+        field(ours, "nvme_secondary_ctrl", "scid", VirtualizationManagement.SCID);
+        field(ours, "nvme_secondary_ctrl", "pcid", VirtualizationManagement.PCID);
+        field(ours, "nvme_secondary_ctrl", "scs", VirtualizationManagement.SCS);
+        field(ours, "nvme_secondary_ctrl", "vfn", VirtualizationManagement.VFN);
+        field(ours, "nvme_secondary_ctrl", "nvq", VirtualizationManagement.NVQ);
+        field(ours, "nvme_secondary_ctrl", "nvi", VirtualizationManagement.NVI);
+        ours.put("sizeof(struct nvme_secondary_ctrl)", (long) VirtualizationManagement.SECONDARY_BYTES);
+        code(ours, "NVME_ID_SECONDARY_CTRL_MAX", VirtualizationManagement.SECONDARIES_MAX);
+        field(ours, "nvme_copy_range", "slba", CopyRange.SLBA);
+        field(ours, "nvme_copy_range", "nlb", CopyRange.NLB);
+        ours.put("sizeof(struct nvme_copy_range)", (long) CopyRange.BYTES);
+        field(ours, "nvme_ns_id_desc", "nidt", Identify.NIDT);
+        field(ours, "nvme_ns_id_desc", "nidl", Identify.NIDL);
+        field(ours, "nvme_ns_id_desc", "nid", Identify.NID);
+
+        code(ours, "NVME_IDENTIFY_CNS_CSI_NS", Identify.CNS_COMMAND_SET_NAMESPACE);
+        code(ours, "NVME_IDENTIFY_CNS_CSI_CTRL", Identify.CNS_COMMAND_SET_CONTROLLER);
+        code(ours, "NVME_IDENTIFY_CNS_PRIMARY_CTRL_CAP", Identify.CNS_PRIMARY_CONTROLLER);
+        code(ours, "NVME_IDENTIFY_CNS_SECONDARY_CTRL_LIST", Identify.CNS_SECONDARY_CONTROLLERS);
+        code(ours, "NVME_NIDT_CSI", Identify.NIDT_CSI);
+        code(ours, "NVME_CSI_NVM", Identify.CSI_NVM);
+        code(ours, "NVME_CSI_ZNS", Identify.CSI_ZONED);
+        code(ours, "NVME_CC_CSS_CSI << NVME_CC_CSS_SHIFT", Registers.CC_CSS_ALL);
+        code(
+                ours,
+                "(((unsigned long)NVME_CAP_CSS_CSI << NVME_CAP_CSS_SHIFT) == 1UL << 43)",
+                Registers.supportsCommandSets(1L << 43) && !Registers.supportsCommandSets(~(1L << 43)) ? 1 : 0);
+        code(ours, "NVME_ZNS_ZS_EMPTY", ZoneReport.STATE_EMPTY);
+        code(ours, "NVME_ZNS_ZS_IMPL_OPEN", ZoneReport.STATE_IMPLICITLY_OPENED);
+        code(ours, "NVME_ZNS_ZS_EXPL_OPEN", ZoneReport.STATE_EXPLICITLY_OPENED);
+        code(ours, "NVME_ZNS_ZS_CLOSED", ZoneReport.STATE_CLOSED);
+        code(ours, "NVME_ZNS_ZS_READ_ONLY", ZoneReport.STATE_READ_ONLY);
+        code(ours, "NVME_ZNS_ZS_FULL", ZoneReport.STATE_FULL);
+        code(ours, "NVME_ZNS_ZS_OFFLINE", ZoneReport.STATE_OFFLINE);
+        code(ours, "NVME_ZNS_ZSA_CLOSE", ZoneReport.ACTION_CLOSE);
+        code(ours, "NVME_ZNS_ZSA_FINISH", ZoneReport.ACTION_FINISH);
+        code(ours, "NVME_ZNS_ZSA_OPEN", ZoneReport.ACTION_OPEN);
+        code(ours, "NVME_ZNS_ZSA_RESET", ZoneReport.ACTION_RESET);
+        code(ours, "NVME_ZNS_ZSA_OFFLINE", ZoneReport.ACTION_OFFLINE);
+        code(ours, "NVME_ZNS_ZRA_REPORT_ZONES", ZoneReport.RECEIVE_REPORT);
+        code(ours, "NVME_ZNS_ZRAS_REPORT_ALL", ZoneReport.OPTION_ALL);
+        code(ours, "NVME_ZNS_ZRAS_REPORT_EMPTY", ZoneReport.OPTION_EMPTY);
+        code(ours, "NVME_ZNS_ZRAS_REPORT_IMPL_OPENED", ZoneReport.OPTION_IMPLICITLY_OPENED);
+        code(ours, "NVME_ZNS_ZRAS_REPORT_EXPL_OPENED", ZoneReport.OPTION_EXPLICITLY_OPENED);
+        code(ours, "NVME_ZNS_ZRAS_REPORT_CLOSED", ZoneReport.OPTION_CLOSED);
+        code(ours, "NVME_ZNS_ZRAS_REPORT_FULL", ZoneReport.OPTION_FULL);
+        code(ours, "NVME_IO_PRINFO_PRCHK_REF << 16", Protection.CHECK_REFERENCE_TAG);
+        code(ours, "NVME_IO_PRINFO_PRCHK_APP << 16", Protection.CHECK_APPLICATION_TAG);
+        code(ours, "NVME_IO_PRINFO_PRCHK_GUARD << 16", Protection.CHECK_GUARD);
+        code(ours, "NVME_IO_PRINFO_PRACT << 16", Protection.ACTION);
+        code(ours, "NVME_NS_DPS_PI_MASK", Protection.DPS_TYPE_MASK);
+        code(ours, "NVME_NS_DPS_PI_FIRST", Protection.DPS_FIRST);
+        code(ours, "NVME_VIRT_MGMT_ACT_PRIM_CTRL_FLEX_ALLOC", VirtualizationManagement.ACTION_PRIMARY_FLEXIBLE);
+        code(ours, "NVME_VIRT_MGMT_ACT_OFFLINE_SEC_CTRL", VirtualizationManagement.ACTION_OFFLINE);
+        code(ours, "NVME_VIRT_MGMT_ACT_ASSIGN_SEC_CTRL", VirtualizationManagement.ACTION_ASSIGN);
+        code(ours, "NVME_VIRT_MGMT_ACT_ONLINE_SEC_CTRL", VirtualizationManagement.ACTION_ONLINE);
+        code(ours, "NVME_VIRT_MGMT_RT_VQ_RESOURCE", VirtualizationManagement.RESOURCE_VQ);
+        code(ours, "NVME_VIRT_MGMT_RT_VI_RESOURCE", VirtualizationManagement.RESOURCE_VI);
+        code(ours, "NVME_CTRL_OACS_VIRT_MGMT", IdentifyController.OACS_VIRTUALIZATION);
+        code(ours, "NVME_CTRL_ONCS_COPY", IdentifyController.ONCS_COPY);
+
+        code(ours, "NVME_SC_INVALID_IOCS", Status.INVALID_COMMAND_SET);
+        specific(ours, "NVME_SC_INVALID_CTRL_ID", Status.INVALID_CONTROLLER_IDENTIFIER);
+        specific(ours, "NVME_SC_INVALID_SEC_CTRL_STATE", Status.INVALID_SECONDARY_STATE);
+        specific(ours, "NVME_SC_INVALID_CTRL_RESOURCES", Status.INVALID_NUMBER_OF_RESOURCES);
+        specific(ours, "NVME_SC_INVALID_RESOURCE_ID", Status.INVALID_RESOURCE_IDENTIFIER);
+        specific(ours, "NVME_SC_INVALID_PI", Status.INVALID_PROTECTION);
+        specific(ours, "NVME_SC_CMD_SIZE_LIMIT_EXCEEDED", Status.COMMAND_SIZE_LIMIT_EXCEEDED);
+        specific(ours, "NVME_SC_ZNS_BOUNDARY_ERROR", Status.ZONE_BOUNDARY_ERROR);
+        specific(ours, "NVME_SC_ZNS_FULL", Status.ZONE_IS_FULL);
+        specific(ours, "NVME_SC_ZNS_READ_ONLY", Status.ZONE_IS_READ_ONLY);
+        specific(ours, "NVME_SC_ZNS_OFFLINE", Status.ZONE_IS_OFFLINE);
+        specific(ours, "NVME_SC_ZNS_INVALID_WRITE", Status.ZONE_INVALID_WRITE);
+        specific(ours, "NVME_SC_ZNS_TOO_MANY_ACTIVE", Status.TOO_MANY_ACTIVE_ZONES);
+        specific(ours, "NVME_SC_ZNS_TOO_MANY_OPENS", Status.TOO_MANY_OPEN_ZONES);
+        specific(ours, "NVME_SC_ZNS_INVAL_TRANSITION", Status.INVALID_ZONE_STATE_TRANSITION);
+        code(ours, "(NVME_SCT_MEDIA << 8 | NVME_SC_GUARD_CHECK)", Status.GUARD_CHECK_ERROR);
+        code(ours, "(NVME_SCT_MEDIA << 8 | NVME_SC_APPTAG_CHECK)", Status.APPLICATION_TAG_CHECK_ERROR);
+        code(ours, "(NVME_SCT_MEDIA << 8 | NVME_SC_REFTAG_CHECK)", Status.REFERENCE_TAG_CHECK_ERROR);
+        code(ours, "(NVME_SCT_MEDIA << 8 | NVME_SC_UNWRITTEN_BLOCK)", Status.DEALLOCATED_BLOCK);
+        code(ours, "nvme_admin_virtual_mgmt", Opcode.VIRTUALIZATION_MANAGEMENT);
+        code(ours, "nvme_cmd_copy", Opcode.COPY);
+        code(ours, "nvme_zns_cmd_mgmt_send", Opcode.ZONE_MANAGEMENT_SEND);
+        code(ours, "nvme_zns_cmd_mgmt_recv", Opcode.ZONE_MANAGEMENT_RECEIVE);
+        code(ours, "nvme_zns_cmd_append", Opcode.ZONE_APPEND);
+
         code(ours, "NVME_SC_INVALID_OPCODE", Status.INVALID_OPCODE);
         code(ours, "NVME_SC_INVALID_FIELD", Status.INVALID_FIELD);
         code(ours, "NVME_SC_CMDID_CONFLICT", Status.CID_CONFLICT);
@@ -166,6 +285,10 @@ class SpecificationHeaderTest {
         code(ours, "NVME_FEAT_FID_VOLATILE_WC", Feature.VOLATILE_WRITE_CACHE);
         code(ours, "NVME_FEAT_FID_ASYNC_EVENT", Feature.ASYNC_EVENT_CONFIGURATION);
         return ours;
+    }
+
+    private static void specific(Map<String, Long> ours, String name, int value) {
+        ours.put("(NVME_SCT_CMD_SPECIFIC << 8 | " + name + ")", (long) value);
     }
 
     private static void controller(Map<String, Long> ours, String field, long offset) {

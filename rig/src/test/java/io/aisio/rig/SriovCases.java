@@ -1,12 +1,26 @@
 package io.aisio.rig;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.aisio.nvme.KernelAdmin;
+import io.aisio.nvme.Virtualization;
 import io.aisio.rig.Machine.BoundFunction;
+import io.aisio.upcie.PciAddress;
+import io.aisio.upcie.PciBus;
+import io.aisio.upcie.VirtualFunctions;
+import io.aisio.xnvme.Device;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** Virtual functions (VFs) of a controller, and the secondary controllers in them (NVMe Base 2.0, section 8.26). */
 final class SriovCases {
@@ -36,7 +50,7 @@ final class SriovCases {
     }
 
     static void aVirtualFunctionWithResourcesIsASecondPathForTheKernel() {
-        Machine.awaitNamespacesAt(PHYSICAL, 1);
+        Machine.awaitNamespacesAt(PHYSICAL, 2);
         try (VirtualFunctions functions = new VirtualFunctions()) {
             functions.bringOnline(1);
             try (BoundFunction function = Machine.bind(functions.address(1), "nvme")) {
@@ -48,6 +62,120 @@ final class SriovCases {
             }
         }
         assertThat(Machine.namespacesAt(PHYSICAL)).hasSize(2);
+    }
+
+    /**
+     * From Java: virtual functions are made, resources assigned through the kernel's driver, one taken online and driven by
+     * us, while the kernel keeps the physical function and a file system on it that is being written to.
+     */
+    static void aVirtualFunctionIsDrivenBesideTheKernelsFileSystem() throws Exception {
+        Path mount = Path.of("/mnt");
+        String block = "/dev/"
+                + Machine.awaitNamespacesAt(PHYSICAL, 2).getFirst().block().getFileName();
+        Machine.load("xfs", "vfio-pci", "vfio_iommu_type1", "iommufd");
+        Machine.run("mkfs.xfs", "-q", "-f", "--unsupported", block);
+        Machine.run("mount", block, mount.toString());
+        try (OwnFunctions functions = new OwnFunctions();
+                Writer writer = new Writer(mount)) {
+            PciAddress virtual = functions.bringOnline(1);
+            try (BoundFunction function = Machine.bind(virtual.toString(), "vfio-pci");
+                    Device device = Device.open(function.address() + "?nsid=2&interrupts")) {
+                Driven.mix(device, 31, 2);
+            }
+            Map<String, byte[]> written = writer.stop();
+            assertThat(written).hasSizeGreaterThan(2);
+            Machine.run("fsfreeze", "--freeze", mount.toString());
+            try (BoundFunction function = Machine.bind(virtual.toString(), "vfio-pci");
+                    Device device = Device.open(function.address() + "?nsid=1")) {
+                VfioCases.requireSame(VfioCases.contents(device, List.copyOf(written.keySet()), true), written);
+            } finally {
+                Machine.run("fsfreeze", "--unfreeze", mount.toString());
+            }
+            Files.writeString(mount.resolve("after"), "the kernel goes on");
+        } finally {
+            Machine.run("umount", mount.toString());
+        }
+        Machine.run("wipefs", "-q", "-a", block);
+    }
+
+    static void moreVirtualFunctionsThanThereAreAreRefused() {
+        VirtualFunctions functions = new VirtualFunctions(new PciBus(), PciAddress.parse(PHYSICAL));
+        assertThat(catchThrowable(() -> functions.enable(5)))
+                .hasMessageContaining("0000:01:00.0: 5 virtual functions; 1 to 4 are possible");
+    }
+
+    /** Virtual functions made and given resources from Java. */
+    private static final class OwnFunctions implements AutoCloseable {
+        private final VirtualFunctions functions = new VirtualFunctions(new PciBus(), PciAddress.parse(PHYSICAL));
+        private final List<PciAddress> addresses = functions.enable(VIRTUAL);
+
+        OwnFunctions() throws IOException {}
+
+        PciAddress bringOnline(int number) throws IOException {
+            String kernels = Machine.list(Machine.function(PHYSICAL).resolve("nvme"))
+                    .getFirst()
+                    .getFileName()
+                    .toString();
+            try (KernelAdmin admin = KernelAdmin.open(Path.of("/dev/" + kernels))) {
+                Virtualization virtualization = new Virtualization(PHYSICAL, admin);
+                int controller = virtualization.secondaries().stream()
+                        .filter(secondary -> secondary.virtualFunction() == number)
+                        .findFirst()
+                        .orElseThrow()
+                        .controllerId();
+                assertThat(virtualization.assign(controller, Virtualization.Resource.QUEUES, 2))
+                        .isEqualTo(2);
+                assertThat(virtualization.assign(controller, Virtualization.Resource.INTERRUPTS, 2))
+                        .isEqualTo(2);
+                virtualization.online(controller);
+                assertThat(virtualization.secondaries())
+                        .anyMatch(secondary -> secondary.controllerId() == controller && secondary.online());
+            }
+            return addresses.get(number - 1);
+        }
+
+        @Override
+        public void close() throws IOException {
+            functions.disable();
+        }
+    }
+
+    /** Writes files until it is stopped. */
+    private static final class Writer implements AutoCloseable {
+        private final Map<String, byte[]> written = new LinkedHashMap<>();
+        private volatile boolean stopped;
+        private final Thread thread;
+        private volatile @Nullable Throwable failure;
+
+        Writer(Path mount) {
+            thread = Thread.ofPlatform().start(() -> {
+                Random random = new Random(17);
+                try {
+                    for (int i = 0; i < 200 && (!stopped || i < 5); i++) {
+                        byte[] content = new byte[1 + random.nextInt(50_000)];
+                        random.nextBytes(content);
+                        Files.write(mount.resolve("file" + i), content);
+                        written.put("/file" + i, content);
+                        Machine.run("sync", "-f", mount.toString());
+                    }
+                } catch (IOException | RuntimeException | AssertionError e) {
+                    failure = e;
+                }
+            });
+        }
+
+        Map<String, byte[]> stop() throws InterruptedException {
+            stopped = true;
+            thread.join();
+            assertThat(failure).isNull();
+            return written;
+        }
+
+        @Override
+        public void close() throws InterruptedException {
+            stopped = true;
+            thread.join();
+        }
     }
 
     /** All of them, until closed, without a driver. */

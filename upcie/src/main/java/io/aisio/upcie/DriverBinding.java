@@ -147,7 +147,10 @@ public final class DriverBinding {
             throw new IOException(address
                     + ": it is in no IOMMU group, without which vfio-pci does not take it; start the kernel with"
                     + " intel_iommu=on or amd_iommu=on, or, where any program may then read all memory through the"
-                    + " device, run 'modprobe vfio enable_unsafe_noiommu_mode=1'");
+                    + " device, run '"
+                    // A module's parameters are heeded only when it is loaded.
+                    + (Files.exists(noIommu()) ? "echo 1 > " + noIommu() : "modprobe vfio enable_unsafe_noiommu_mode=1")
+                    + "'");
         }
         List<Step> steps = new ArrayList<>();
         steps.add(remember(device));
@@ -301,8 +304,12 @@ public final class DriverBinding {
         }
     }
 
+    private Path noIommu() {
+        return bus.sysfs().resolve("module/vfio/parameters/enable_unsafe_noiommu_mode");
+    }
+
     private boolean noIommuAllowed() throws IOException {
-        String set = Sysfs.text(bus.sysfs().resolve("module/vfio/parameters/enable_unsafe_noiommu_mode"));
+        String set = Sysfs.text(noIommu());
         return "Y".equals(set) || "1".equals(set);
     }
 

@@ -167,6 +167,8 @@ class DriverBindingTest {
     void saysBeforehandThatVfioNeedsAnIommu() throws IOException {
         Files.delete(function.resolve("iommu_group"));
         assertThatThrownBy(() -> binding.bind(ADDRESS, "vfio-pci")).hasMessageContaining("it is in no IOMMU group");
+        SysfsTree.write(folder.resolve("sys/module/vfio/parameters/enable_unsafe_noiommu_mode"), "N");
+        assertThatThrownBy(() -> binding.bind(ADDRESS, "vfio-pci")).hasMessageContaining("run 'echo 1 > ");
         SysfsTree.write(folder.resolve("sys/module/vfio/parameters/enable_unsafe_noiommu_mode"), "Y");
         binding.bind(ADDRESS, "vfio-pci").carryOut();
         assertThat(now().driver()).isEqualTo("vfio-pci");

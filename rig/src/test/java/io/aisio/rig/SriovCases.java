@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Virtual functions (VFs) of a controller, and the secondary controllers in them (NVMe Base 2.0, section 8.26). */
@@ -27,21 +26,15 @@ final class SriovCases {
     private static final String PHYSICAL = "0000:01:00.0";
     private static final int VIRTUAL = 4;
 
-    /** Actions and resources of Virtualization Management (section 5.24). */
-    private static final String ASSIGN = "8";
-
-    private static final String ONLINE = "9";
-    private static final String QUEUES = "0";
-    private static final String INTERRUPTS = "1";
-
     private SriovCases() {}
 
-    static void virtualFunctionsAppearInGroupsOfTheirOwn() {
-        try (VirtualFunctions functions = new VirtualFunctions()) {
+    static void virtualFunctionsAppearInGroupsOfTheirOwn() throws IOException {
+        try (Functions functions = new Functions()) {
             Machine.load("vfio-pci");
             Set<Integer> groups = new HashSet<>();
             for (int number = 1; number <= VIRTUAL; number++) {
-                try (BoundFunction function = Machine.bind(functions.address(number), "vfio-pci")) {
+                try (BoundFunction function =
+                        Machine.bind(functions.address(number).toString(), "vfio-pci")) {
                     groups.add(function.iommuGroup());
                 }
             }
@@ -49,11 +42,11 @@ final class SriovCases {
         }
     }
 
-    static void aVirtualFunctionWithResourcesIsASecondPathForTheKernel() {
+    static void aVirtualFunctionWithResourcesIsASecondPathForTheKernel() throws IOException {
         Machine.awaitNamespacesAt(PHYSICAL, 2);
-        try (VirtualFunctions functions = new VirtualFunctions()) {
-            functions.bringOnline(1);
-            try (BoundFunction function = Machine.bind(functions.address(1), "nvme")) {
+        try (Functions functions = new Functions()) {
+            PciAddress virtual = functions.bringOnline(1);
+            try (BoundFunction function = Machine.bind(virtual.toString(), "nvme")) {
                 Machine.await(
                         "the second controller is live",
                         () -> Machine.list(Machine.function(function.address()).resolve("nvme")).stream()
@@ -75,7 +68,7 @@ final class SriovCases {
         Machine.load("xfs", "vfio-pci", "vfio_iommu_type1", "iommufd");
         Machine.run("mkfs.xfs", "-q", "-f", "--unsupported", block);
         Machine.run("mount", block, mount.toString());
-        try (OwnFunctions functions = new OwnFunctions();
+        try (Functions functions = new Functions();
                 Writer writer = new Writer(mount)) {
             PciAddress virtual = functions.bringOnline(1);
             try (BoundFunction function = Machine.bind(virtual.toString(), "vfio-pci");
@@ -104,12 +97,12 @@ final class SriovCases {
                 .hasMessageContaining("0000:01:00.0: 5 virtual functions; 1 to 4 are possible");
     }
 
-    /** Virtual functions made and given resources from Java. */
-    private static final class OwnFunctions implements AutoCloseable {
+    /** All virtual functions, until closed, without a driver. */
+    private static final class Functions implements AutoCloseable {
         private final VirtualFunctions functions = new VirtualFunctions(new PciBus(), PciAddress.parse(PHYSICAL));
         private final List<PciAddress> addresses = functions.enable(VIRTUAL);
 
-        OwnFunctions() throws IOException {}
+        Functions() throws IOException {}
 
         PciAddress bringOnline(int number) throws IOException {
             String kernels = Machine.list(Machine.function(PHYSICAL).resolve("nvme"))
@@ -123,14 +116,18 @@ final class SriovCases {
                         .findFirst()
                         .orElseThrow()
                         .controllerId();
-                assertThat(virtualization.assign(controller, Virtualization.Resource.QUEUES, 2))
-                        .isEqualTo(2);
+                assertThat(virtualization.assign(controller, Virtualization.Resource.QUEUES, 4))
+                        .isEqualTo(4);
                 assertThat(virtualization.assign(controller, Virtualization.Resource.INTERRUPTS, 2))
                         .isEqualTo(2);
                 virtualization.online(controller);
                 assertThat(virtualization.secondaries())
                         .anyMatch(secondary -> secondary.controllerId() == controller && secondary.online());
             }
+            return address(number);
+        }
+
+        PciAddress address(int number) {
             return addresses.get(number - 1);
         }
 
@@ -175,55 +172,6 @@ final class SriovCases {
         public void close() throws InterruptedException {
             stopped = true;
             thread.join();
-        }
-    }
-
-    /** All of them, until closed, without a driver. */
-    private static final class VirtualFunctions implements AutoCloseable {
-        private final Path physical = Machine.function(PHYSICAL);
-
-        VirtualFunctions() {
-            Machine.write(physical.resolve("sriov_drivers_autoprobe"), "0");
-            Machine.write(physical.resolve("sriov_numvfs"), Integer.toString(VIRTUAL));
-            // A driver is then taken where one is asked for by driver_override.
-            Machine.write(physical.resolve("sriov_drivers_autoprobe"), "1");
-            assertThat(IntStream.rangeClosed(1, VIRTUAL).mapToObj(number -> Machine.function(address(number))))
-                    .allSatisfy(function -> assertThat(function).exists());
-        }
-
-        String address(int number) {
-            return "0000:01:00." + number;
-        }
-
-        /** Gives the secondary controller two queue pairs and two interrupts, without which it cannot be enabled. */
-        void bringOnline(int number) {
-            manage(number, QUEUES, "2", ASSIGN);
-            manage(number, INTERRUPTS, "2", ASSIGN);
-            manage(number, QUEUES, "0", ONLINE);
-        }
-
-        private void manage(int number, String resource, String count, String action) {
-            String controller = Machine.list(physical.resolve("nvme"))
-                    .getFirst()
-                    .getFileName()
-                    .toString();
-            Machine.run(
-                    "nvme",
-                    "virt-mgmt",
-                    "/dev/" + controller,
-                    "-c",
-                    Integer.toString(number),
-                    "-r",
-                    resource,
-                    "-n",
-                    count,
-                    "-a",
-                    action);
-        }
-
-        @Override
-        public void close() {
-            Machine.write(physical.resolve("sriov_numvfs"), "0");
         }
     }
 }

@@ -1,6 +1,8 @@
 package io.aisio.rig;
 
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What {@link CaseRunner} tells the host of a case, as a line on standard output. Lines that are none are what a case
@@ -17,7 +19,8 @@ import java.util.Optional;
  */
 record CaseEvent(Kind kind, String name, long millis, String text) {
     private static final String MARK = "##rig";
-    private static final int FIELDS = 5;
+    private static final Pattern LINE =
+            Pattern.compile(MARK + "\t(BEGINS|PASSED|FAILED|SKIPPED)\t([^\t]+)\t(\\d{1,9})\t(.*)");
 
     /** What can happen to a case: it begins, and then one of the others. */
     enum Kind {
@@ -32,18 +35,20 @@ record CaseEvent(Kind kind, String name, long millis, String text) {
         return String.join("\t", MARK, kind.name(), name, Long.toString(millis), escape(text));
     }
 
-    /** What a line tells; empty if it is not one of ours. What is in it of other lines before it, is theirs. */
+    /** What a line tells; empty if it is not one of ours, or has none at its end. */
     static Optional<CaseEvent> parse(String line) {
         int start = line.indexOf(MARK + "\t");
         if (start < 0) {
             return Optional.empty();
         }
-        String[] fields = line.substring(start).split("\t", FIELDS);
-        if (fields.length != FIELDS) {
-            return Optional.empty();
-        }
-        return Optional.of(
-                new CaseEvent(Kind.valueOf(fields[1]), fields[2], Long.parseLong(fields[3]), unescape(fields[4])));
+        Matcher fields = LINE.matcher(line.substring(start));
+        return fields.matches()
+                ? Optional.of(new CaseEvent(
+                        Kind.valueOf(fields.group(1)),
+                        fields.group(2),
+                        Long.parseLong(fields.group(3)),
+                        unescape(fields.group(4))))
+                : Optional.empty();
     }
 
     private static String escape(String text) {

@@ -82,7 +82,6 @@ final class CaseRunner {
     }
 
     private static void tell(CaseEvent event) {
-        // In front of it the end of what a case may have printed without one.
         OUT.println(event.line());
         OUT.flush();
     }

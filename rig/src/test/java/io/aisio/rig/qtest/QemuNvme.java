@@ -56,7 +56,7 @@ final class QemuNvme implements AutoCloseable {
     private QemuNvme(Path folder, Process process) {
         this.folder = folder;
         this.process = process;
-        killer = new Thread(process::destroyForcibly);
+        killer = new Thread(this::endWithTheProgram);
         Runtime.getRuntime().addShutdownHook(killer);
     }
 
@@ -182,6 +182,16 @@ final class QemuNvme implements AutoCloseable {
         } catch (InterruptedException e) {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
+        }
+    }
+
+    /** For a program that ends without having closed this. */
+    private void endWithTheProgram() {
+        try {
+            process.destroyForcibly().waitFor();
+            delete(folder);
+        } catch (InterruptedException | IOException e) {
+            throw new IllegalStateException("left in " + folder, e);
         }
     }
 

@@ -21,8 +21,8 @@ import java.time.Duration;
 final class QtestSocket implements AutoCloseable {
     /** Long enough for a machine that is busy with other tests. */
     private static final Duration LIMIT = Duration.ofSeconds(30);
-    /** Reads that find nothing before the thread sleeps: an answer takes some 20 µs. */
-    private static final int SPINS = 2000;
+    /** Reads that find nothing before the thread sleeps: most answers take less than a sleep does. */
+    private static final int SPINS = 20;
 
     private final SocketChannel channel;
     private final Selector selector;

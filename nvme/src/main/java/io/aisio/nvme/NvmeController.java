@@ -65,6 +65,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     /** By vector; empty until the first queue pair whose owner sleeps. */
     private List<? extends Interrupt> interrupts = List.of();
 
+    private final BitSet takenVectors = new BitSet();
+
     private final Object failLock = new Object();
     private volatile @Nullable NvmeException failure;
     private volatile boolean mayStillAccessMemory;
@@ -408,17 +410,18 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         int entries = depth + 1;
         int qid = takeQid();
         DmaMemory rings = null;
-        Interrupt interrupt;
+        Interrupt interrupt = null;
         try {
             rings = function.allocate(QueuePair.memoryBytes(entries));
             requireContiguous(rings, QueuePair.ringBytes(entries));
-            interrupt = sleeping ? interrupt(qid) : null;
+            interrupt = sleeping ? takeInterrupt(qid) : null;
             createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)), interrupt);
             createSubmissionQueue(qid, entries, rings.iova(0));
         } catch (IOException | RuntimeException e) {
             if (rings != null && !mayStillAccessMemory) {
                 rings.close();
             }
+            giveInterruptBack(interrupt);
             giveQidBack(qid);
             throw e;
         }
@@ -433,18 +436,27 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         execute(new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
     }
 
-    /** The vector of a queue's own. Vector 0 is the admin queue's too, and serves a function that has no other. */
-    private Interrupt interrupt(int qid) throws IOException {
+    /** A vector of the queue's own. Vector 0 is the admin queue's too, and serves a function that has no other. */
+    private Interrupt takeInterrupt(int qid) throws IOException {
         synchronized (interruptLock) {
             if (interrupts.isEmpty() && function.interruptVectors() > 0) {
                 interrupts = function.enableInterrupts(Math.min(function.interruptVectors(), maxQueuePairs + 1));
             }
-            int vector = interrupts.size() == 1 ? qid - 1 : qid;
+            int vector = takenVectors.nextClearBit(interrupts.size() == 1 ? 0 : 1);
             if (vector >= interrupts.size()) {
-                throw new NvmeException("%s: no interrupt vector for queue %d, of %d that the function has"
+                throw new NvmeException("%s: no interrupt vector is left for queue %d, of %d that the function has"
                         .formatted(name(), qid, function.interruptVectors()));
             }
+            takenVectors.set(vector);
             return interrupts.get(vector);
+        }
+    }
+
+    private void giveInterruptBack(@Nullable Interrupt interrupt) {
+        if (interrupt != null) {
+            synchronized (interruptLock) {
+                takenVectors.clear(interrupt.vector());
+            }
         }
     }
 
@@ -482,6 +494,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             fail(e);
             throw e;
         } finally {
+            giveInterruptBack(pair.interrupt());
             giveQidBack(pair.qid());
         }
     }

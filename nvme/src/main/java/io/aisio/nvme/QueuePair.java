@@ -419,6 +419,11 @@ public final class QueuePair implements AutoCloseable {
         return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
     }
 
+    @Nullable
+    Interrupt interrupt() {
+        return interrupt;
+    }
+
     /** Whether {@link #await} sleeps; otherwise a queue can only be polled. */
     public boolean sleeps() {
         return interrupt != null;

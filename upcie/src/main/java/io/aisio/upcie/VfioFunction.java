@@ -317,13 +317,21 @@ final class VfioFunction implements PciFunction {
             closed = true;
         }
         endWatch();
-        // The kernel clears bus mastering, and resets what it can: from here on nothing reaches memory.
         mapped.close();
-        device.close();
-        heap.close();
-        space.close();
-        events.forEach(EventFd::close);
-        claim.close();
+        try {
+            stopDma();
+        } catch (IOException e) {
+            // The kernel does it, too, as the device is closed.
+        }
+        try {
+            // Before the device is closed: type 1 forgets mappings with its last device.
+            heap.close();
+        } finally {
+            device.close();
+            space.close();
+            events.forEach(EventFd::close);
+            claim.close();
+        }
     }
 
     private void endWatch() {

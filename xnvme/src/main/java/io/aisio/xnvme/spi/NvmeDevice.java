@@ -4,6 +4,7 @@ import io.aisio.nvme.Command;
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
+import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.Buffer;
@@ -76,7 +77,8 @@ public final class NvmeDevice implements Device {
     /**
      * The same, with a say in how threads wait.
      *
-     * @param sleeping whether {@link Queue#await} sleeps until the controller interrupts, rather than polls
+     * @param sleeping whether {@link Queue#await} sleeps until the controller interrupts, rather than polls; a synchronous
+     *     call polls
      */
     public static NvmeDevice open(PciFunction function, int nsid, String name, String path, boolean sleeping)
             throws IOException {
@@ -125,14 +127,11 @@ public final class NvmeDevice implements Device {
 
     @Override
     public Queue openQueue(int depth) throws IOException {
-        return openNvmeQueue(depth);
+        return open(sleeping ? controller.createSleepingQueuePair(depth) : controller.createQueuePair(depth));
     }
 
-    private NvmeQueue openNvmeQueue(int depth) throws IOException {
-        return new NvmeQueue(
-                sleeping ? controller.createSleepingQueuePair(depth) : controller.createQueuePair(depth),
-                namespace.nsid(),
-                geometry);
+    private NvmeQueue open(QueuePair pair) {
+        return new NvmeQueue(pair, namespace.nsid(), geometry);
     }
 
     @Override
@@ -218,7 +217,8 @@ public final class NvmeDevice implements Device {
     private NvmeQueue sync() throws IOException {
         NvmeQueue queue = sync;
         if (queue == null) {
-            queue = openNvmeQueue(Math.min(SYNC_DEPTH, geometry.maxQueueDepth()));
+            // It polls in any case: interrupts, of which there may be few, are for queues that somebody asked for.
+            queue = open(controller.createQueuePair(Math.min(SYNC_DEPTH, geometry.maxQueueDepth())));
             sync = queue;
         }
         return queue;

@@ -38,7 +38,8 @@ import picocli.CommandLine.ScopeType;
             "  ./aisio xnvmeperf run --iopattern randread --qdepth 128 --iosize 512 --runtime 3 emu:null,1TiB",
             "",
             "A DEVICE is a name such as emu:1GiB (a software controller with memory),",
-            "emu:null,1TiB (one that moves no data), emu:/path/to/image, or /path/to/file."
+            "emu:null,1TiB (one that moves no data), emu:/path/to/image, /path/to/file, or 0000:82:00.0",
+            "(a controller on the PCI bus that devbind gave to user space)."
         },
         mixinStandardHelpOptions = true)
 public final class Aisio {

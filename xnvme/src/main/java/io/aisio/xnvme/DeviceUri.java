@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
  * @param options in the order given; an option without a value has the value {@code ""}
  */
 public record DeviceUri(String text, String scheme, String target, Map<String, String> options) {
-    private static final Pattern BDF = Pattern.compile("\\p{XDigit}{4}:\\p{XDigit}{2}:\\p{XDigit}{2}\\.[0-7]");
+    private static final Pattern BDF = Pattern.compile("\\p{XDigit}{4,8}:\\p{XDigit}{2}:\\p{XDigit}{2}\\.[0-7]");
     private static final Pattern SCHEME = Pattern.compile("([a-z][a-z0-9]*):(.*)");
 
     /** The schemes of the grammar, whether or not this program has a backend for each. */

@@ -12,15 +12,16 @@ import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
 /**
- * Sums up the XML reports that surefire and failsafe leave in every room: tests per room, failed ones by name, skipped
- * ones by reason, and the totals as the last line. {@code ./check} runs it from source. Exits with 1 if a test failed
- * or none ran.
+ * Sums up the XML reports that surefire and failsafe leave in every room: tests per room and how long they took, those of
+ * each rig apart, failed ones by name, skipped ones by reason, and the totals as the last line. {@code ./check} runs it
+ * from source. Exits with 1 if a test failed or none ran.
  */
 final class TestReports {
     private static final class Room {
         int passed;
         int failed;
         int skipped;
+        double seconds;
     }
 
     private final Map<String, Room> rooms = new TreeMap<>();
@@ -56,9 +57,15 @@ final class TestReports {
 
     private void add(Path report) throws Exception {
         String name = report.getName(report.getNameCount() - 4).toString();
+        if (name.equals("rig")) {
+            boolean guests = report.getName(report.getNameCount() - 2).toString().equals("failsafe-reports");
+            name += guests ? ", guests" : ", qtest";
+        }
         Room room = rooms.computeIfAbsent(name, _ -> new Room());
         Document document =
                 DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(report.toFile());
+        room.seconds += Double.parseDouble(
+                document.getDocumentElement().getAttribute("time").replace(",", ""));
         NodeList cases = document.getElementsByTagName("testcase");
         for (int i = 0; i < cases.getLength(); i++) {
             Element test = (Element) cases.item(i);
@@ -102,7 +109,8 @@ final class TestReports {
         for (var entry : rooms.entrySet()) {
             Room room = entry.getValue();
             System.out.printf(
-                    "%-8s %5d passed %5d failed %5d skipped%n", entry.getKey(), room.passed, room.failed, room.skipped);
+                    "%-12s %5d passed %5d failed %5d skipped %6.0f s%n",
+                    entry.getKey(), room.passed, room.failed, room.skipped, room.seconds);
             passed += room.passed;
             failed += room.failed;
             skipped += room.skipped;

@@ -59,6 +59,24 @@ final class Machine {
         return start(command);
     }
 
+    /**
+     * What a program said until it ended.
+     *
+     * @param exit its exit code
+     * @param text its output and its errors
+     */
+    record Said(int exit, String text) {}
+
+    /** Runs {@code ./aisio}, as it was built on the host. */
+    static Said aisio(String... arguments) {
+        // The project's folder is the current one, and the guest has the variables that it needs.
+        List<String> command = new ArrayList<>(List.of("./aisio"));
+        Collections.addAll(command, arguments);
+        Process process = start(command);
+        String text = output(process);
+        return new Said(process.exitValue(), text);
+    }
+
     private static Process start(List<String> command) {
         try {
             return new ProcessBuilder(command)

@@ -58,7 +58,8 @@ final class TestReports {
     private void add(Path report) throws Exception {
         String name = report.getName(report.getNameCount() - 4).toString();
         if (name.equals("rig")) {
-            boolean guests = report.getName(report.getNameCount() - 2).toString().equals("failsafe-reports");
+            boolean guests =
+                    report.getName(report.getNameCount() - 2).toString().equals("failsafe-reports");
             name += guests ? ", guests" : ", qtest";
         }
         Room room = rooms.computeIfAbsent(name, _ -> new Room());

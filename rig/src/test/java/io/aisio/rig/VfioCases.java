@@ -203,6 +203,13 @@ final class VfioCases {
                 .isEqualTo(-1));
     }
 
+    static void refusesUioBehindTheIommu() {
+        try (BoundFunction function = Driven.bound(Access.UIO)) {
+            assertThat(catchThrowable(() -> Device.open(function.address())))
+                    .hasMessageContaining(function.address() + ": the IOMMU translates for it");
+        }
+    }
+
     static void refusesAControllerThatBelongsToTheKernel() {
         assertThatThrownBy(() -> Device.open(Driven.CONTROLLER))
                 .isInstanceOf(IOException.class)

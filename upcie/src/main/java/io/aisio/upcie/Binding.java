@@ -40,7 +40,21 @@ final class Binding {
                                     .formatted(device.address())
                             + " allow it by the option unsafe: " + device.address() + "?unsafe");
         }
+        if (access == Access.UIO) {
+            requireNoTranslation(bus, device);
+        }
         return access;
+    }
+
+    /** With UIO the function is given physical addresses, which an IOMMU that translates does not know. */
+    private static void requireNoTranslation(PciBus bus, PciDevice device) throws IOException {
+        String type = Sysfs.text(bus.folder(device.address()).resolve("iommu_group/type"));
+        if (type != null && !type.equals("identity")) {
+            throw new IOException(
+                    "%s: the IOMMU translates for it (%s), which UIO cannot serve; next: ./aisio devbind bind --driver vfio-pci %s,"
+                                    .formatted(device.address(), type, device.address())
+                            + " or iommu=pt on the kernel's command line");
+        }
     }
 
     /** The best first. */

@@ -50,6 +50,19 @@ class BindingTest {
     }
 
     @Test
+    void uioIsRefusedBehindAnIommuThatTranslates() throws Exception {
+        tree.driver(function, "uio_pci_generic");
+        Path group = Files.createDirectories(root.resolve("kernel/iommu_groups/5"));
+        Files.createSymbolicLink(function.resolve("iommu_group"), group);
+        Files.writeString(group.resolve("type"), "DMA-FQ\n");
+        assertThatThrownBy(() -> access(null, false))
+                .hasMessageContaining("the IOMMU translates for it (DMA-FQ)")
+                .hasMessageContaining("--driver vfio-pci 0000:01:00.0");
+        Files.writeString(group.resolve("type"), "identity\n");
+        assertThat(access(null, false)).isEqualTo(Access.UIO);
+    }
+
+    @Test
     void vfioWithoutDeviceFilesIsType1() throws Exception {
         tree.driver(function, "vfio-pci");
         Path group = Files.createDirectories(root.resolve("kernel/iommu_groups/5"));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.nvme.Command;
 import io.aisio.nvme.NvmeController;
+import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Opcode;
@@ -77,6 +78,40 @@ class InterruptTest {
                 delete(rig, 1);
                 delete(rig, 2);
             }
+        }
+    }
+
+    @Test
+    void aQueueSleepsUntilItsOwnVectorIsRaised() throws Exception {
+        try (Rig rig = Rig.start(QemuNvme.build()
+                        .controller("msix_qsize=3,max_ioqpairs=4")
+                        .namespace(1 << 20, ""));
+                QueuePair polled = rig.driver.createQueuePair(4);
+                QueuePair first = rig.driver.createSleepingQueuePair(4);
+                DmaMemory memory = rig.function.allocate(4096)) {
+            assertThat(polled.sleeps()).isFalse();
+            assertThatThrownBy(() -> polled.await(new int[4])).isInstanceOf(IllegalStateException.class);
+            QueuePair second = rig.driver.createSleepingQueuePair(4);
+            assertThatThrownBy(() -> rig.driver.createSleepingQueuePair(4))
+                    .hasMessageContaining("no interrupt vector is left for queue 4, of 3");
+            readThrough(first, memory);
+            readThrough(second, memory);
+            second.close();
+            // Its vector serves the next.
+            try (QueuePair third = rig.driver.createSleepingQueuePair(4)) {
+                readThrough(third, memory);
+            }
+            assertThat(first.await(new int[4])).as("with nothing in flight").isZero();
+        }
+    }
+
+    private static void readThrough(QueuePair pair, DmaMemory memory) throws Exception {
+        int[] completed = new int[4];
+        for (int i = 0; i < 20; i++) {
+            pair.bind(i % 4, Command.overBlocks(Opcode.READ, 1, 0, 1), memory, 0, 512);
+            pair.submit(new int[] {i % 4}, new long[] {i}, 1);
+            assertThat(pair.await(completed)).isEqualTo(1);
+            assertThat(completed[0]).isEqualTo(i % 4);
         }
     }
 

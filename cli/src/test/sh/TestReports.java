@@ -78,9 +78,9 @@ final class TestReports {
                         + firstLine(failure.getAttribute("message")));
             } else if (skip != null) {
                 room.skipped++;
-                // Surefire has the reason in an attribute, failsafe in the text, behind the exception's name.
-                String said = firstLine(skip.getAttribute("message") + "\n" + skip.getTextContent());
-                String reason = said.replaceFirst("^(.*Exception: )?(Assumption failed: )?", "");
+                // Surefire has the reason in an attribute or, as failsafe, in the text, behind the exception's name.
+                String said = skip.getAttribute("message") + "\n" + skip.getTextContent();
+                String reason = firstLine(said.strip().replaceFirst("^(.*Exception: )?\\s*(Assumption failed: )?", ""));
                 reasons.merge(reason.isBlank() ? "without a reason" : reason, 1, Integer::sum);
             } else {
                 room.passed++;

@@ -1,11 +1,12 @@
 # Reads what hardware a guest gets. Sourced by rig/run; needs bash, `images` (a folder) and `fail`.
 #
-#   read_devices FILE    sets machine (QEMU's arguments), controllers (their names), kernel_words, load, iommu
+#   read_devices FILE    sets machine (QEMU's arguments), controllers (their names), kernel_words, load, driver, iommu
 #
 # A description is lines of words; # begins a comment. Options are QEMU's (qemu-system-x86_64 -device nvme,help).
 #
 #   iommu intel|none                          whether there is an IOMMU; the first line
 #   load MODULE…                              what is loaded before the command
+#   driver NAME                               what every controller is bound to then, instead of what the kernel chose
 #   kernel WORD…                              more for the kernel's command line
 #   subsystem NAME [OPTIONS]                  for controllers with subsys=NAME
 #   controller NAME [OPTIONS]                 behind a hot-plug port of its own: the first is 0000:01:00.0, the next :02:
@@ -14,7 +15,7 @@
 
 read_devices() {
     local file=$1 number=0 line words
-    machine=() controllers=() kernel_words=() load=() iommu=''
+    machine=() controllers=() kernel_words=() load=() driver='' iommu=''
     while IFS= read -r line || [ -n "$line" ]; do
         number=$((number + 1))
         read -r -a words <<<"${line%%#*}"
@@ -30,6 +31,7 @@ read_device_line() {
     case $kind:$# in
     iommu:1) add_iommu "$1" ;;
     load:*) load+=("$@") ;;
+    driver:1) driver=$1 ;;
     kernel:*) kernel_words+=("$@") ;;
     subsystem:[12]) machine+=(-device "nvme-subsys,id=$1${2:+,$2}") ;;
     controller:[12]) add_controller "$@" ;;

@@ -24,7 +24,10 @@ public final class EventFd implements AutoCloseable {
     private final MemorySegment one = arena.allocate(ValueLayout.JAVA_LONG);
     private final int fd;
     private final Object waiting = new Object();
-    private boolean closed;
+    /** Apart from {@link #waiting}, which a thread that waits has. */
+    private final Object signalling = new Object();
+
+    private volatile boolean closed;
 
     /**
      * Makes one whose count is 0.
@@ -71,8 +74,16 @@ public final class EventFd implements AutoCloseable {
         }
     }
 
-    /** Adds 1 to the count. */
+    /** Adds 1 to the count; nothing if it is closed. */
     public void signal() {
+        synchronized (signalling) {
+            if (!closed) {
+                add();
+            }
+        }
+    }
+
+    private void add() {
         // EAGAIN: the count is as large as it gets, so whoever waits is woken anyway.
         if (Libc.write(fd, one) < 0 && Libc.errno() != Errno.EAGAIN) {
             throw new AssertionError("write to an eventfd: " + Errno.name(Libc.errno()));
@@ -88,10 +99,12 @@ public final class EventFd implements AutoCloseable {
     @Override
     public void close() {
         synchronized (waiting) {
-            if (!closed) {
-                closed = true;
-                int _ = Libc.close(fd);
-                arena.close();
+            synchronized (signalling) {
+                if (!closed) {
+                    closed = true;
+                    int _ = Libc.close(fd);
+                    arena.close();
+                }
             }
         }
     }

@@ -49,11 +49,10 @@ public final class NvmePassthrough {
             MemorySegment command = arena.allocate(BYTES, 8);
             command.set(JAVA_BYTE, OPCODE, (byte) opcode);
             command.set(JAVA_INT, NSID, nsid);
-            if (data.byteSize() != 0 && !data.isNative()) {
-                throw new IllegalArgumentException("data on the heap, where the kernel does not find it");
-            }
+            // A copy, which nobody can free meanwhile.
+            MemorySegment copy = arena.allocate(data.byteSize(), 8).copyFrom(data);
             if (data.byteSize() != 0) {
-                command.set(JAVA_LONG, ADDR, data.address());
+                command.set(JAVA_LONG, ADDR, copy.address());
                 command.set(JAVA_INT, DATA_LEN, Math.toIntExact(data.byteSize()));
             }
             for (int i = 0; i < 6; i++) {
@@ -61,6 +60,9 @@ public final class NvmePassthrough {
             }
             command.set(JAVA_INT, TIMEOUT_MS, timeoutMillis);
             int status = controller.control("NVME_IOCTL_ADMIN_CMD", NVME_IOCTL_ADMIN_CMD, command);
+            if (!data.isReadOnly()) {
+                data.copyFrom(copy);
+            }
             return new Answer(status, command.get(JAVA_INT, RESULT));
         }
     }

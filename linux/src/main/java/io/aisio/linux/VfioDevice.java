@@ -220,8 +220,9 @@ public final class VfioDevice implements AutoCloseable {
      * Has the first interrupts of a kind counted, all at once: what was set before no longer is.
      *
      * @param events one for each interrupt, from the first on; none of them to have none counted
+     * @return 0 if it is done; otherwise how many the system has left, and none is counted
      */
-    public void setInterrupts(int kind, List<EventFd> events) throws LinuxException {
+    public int setInterrupts(int kind, List<EventFd> events) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment set = VfioGroup.sized(arena, IRQ_SET + 4 * events.size());
             set.set(
@@ -233,7 +234,7 @@ public final class VfioDevice implements AutoCloseable {
             for (int i = 0; i < events.size(); i++) {
                 set.set(JAVA_INT, IRQ_SET + 4L * i, events.get(i).descriptor());
             }
-            file.control("VFIO_DEVICE_SET_IRQS", VFIO_DEVICE_SET_IRQS, set);
+            return file.control("VFIO_DEVICE_SET_IRQS", VFIO_DEVICE_SET_IRQS, set);
         }
     }
 

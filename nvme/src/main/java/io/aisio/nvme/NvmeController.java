@@ -39,6 +39,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private static final int ADMIN_DEPTH = 63;
     /** I/O queue pairs that the driver asks for; a controller grants what it has. */
     private static final int WANTED_QUEUE_PAIRS = 1024;
+    /** Interrupt vectors that are asked for at most: the system has only so many, and few threads sleep. */
+    private static final int MOST_VECTORS = 64;
     /** The longest list of namespaces that is read: 16 pages. */
     private static final int MAX_NAMESPACES = 16 * Identify.LIST_ENTRIES;
     /** How long a wait for an admin command sleeps between two looks, once it takes longer than a few of them. */
@@ -92,13 +94,14 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
         try {
             requireContiguous(rings, QueuePair.ringBytes(entries));
-            function.onRemoval(this::removed);
             registers.disable();
             function.startDma();
             registers.enable(entries, rings.iova(0), rings.iova(QueuePair.completionRing(entries)));
             identity = identify();
             maxQueuePairs = negotiateQueuePairs();
             namespaces = readNamespaces();
+            // Not before: a removal stops the controller, which bring-up would start again.
+            function.onRemoval(this::removed);
         } catch (IOException | RuntimeException e) {
             fail(e instanceof NvmeException n ? n : new NvmeException(name() + ": bring-up failed: " + e.getMessage()));
             free();
@@ -440,12 +443,13 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private Interrupt takeInterrupt(int qid) throws IOException {
         synchronized (interruptLock) {
             if (interrupts.isEmpty() && function.interruptVectors() > 0) {
-                interrupts = function.enableInterrupts(Math.min(function.interruptVectors(), maxQueuePairs + 1));
+                interrupts = function.enableInterrupts(
+                        Math.min(Math.min(function.interruptVectors(), MOST_VECTORS), maxQueuePairs + 1));
             }
             int vector = takenVectors.nextClearBit(interrupts.size() == 1 ? 0 : 1);
             if (vector >= interrupts.size()) {
-                throw new NvmeException("%s: no interrupt vector is left for queue %d, of %d that the function has"
-                        .formatted(name(), qid, function.interruptVectors()));
+                throw new NvmeException("%s: no interrupt vector is left for queue %d, of %d that there are"
+                        .formatted(name(), qid, interrupts.size()));
             }
             takenVectors.set(vector);
             return interrupts.get(vector);
@@ -660,8 +664,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
                 registers.stop();
             } catch (NvmeException stubborn) {
                 why.addSuppressed(stubborn);
-                // One that is gone from the bus reaches no memory; one that is there and does not stop may.
-                mayStillAccessMemory = !registers.areGone() && !cutOff(why);
+                // All ones alone may be a device that is there and does not answer. One that is gone reaches no memory.
+                mayStillAccessMemory = !cutOff(why) && !registers.areGone();
             }
             failure = why;
         }
@@ -707,6 +711,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
                     throw new IllegalStateException(name() + ": queue pairs " + qids + " are open");
                 }
                 closed = true;
+            }
+            // From here on a removal changes nothing: what it would stop is being stopped.
+            synchronized (failLock) {
+                released = true;
             }
             try {
                 if (!hasFailed()) {

@@ -204,7 +204,7 @@ public final class QueuePair implements AutoCloseable {
         return ringBytes(entries) + Prp.PAGE - 1 & -Prp.PAGE;
     }
 
-    /** Bytes of all that a queue pair needs. Pages that no command needs a list in are never touched. */
+    /** Bytes of all that a queue pair needs. */
     static long memoryBytes(int entries) {
         return lists(entries) + (entries - 1L) * Prp.PAGE;
     }
@@ -675,10 +675,15 @@ public final class QueuePair implements AutoCloseable {
      * is in the outer one and needs a {@code dmb osh} before, which belongs here when such a function can be opened.
      */
     private void ring(long doorbell, int value) {
-        if (CHECKED || !mapped) {
-            bar.write32(doorbell - barAddress, value);
-        } else {
-            INT.setRelease(AddressSpace.ALL, doorbell & AddressSpace.MASK_4, value);
+        try {
+            if (CHECKED || !mapped) {
+                bar.write32(doorbell - barAddress, value);
+            } else {
+                INT.setRelease(AddressSpace.ALL, doorbell & AddressSpace.MASK_4, value);
+            }
+        } catch (InternalError e) {
+            // What a store to registers becomes that the kernel has taken away.
+            controller.fail(new NvmeException(name() + ": its doorbells are gone: the device was taken away"));
         }
     }
 

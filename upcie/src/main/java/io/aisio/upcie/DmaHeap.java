@@ -78,10 +78,18 @@ final class DmaHeap implements AutoCloseable {
                 piece.close();
             }
         }
+        IllegalStateException first = null;
         for (Slab region : regions) {
-            space.unmap(region.memory);
+            try {
+                space.unmap(region.memory);
+            } catch (IllegalStateException e) {
+                first = first == null ? e : first;
+            }
         }
         regions.clear();
+        if (first != null) {
+            throw first;
+        }
     }
 
     /** A region and what is free of it. */
@@ -103,7 +111,7 @@ final class DmaHeap implements AutoCloseable {
             for (Map.Entry<Long, Long> range : free.entrySet()) {
                 long at = range.getKey();
                 long piece = memory.pieceBytes();
-                if (bytes <= piece && at % piece + bytes > piece) {
+                if (at % piece + bytes > piece) {
                     at = Math.ceilDiv(at, piece) * piece;
                 }
                 if (at + bytes <= range.getKey() + range.getValue()) {

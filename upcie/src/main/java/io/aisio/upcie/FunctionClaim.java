@@ -12,8 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A function claimed for one process among all that claim: by a lock on its configuration file in sysfs, which ends with
- * the process, however that ends.
+ * A function claimed for one process among all that claim: by a lock on a file of its own in sysfs, which ends with the
+ * process, however that ends. A user who is not root locks another file than root; between the two, VFIO itself decides.
  */
 final class FunctionClaim implements AutoCloseable {
     private static final Path PROCESSES = Path.of("/proc");
@@ -29,7 +29,7 @@ final class FunctionClaim implements AutoCloseable {
      * @throws IOException if another has it, naming the process as far as it can be seen
      */
     static FunctionClaim of(PciAddress address, Path folder) throws IOException {
-        OpenFile file = OpenFile.open(folder.resolve("config"), OpenFile.Access.READ_ONLY);
+        OpenFile file = lockFile(folder);
         try {
             file.claimAlone();
             return new FunctionClaim(file);
@@ -46,6 +46,15 @@ final class FunctionClaim implements AutoCloseable {
                                 + "; a controller has one driver: end that, or lease queues from it",
                         e);
             }
+        }
+    }
+
+    /** Root's alone where this user may open it, so that others cannot keep root out; what all may read otherwise. */
+    private static OpenFile lockFile(Path folder) throws LinuxException {
+        try {
+            return OpenFile.open(folder.resolve("resource0"), OpenFile.Access.READ_ONLY);
+        } catch (LinuxException e) {
+            return OpenFile.open(folder.resolve("config"), OpenFile.Access.READ_ONLY);
         }
     }
 

@@ -5,7 +5,12 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** Registers that are mapped into this process, so that an access is one instruction. */
+/**
+ * Registers that are mapped into this process, so that an access is one instruction.
+ *
+ * <p>Where the kernel has taken them away, because the device is gone or being reset, a load gives all ones, as on a bus
+ * without the device, and a store is lost.
+ */
 public final class MappedBar implements Bar {
     private static final VarHandle INT =
             ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
@@ -31,21 +36,37 @@ public final class MappedBar implements Bar {
 
     @Override
     public int read32(long offset) {
-        return (int) INT.getAcquire(registers, offset);
+        try {
+            return (int) INT.getAcquire(registers, offset);
+        } catch (InternalError e) {
+            return -1;
+        }
     }
 
     @Override
     public long read64(long offset) {
-        return (long) LONG.getAcquire(registers, offset);
+        try {
+            return (long) LONG.getAcquire(registers, offset);
+        } catch (InternalError e) {
+            return -1;
+        }
     }
 
     @Override
     public void write32(long offset, int value) {
-        INT.setRelease(registers, offset, value);
+        try {
+            INT.setRelease(registers, offset, value);
+        } catch (InternalError e) {
+            // Lost, as the class says: whoever looks at a register next sees all ones.
+        }
     }
 
     @Override
     public void write64(long offset, long value) {
-        LONG.setRelease(registers, offset, value);
+        try {
+            LONG.setRelease(registers, offset, value);
+        } catch (InternalError e) {
+            // Lost, as the class says: whoever looks at a register next sees all ones.
+        }
     }
 }

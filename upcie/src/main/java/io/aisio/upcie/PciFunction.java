@@ -63,7 +63,8 @@ public interface PciFunction extends AutoCloseable {
      * Enables the first interrupt vectors, once for as long as the function is held.
      *
      * @param count how many, 1 to {@link #interruptVectors()}
-     * @return the vectors 0 to {@code count - 1}, in this order; they end with the function
+     * @return the vectors from 0 on, in this order, {@code count} or as many as the system has left for it; they end with
+     *     the function
      * @throws UnsupportedOperationException if it can only be polled
      * @throws IllegalStateException if they have been enabled before
      * @throws IOException if the system refuses
@@ -92,12 +93,14 @@ public interface PciFunction extends AutoCloseable {
     }
 
     /**
-     * Names whom to tell that the device is asked back, or is gone. Where nobody ever learns of that, this does nothing.
+     * Names whom to tell that the device is asked back, or is gone, instead of whom was named before. Where nobody ever
+     * learns of that, this does nothing.
      *
      * @param listener called at most once, from any thread, at any time until the function is closed; it should take no
      *     longer than it takes to stop using the device
+     * @throws IOException if the system refuses
      */
-    default void onRemoval(Runnable listener) {}
+    default void onRemoval(Runnable listener) throws IOException {}
 
     /** Gives the function back. Closing again does nothing. */
     @Override

@@ -145,10 +145,11 @@ final class UioFunction implements PciFunction {
         } catch (IOException e) {
             // The kernel does it, too, as the device is closed.
         }
-        heap.close();
         unmapBars();
         configFile.close();
+        // Before memory is given back: nothing but the end of its bus mastering keeps the function from that.
         device.close();
+        heap.close();
         claim.close();
     }
 

@@ -10,6 +10,7 @@ import io.aisio.linux.Sysfs;
 import io.aisio.linux.VfioDevice;
 import io.aisio.linux.VfioGroup;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +30,10 @@ final class VfioFunction implements PciFunction {
 
     private static final int BARS = 6;
 
+    /** What it means that a device that may be opened may not be used. */
+    private static final String NOT_PERMITTED = "; next: without an IOMMU it takes root; with one that does not keep"
+            + " interrupts apart, as root, echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+
     private final String name;
     private final Access access;
     private final FunctionClaim claim;
@@ -43,6 +48,7 @@ final class VfioFunction implements PciFunction {
     private final int vectors;
 
     private final List<EventFd> events = new ArrayList<>();
+    private volatile Runnable removal = () -> {};
     private @Nullable EventFd request;
     private @Nullable Thread requestWatch;
     private volatile boolean closed;
@@ -138,12 +144,17 @@ final class VfioFunction implements PciFunction {
                 + " next: leave out access=iommufd");
     }
 
+    /** Whether this user can go by the device's own file. */
     static boolean hasDeviceFile(PciBus bus, PciDevice pci) {
         try {
-            return Files.exists(Iommufd.PATH) && Files.exists(deviceFile(bus, pci));
+            return isUsable(Iommufd.PATH) && isUsable(deviceFile(bus, pci));
         } catch (IOException e) {
             return false;
         }
+    }
+
+    private static boolean isUsable(Path file) {
+        return Files.isReadable(file) && Files.isWritable(file);
     }
 
     private static Opened openByGroup(PciDevice pci, Access access, long hugePageBytes) throws IOException {
@@ -189,7 +200,10 @@ final class VfioFunction implements PciFunction {
             String why = switch (e.errno()) {
                 case Errno.ENOENT -> "; next: as root, modprobe vfio-pci, or ./aisio doctor";
                 case Errno.EACCES, Errno.EPERM ->
-                    "; next: as root, chown " + System.getProperty("user.name") + " " + file + ", or run as root";
+                    e.call().equals("open")
+                            ? "; next: as root, chown " + System.getProperty("user.name") + " " + file
+                                    + ", or run as root"
+                            : NOT_PERMITTED;
                 case Errno.EBUSY -> {
                     List<String> holders = FunctionClaim.holders(file);
                     yield holders.isEmpty()
@@ -245,14 +259,23 @@ final class VfioFunction implements PciFunction {
             while (made.size() < count) {
                 made.add(new EventFd());
             }
-            device.setInterrupts(VfioDevice.MSIX, made);
+            int left = device.setInterrupts(VfioDevice.MSIX, made);
+            if (left > 0) {
+                while (made.size() > left) {
+                    made.removeLast().close();
+                }
+                left = device.setInterrupts(VfioDevice.MSIX, made);
+            }
+            if (left != 0) {
+                throw new IOException(name + ": the system has no interrupt vectors left for it");
+            }
         } catch (IOException | RuntimeException e) {
             made.forEach(EventFd::close);
             throw e;
         }
         events.addAll(made);
         List<Interrupt> interrupts = new ArrayList<>();
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < made.size(); i++) {
             interrupts.add(new MsixVector(i, made.get(i)));
         }
         return interrupts;
@@ -277,34 +300,37 @@ final class VfioFunction implements PciFunction {
 
     /** The kernel asks when a driver is unbound or a card pulled, and waits until the device is closed. */
     @Override
-    public synchronized void onRemoval(Runnable listener) {
-        if (closed || requestWatch != null) {
-            throw new IllegalStateException(name + (closed ? " is closed" : ": somebody is told of a removal already"));
+    public synchronized void onRemoval(Runnable listener) throws IOException {
+        if (closed) {
+            throw new IllegalStateException(name + " is closed");
         }
+        removal = listener;
+        if (requestWatch != null || device.interrupts(VfioDevice.REQUEST) == 0) {
+            return;
+        }
+        EventFd event = new EventFd();
         try {
-            if (device.interrupts(VfioDevice.REQUEST) == 0) {
-                return;
+            if (device.setInterrupts(VfioDevice.REQUEST, List.of(event)) != 0) {
+                throw new IOException(name + ": the kernel does not tell when it wants the device back");
             }
-            EventFd event = new EventFd();
-            request = event;
-            device.setInterrupts(VfioDevice.REQUEST, List.of(event));
-            requestWatch =
-                    Thread.ofPlatform().daemon().name("removal of " + name).start(() -> watch(event, listener));
-        } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+        } catch (IOException | RuntimeException e) {
+            event.close();
+            throw e;
         }
+        request = event;
+        requestWatch = Thread.ofPlatform().daemon().name("removal of " + name).start(() -> watch(event));
     }
 
-    private void watch(EventFd event, Runnable listener) {
+    private void watch(EventFd event) {
         try {
             while (!event.await(Duration.ofMinutes(1))) {
                 // The kernel asks again and again, and close() signals too: no wait is without end.
             }
             if (!closed) {
-                listener.run();
+                removal.run();
             }
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -324,7 +350,11 @@ final class VfioFunction implements PciFunction {
             // The kernel does it, too, as the device is closed.
         }
         try {
-            // Before the device is closed: type 1 forgets mappings with its last device.
+            if (access == Access.NOIOMMU) {
+                // Nothing but the end of its bus mastering keeps the function from memory, which this makes sure of.
+                device.close();
+            }
+            // With an IOMMU before the device is closed: type 1 forgets mappings with its last device.
             heap.close();
         } finally {
             device.close();

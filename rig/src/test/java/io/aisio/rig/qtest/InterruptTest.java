@@ -93,7 +93,7 @@ class InterruptTest {
             assertThatThrownBy(() -> polled.await(new int[4])).isInstanceOf(IllegalStateException.class);
             QueuePair second = rig.driver.createSleepingQueuePair(4);
             assertThatThrownBy(() -> rig.driver.createSleepingQueuePair(4))
-                    .hasMessageContaining("no interrupt vector is left for queue 4, of 3");
+                    .hasMessageContaining("no interrupt vector is left for queue 4, of 3 that there are");
             readThrough(first, memory);
             readThrough(second, memory);
             second.close();

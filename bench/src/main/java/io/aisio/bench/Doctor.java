@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -56,6 +57,8 @@ public final class Doctor {
     private static final Pattern EFFECTIVE = Pattern.compile("CapEff:\\s*([0-9a-f]{1,16})");
     /** Parameters of the kernel that decide what the IOMMU does. */
     private static final Pattern IOMMU_PARAMETER = Pattern.compile("(intel_iommu|amd_iommu|iommu|iommu\\.\\w+)=\\S*");
+
+    private static final String NOT_THERE = "not there";
 
     private static final List<String> LIBRARY_FOLDERS = List.of(
             "usr/lib/x86_64-linux-gnu",
@@ -168,13 +171,7 @@ public final class Doctor {
 
     private Finding iommu(String id, String name) throws IOException {
         List<Path> groups = Sysfs.list(root.resolve("sys/kernel/iommu_groups"));
-        TreeSet<String> types = new TreeSet<>();
-        for (Path group : groups) {
-            String type = Sysfs.text(group.resolve("type"));
-            if (type != null && !type.isEmpty()) {
-                types.add(type);
-            }
-        }
+        Set<String> types = types(groups);
         String line = Objects.requireNonNullElse(Sysfs.text(root.resolve("proc/cmdline")), "");
         String parameters =
                 IOMMU_PARAMETER.matcher(line).results().map(one -> one.group()).collect(Collectors.joining(" "));
@@ -202,6 +199,9 @@ public final class Doctor {
 
     private Finding vfioGroup(String id, String name) throws IOException {
         String opened = open("vfio/vfio");
+        if (opened != null && opened.endsWith(NOT_THERE) && canBeLoaded("vfio-pci")) {
+            return yes(id, name, "vfio-pci can be loaded");
+        }
         if (opened != null) {
             return no(id, name, opened, moduleRemedy("vfio-pci", opened));
         }
@@ -217,21 +217,23 @@ public final class Doctor {
 
     private Finding vfioCdev(String id, String name) throws IOException {
         String opened = open("iommu");
-        if (opened != null) {
+        boolean loadable = opened != null && opened.endsWith(NOT_THERE) && canBeLoaded("iommufd");
+        if (opened != null && !loadable) {
             return no(id, name, opened, moduleRemedy("iommufd", opened));
         }
+        String told = loadable ? "iommufd can be loaded" : "/dev/iommu opens";
         List<String> nodes = names(root.resolve("dev/vfio/devices"));
         if (!nodes.isEmpty()) {
-            return yes(id, name, "/dev/iommu opens; devices: " + some(nodes));
+            return yes(id, name, told + "; devices: " + some(nodes));
         }
         String set = configuration("CONFIG_VFIO_DEVICE_CDEV");
         if (set != null && !set.equals("y")) {
-            return no(id, name, "/dev/iommu opens, but CONFIG_VFIO_DEVICE_CDEV is off", "take a kernel that has it");
+            return no(id, name, told + ", but CONFIG_VFIO_DEVICE_CDEV is off", "take a kernel that has it");
         }
         return yes(
                 id,
                 name,
-                "/dev/iommu opens; "
+                told + "; "
                         + (set == null
                                 ? "whether the kernel makes device nodes shows when one is bound"
                                 : "no device is bound now"));
@@ -251,12 +253,44 @@ public final class Doctor {
     }
 
     private Finding uio(String id, String name) throws IOException {
+        Set<String> types = typesOfControllers();
+        if (!types.isEmpty() && types.stream().allMatch(type -> type.startsWith("DMA"))) {
+            return no(
+                    id,
+                    name,
+                    "the IOMMU translates (" + String.join(", ", types)
+                            + "), and UIO hands out physical addresses, which a device then cannot reach",
+                    "use VFIO, or start the kernel with iommu=pt");
+        }
         if (Files.isDirectory(root.resolve("sys/bus/pci/drivers/uio_pci_generic"))) {
             return yes(id, name, "uio_pci_generic is loaded");
         }
         return hasModule("uio_pci_generic")
                 ? yes(id, name, "uio_pci_generic can be loaded")
                 : no(id, name, "this kernel has no uio_pci_generic", kernelRemedy());
+    }
+
+    /** The types of the NVMe controllers' groups; of all groups, where no controller is in one. */
+    private Set<String> typesOfControllers() throws IOException {
+        Path groups = root.resolve("sys/kernel/iommu_groups");
+        List<Path> asked = new ArrayList<>();
+        for (PciDevice device : devices()) {
+            if (device.isNvme() && device.iommuGroup() >= 0) {
+                asked.add(groups.resolve(Integer.toString(device.iommuGroup())));
+            }
+        }
+        return types(asked.isEmpty() ? Sysfs.list(groups) : asked);
+    }
+
+    private static Set<String> types(List<Path> groups) throws IOException {
+        Set<String> types = new TreeSet<>();
+        for (Path group : groups) {
+            String type = Sysfs.text(group.resolve("type"));
+            if (type != null && !type.isEmpty()) {
+                types.add(type);
+            }
+        }
+        return types;
     }
 
     private Finding hugePages(String id, String name) throws IOException {
@@ -582,7 +616,7 @@ public final class Doctor {
         } catch (LinuxException e) {
             return "/dev/" + node + ": "
                     + switch (e.errno()) {
-                        case Errno.ENOENT -> "not there";
+                        case Errno.ENOENT -> NOT_THERE;
                         case Errno.EACCES, Errno.EPERM -> "permission denied";
                         default -> Errno.name(e.errno());
                     };
@@ -606,22 +640,25 @@ public final class Doctor {
         if (Files.isDirectory(root.resolve("sys/module").resolve(plain))) {
             return true;
         }
-        Path folder = root.resolve("lib/modules").resolve(release());
-        for (String list : List.of("modules.dep", "modules.builtin")) {
-            Path file = folder.resolve(list);
-            if (!Files.isReadable(file)) {
-                continue;
-            }
-            try (Stream<String> lines = Files.lines(file, StandardCharsets.ISO_8859_1)) {
-                if (lines.map(line -> line.replaceFirst(":.*", "")
-                                .replaceFirst(".*/", "")
-                                .replaceFirst("\\.ko.*", ""))
-                        .anyMatch(one -> one.replace('-', '_').equals(plain))) {
-                    return true;
-                }
-            }
+        return isListed(plain, "modules.dep") || isListed(plain, "modules.builtin");
+    }
+
+    /** Whether a module is not loaded, and lies in the running kernel's folder. */
+    private boolean canBeLoaded(String module) throws IOException {
+        String plain = module.replace('-', '_');
+        return !Files.isDirectory(root.resolve("sys/module").resolve(plain)) && isListed(plain, "modules.dep");
+    }
+
+    private boolean isListed(String plain, String list) throws IOException {
+        Path file = root.resolve("lib/modules").resolve(release()).resolve(list);
+        if (!Files.isReadable(file)) {
+            return false;
         }
-        return false;
+        try (Stream<String> lines = Files.lines(file, StandardCharsets.ISO_8859_1)) {
+            return lines.map(line ->
+                            line.replaceFirst(":.*", "").replaceFirst(".*/", "").replaceFirst("\\.ko.*", ""))
+                    .anyMatch(one -> one.replace('-', '_').equals(plain));
+        }
     }
 
     /** What the kernel was built with; null if that cannot be known. */

@@ -109,6 +109,44 @@ class DoctorTest {
     }
 
     @Test
+    void takesAModuleThatCanBeLoadedForAWay() throws IOException {
+        function("0000:01:00.0", "0x1b36", "0x0010", "0x010802", "0x1000 0x4fff 0x140204");
+        put("sys/class/iommu/dmar0/devices/x", "");
+        put("sys/kernel/iommu_groups/0/type", "DMA-FQ");
+        put("sys/bus/pci/drivers/uio_pci_generic/bind", "");
+        put("lib/modules/6.12.1/modules.dep", "kernel/drivers/vfio/pci/vfio-pci.ko.xz:");
+        assertThat(finding("vfio-group").answer()).isEqualTo(Answer.YES);
+        assertThat(finding("vfio-group").reason()).isEqualTo("vfio-pci can be loaded");
+        assertThat(finding("vfio-cdev").answer()).isEqualTo(Answer.NO);
+        assertThat(report().modes().getFirst().how()).isEqualTo("VFIO by group");
+        put(
+                "lib/modules/6.12.1/modules.dep",
+                "kernel/drivers/vfio/pci/vfio-pci.ko.xz:\nkernel/drivers/iommu/iommufd/iommufd.ko.xz:");
+        assertThat(finding("vfio-cdev").answer()).isEqualTo(Answer.YES);
+        assertThat(finding("vfio-cdev").reason()).startsWith("iommufd can be loaded");
+        assertThat(report().modes().getFirst().how()).isEqualTo("VFIO by iommufd");
+        put("sys/module/vfio_pci/refcnt", "0");
+        assertThat(finding("vfio-group").answer())
+                .as("loaded, and has no node all the same")
+                .isEqualTo(Answer.NO);
+    }
+
+    @Test
+    void knowsThatUioCannotGoByAnIommuThatTranslates() throws IOException {
+        put("sys/bus/pci/drivers/uio_pci_generic/bind", "");
+        assertThat(finding("uio").answer()).isEqualTo(Answer.YES);
+        put("sys/class/iommu/dmar0/devices/x", "");
+        put("sys/kernel/iommu_groups/0/type", "DMA");
+        put("sys/kernel/iommu_groups/1/type", "DMA-FQ");
+        assertThat(finding("uio").answer()).isEqualTo(Answer.NO);
+        assertThat(finding("uio").reason()).startsWith("the IOMMU translates (DMA, DMA-FQ)");
+        assertThat(finding("uio").remedy()).contains("VFIO");
+        put("sys/kernel/iommu_groups/0/type", "identity");
+        put("sys/kernel/iommu_groups/1/type", "identity");
+        assertThat(finding("uio").answer()).isEqualTo(Answer.YES);
+    }
+
+    @Test
     void seesAGpuAndWhatItLacks() throws IOException {
         function(
                 "0000:02:00.0",

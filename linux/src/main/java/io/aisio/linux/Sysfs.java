@@ -27,10 +27,13 @@ public final class Sysfs {
     /** What an attribute may have: a page, of which aarch64 has 64 KiB at most ({@code Documentation/filesystems/sysfs}). */
     private static final int MOST_BYTES = 64 << 10;
 
+    /** {@code asm-generic/errno-base.h}: the process is gone. */
+    private static final int ESRCH = 3;
+
     private Sysfs() {}
 
     /**
-     * What an attribute says, without white space around it; null if there is none, or its device is gone.
+     * What an attribute says, without white space around it; null if there is none, or its device or process is gone.
      *
      * @throws IOException if it cannot be read, or is no regular file of at most 64 KiB
      */
@@ -39,6 +42,9 @@ public final class Sysfs {
             return null;
         }
         if (!Files.isRegularFile(attribute, LinkOption.NOFOLLOW_LINKS)) {
+            if (!Files.exists(attribute, LinkOption.NOFOLLOW_LINKS)) {
+                return null;
+            }
             throw new IOException(attribute + ": no regular file");
         }
         try (OpenFile file = OpenFile.openItself(attribute, OpenFile.Access.READ_ONLY);
@@ -50,7 +56,8 @@ public final class Sysfs {
             }
             return new String(bytes.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8).strip();
         } catch (LinuxException e) {
-            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV) {
+            // ESRCH is what a file of procfs says whose process ended after it was opened.
+            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == ESRCH) {
                 return null;
             }
             throw e;
@@ -113,7 +120,7 @@ public final class Sysfs {
     }
 
     /**
-     * What a folder has, by name; nothing if it is none.
+     * What a folder has, by name; nothing if it is none, or vanishes meanwhile.
      *
      * @throws IOException if it cannot be read
      */
@@ -124,6 +131,9 @@ public final class Sysfs {
         } catch (NoSuchFileException | NotDirectoryException _) {
             return List.of();
         } catch (DirectoryIteratorException e) {
+            if (e.getCause() instanceof NoSuchFileException) {
+                return List.of();
+            }
             throw e.getCause();
         }
         found.sort(null);

@@ -37,6 +37,8 @@ public final class BoundBefore {
 
     private static final Pattern LINE =
             Pattern.compile("(\\S+) ([0-9a-f]{4}):([0-9a-f]{4}) ([A-Za-z0-9_-]+|\\*) ([A-Za-z0-9_-]+|\\*)");
+    /** A driver's name, as a line may have it. */
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]+");
     /** What others may not do: write. */
     private static final int WRITE_BY_OTHERS = 022;
 
@@ -105,12 +107,15 @@ public final class BoundBefore {
     /**
      * Remembers what a function had, unless something is remembered of it.
      *
-     * @throws IOException if it cannot be written
+     * @throws IOException if it cannot be written, or its driver or {@code driver_override} has a name that could not be
+     *     read again
      */
     void remember(PciDevice function) throws IOException {
         Map<PciAddress, Binding> all = all();
         Binding known = all.get(function.address());
         if (known == null || !known.isOf(function)) {
+            requireName(function, "driver", function.driver());
+            requireName(function, "driver_override", function.driverOverride());
             all.put(function.address(), Binding.of(function));
             write(all);
         }
@@ -154,6 +159,13 @@ public final class BoundBefore {
                     ? new IOException(
                             "another './aisio devbind' is at work (it holds " + lock + "); wait for its end", e)
                     : e;
+        }
+    }
+
+    private static void requireName(PciDevice function, String attribute, @Nullable String name) throws IOException {
+        if (name != null && !NAME.matcher(name).matches()) {
+            throw new IOException(function.address() + ": its " + attribute + " is '" + name
+                    + "', which is no driver's name and cannot be restored; bind by hand");
         }
     }
 

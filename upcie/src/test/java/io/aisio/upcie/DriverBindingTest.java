@@ -77,6 +77,15 @@ class DriverBindingTest {
     }
 
     @Test
+    void refusesToRememberWhatCouldNotBeReadAgain() throws IOException {
+        SysfsTree.write(function.resolve("driver_override"), "odd name");
+        assertThatThrownBy(() -> binding.bind(ADDRESS, "vfio-pci").carryOut())
+                .hasMessageContaining("its driver_override is 'odd name', which is no driver's name");
+        assertThat(kernel.written).isEmpty();
+        assertThat(before.all()).isEmpty();
+    }
+
+    @Test
     void restoresWhenTheFirstDriverIsAskedFor() throws IOException {
         binding.bind(ADDRESS, "vfio-pci").carryOut();
         binding.bind(ADDRESS, "nvme").carryOut();

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The virtual functions of a physical one (PCI Express Base 5.0, section 9; {@code PCI/pci-iov-howto}): they come and go all
@@ -47,14 +48,28 @@ public final class VirtualFunctions {
                     + " virtual functions already; they are taken away before others are made");
         }
         // Without this the kernel's driver would take each, and fail: it has no queues yet.
-        Sysfs.write(folder.resolve("sriov_drivers_autoprobe"), "0");
+        Path autoprobe = folder.resolve("sriov_drivers_autoprobe");
+        String before = Sysfs.text(autoprobe);
+        Sysfs.write(autoprobe, "0");
         try {
             write(count);
-        } finally {
-            // A driver that is asked for by driver_override is to be found.
-            Sysfs.write(folder.resolve("sriov_drivers_autoprobe"), "1");
+        } catch (IOException e) {
+            try {
+                putBack(autoprobe, before);
+            } catch (IOException second) {
+                e.addSuppressed(second);
+            }
+            throw e;
         }
+        putBack(autoprobe, before);
         return addresses();
+    }
+
+    /** A driver that is asked for by driver_override is found whatever it is ({@code pci_device_can_probe}). */
+    private static void putBack(Path autoprobe, @Nullable String before) throws LinuxException {
+        if (before != null) {
+            Sysfs.write(autoprobe, before);
+        }
     }
 
     /** Takes all virtual functions away. Whoever drives one is asked to give it back, and waited for. */

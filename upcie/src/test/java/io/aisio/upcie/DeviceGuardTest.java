@@ -74,6 +74,14 @@ class DeviceGuardTest {
     }
 
     @Test
+    void refusesOneThatCouldNotBeLookedInto() throws IOException {
+        Files.delete(root.resolve("dev/nvme0n1"));
+        assertThatThrownBy(() -> check("S4EVNX0M"))
+                .hasMessageStartingWith(
+                        "0000:01:00.0: refused: what is on it could not be looked at: nvme0n1 has no node ");
+    }
+
+    @Test
     void refusesOneThatHoldsSomething() throws IOException {
         byte[] bytes = new byte[1 << 20];
         System.arraycopy("LUKS\u00ba\u00be\0\1".getBytes(StandardCharsets.ISO_8859_1), 0, bytes, 0, 8);

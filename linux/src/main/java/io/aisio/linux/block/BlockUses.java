@@ -80,9 +80,11 @@ public final class BlockUses {
         BlockUses uses = new BlockUses(root);
         uses.readLoops();
         uses.readSwaps();
-        for (MountTables.Table table : MountTables.read(root.resolve("proc")).tables()) {
+        MountTables mounted = MountTables.read(root.resolve("proc"));
+        for (MountTables.Table table : mounted.tables()) {
             uses.readMounts(table);
         }
+        uses.addUnseen("what is mounted", mounted.unseen());
         return uses;
     }
 
@@ -160,11 +162,13 @@ public final class BlockUses {
         }
         addOpen(device.node(), uses);
         Path node = root.resolve("dev").resolve(device.node());
-        if (device.numbers() == null || !Files.exists(node)) {
+        if (depth > 0 && device.partition() == 0) {
             return;
         }
-        if (depth == 0 || device.partition() != 0) {
+        if (device.numbers() != null && Files.exists(node)) {
             lookInto(device, node, uses, before);
+        } else if (device.bytes() > 0 && Files.exists(device.folder())) {
+            unseen.add(device.name() + " has no node " + node + ", so that what it holds cannot be known");
         }
     }
 
@@ -204,9 +208,19 @@ public final class BlockUses {
     private void addOpen(String node, List<DeviceUse> uses) throws IOException {
         if (open == null) {
             open = OpenNodes.read(root.resolve("proc"));
+            addUnseen("what is open", open.unseen());
         }
         for (String process : open.of("/dev/" + node)) {
             uses.add(new DeviceUse(Kind.OPEN, node, "is open in process " + process));
+        }
+    }
+
+    /** One sentence for all of them: who is not root may look into few. */
+    private void addUnseen(String what, List<String> processes) {
+        if (!processes.isEmpty()) {
+            int more = processes.size() - 1;
+            unseen.add(what + " in process " + processes.getFirst() + (more > 0 ? ", and in " + more + " more" : "")
+                    + ", may not be known");
         }
     }
 

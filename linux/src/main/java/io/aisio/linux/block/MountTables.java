@@ -3,8 +3,8 @@ package io.aisio.linux.block;
 import io.aisio.linux.Mounts;
 import io.aisio.linux.Sysfs;
 import java.io.IOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -16,8 +16,12 @@ import java.util.Set;
  * process's own table, and hold a device all the same.
  *
  * @param tables this process's first
+ * @param unseen number and name of each process that runs, and whose mounts may not be known, and why
  */
-record MountTables(List<Table> tables) {
+record MountTables(List<Table> tables, List<String> unseen) {
+    /** {@code linux/sched.h}: PF_KTHREAD, a thread of the kernel's own. */
+    private static final long KERNEL_THREAD = 0x00200000;
+
     /**
      * The mounts of one namespace.
      *
@@ -41,32 +45,55 @@ record MountTables(List<Table> tables) {
         if (!own.isEmpty()) {
             seen.add(own);
         }
+        List<String> unseen = new ArrayList<>();
         for (Path process : Sysfs.list(proc)) {
             String name = String.valueOf(process.getFileName());
             if (!name.chars().allMatch(c -> c >= '0' && c <= '9')) {
                 continue;
             }
-            String namespace = namespace(process);
-            // The first process has what the system was started from, even if its namespace may not be known.
-            if ((!namespace.isEmpty() || name.equals("1")) && seen.add(namespace)) {
-                try {
+            String namespace = "";
+            try {
+                namespace = namespace(process);
+                // The first process has what the system was started from, even if its namespace may not be known.
+                if ((!namespace.isEmpty() || name.equals("1")) && seen.add(namespace)) {
                     String where = " in the mount namespace of process " + name + " (" + command(process) + ")";
                     tables.add(new Table(Mounts.read(process.resolve("mountinfo")), where, name.equals("1")));
-                } catch (FileSystemException _) {
-                    // It has ended, or is somebody else's.
+                }
+            } catch (IOException e) {
+                // Another process of the same namespace may tell.
+                seen.remove(namespace);
+                if (runs(process)) {
+                    unseen.add(name + " (" + command(process) + "): " + e.getMessage());
                 }
             }
         }
-        return new MountTables(List.copyOf(tables));
+        return new MountTables(List.copyOf(tables), List.copyOf(unseen));
     }
 
-    /** What {@code ns/mnt} leads to, which names the namespace; empty if it may not be known. */
-    private static String namespace(Path process) {
+    /** What {@code ns/mnt} leads to, which names the namespace; empty if there is none, or none any more. */
+    private static String namespace(Path process) throws IOException {
         try {
             return Files.readSymbolicLink(process.resolve("ns/mnt")).toString();
-        } catch (IOException | UnsupportedOperationException _) {
+        } catch (NoSuchFileException _) {
             return "";
         }
+    }
+
+    /**
+     * Whether a process may have anything open or mounted: it is no thread of the kernel's, and has not ended
+     * ({@code proc_pid_stat(5)}: the state and the flags, counted from behind the name, which may have anything in it).
+     */
+    static boolean runs(Path process) throws IOException {
+        String stat = Sysfs.text(process.resolve("stat"));
+        if (stat == null) {
+            return false;
+        }
+        String[] words = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", -1);
+        if (words.length < 7) {
+            throw new IOException(process.resolve("stat") + ": '" + stat + "' makes no sense");
+        }
+        boolean ended = words[0].equals("Z") || words[0].equals("X");
+        return !ended && (Sysfs.number(process.resolve("stat"), words[6]) & KERNEL_THREAD) == 0;
     }
 
     /** A process's name. */

@@ -2,12 +2,15 @@ package io.aisio.linux.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.aisio.linux.block.DeviceUse.Kind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -143,6 +146,64 @@ class BlockUsesTest {
         Machine.link(machine.root().resolve("proc/1234/fd/7"), Path.of("/dev/nvme0n1"));
         Machine.put(machine.root().resolve("proc/1234/comm"), "qemu-system-x86\n");
         assertThat(told()).containsExactly("nvme0n1 is open in process 1234 (qemu-system-x86)");
+    }
+
+    private List<String> unseen() throws IOException {
+        BlockUses uses = BlockUses.look(machine.root());
+        BlockDevice device = uses.devices().named("nvme0n1");
+        assertThat(device).isNotNull();
+        assertThat(uses.of(device)).isEmpty();
+        return uses.unseen();
+    }
+
+    @Test
+    void saysThatADeviceWithoutANodeCouldNotBeLookedInto() throws IOException {
+        Files.delete(machine.root().resolve("dev/nvme0n1p1"));
+        assertThat(unseen()).singleElement().asString().startsWith("nvme0n1p1 has no node ");
+        Machine.put(partition.resolve("size"), "0\n");
+        assertThat(unseen()).as("of one without blocks there is nothing to see").isEmpty();
+    }
+
+    @Test
+    void saysWhichProcessesMayNotBeLookedInto() throws IOException {
+        Path process = machine.root().resolve("proc/1234");
+        Path open = Files.createDirectories(process.resolve("fd"));
+        Path namespaces = Files.createDirectories(process.resolve("ns"));
+        Machine.put(process.resolve("comm"), "a) b\n");
+        Files.setPosixFilePermissions(open, Set.of());
+        Files.setPosixFilePermissions(namespaces, Set.of());
+        try {
+            assumeFalse(Files.isReadable(open), "needs a user who may not read everything");
+            assertThat(unseen()).as("it has ended").isEmpty();
+            Machine.put(process.resolve("stat"), "1234 (a) b) S 1 1 1 0 -1 4194560 0\n");
+            assertThat(unseen())
+                    .satisfiesExactly(
+                            mounted -> assertThat(mounted).startsWith("what is mounted in process 1234 (a) b)"),
+                            held -> assertThat(held)
+                                    .isEqualTo("what is open in process 1234 (a) b), may not be known"));
+            Machine.put(process.resolve("stat"), "1234 (a) b) Z 1 1 1 0 -1 4194560 0\n");
+            assertThat(unseen()).as("a zombie").isEmpty();
+            Machine.put(process.resolve("stat"), "1234 (a) b) S 2 0 0 0 -1 2129984 0\n");
+            assertThat(unseen()).as("a thread of the kernel").isEmpty();
+        } finally {
+            Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwx------"));
+            Files.setPosixFilePermissions(namespaces, PosixFilePermissions.fromString("rwx------"));
+        }
+    }
+
+    @Test
+    void saysWhoseMountsAreNotUnderstood() throws IOException {
+        Machine.link(machine.root().resolve("proc/77/ns/mnt"), Path.of("mnt:[2]"));
+        Machine.put(machine.root().resolve("proc/77/comm"), "postgres\n");
+        Machine.put(machine.root().resolve("proc/77/stat"), "77 (postgres) S 1 1 1 0 -1 4194560 0\n");
+        Machine.put(machine.root().resolve("proc/77/mountinfo"), "nonsense\n");
+        assertThat(unseen()).singleElement().asString().startsWith("what is mounted in process 77 (postgres): ");
+        Machine.link(machine.root().resolve("proc/78/ns/mnt"), Path.of("mnt:[2]"));
+        Machine.put(machine.root().resolve("proc/78/mountinfo"), "9 1 259:1 / /var/lib rw - ext4 /dev/nvme0n1p1 rw\n");
+        BlockUses uses = BlockUses.look(machine.root());
+        BlockDevice device = uses.devices().named("nvme0n1");
+        assertThat(device).isNotNull();
+        assertThat(uses.of(device)).singleElement().asString().contains("is mounted at /var/lib (ext4)");
     }
 
     @Test

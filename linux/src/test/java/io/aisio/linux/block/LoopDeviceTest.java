@@ -61,7 +61,8 @@ class LoopDeviceTest {
         assertThat(device).isNotNull();
         assertThat(uses.of(image.toRealPath())).hasToString(image.toRealPath() + " is attached to " + loop);
         List<DeviceUse> found = uses.of(device);
-        assertThat(uses.unseen()).isEmpty();
+        // In a container, root too may be refused to look into a process of whoever started it.
+        assertThat(uses.unseen()).allMatch(unseen -> unseen.endsWith("may not be known"));
         return found;
     }
 

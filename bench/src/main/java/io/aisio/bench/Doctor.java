@@ -10,6 +10,7 @@ import io.aisio.linux.FileStatus;
 import io.aisio.linux.IoUring;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.OpenFile;
+import io.aisio.linux.ResourceLimits;
 import io.aisio.linux.Sysfs;
 import io.aisio.upcie.HugePages;
 import io.aisio.upcie.PciBus;
@@ -53,7 +54,6 @@ public final class Doctor {
     /** GPUs put their memory behind this BAR, which NVIDIA calls BAR1. */
     private static final int MEMORY_BAR = 1;
 
-    private static final Pattern MEMLOCK = Pattern.compile("Max locked memory\\s+(\\S+)\\s.*");
     private static final Pattern EFFECTIVE = Pattern.compile("CapEff:\\s*([0-9a-f]{1,16})");
     /** Parameters of the kernel that decide what the IOMMU does. */
     private static final Pattern IOMMU_PARAMETER = Pattern.compile("(intel_iommu|amd_iommu|iommu|iommu\\.\\w+)=\\S*");
@@ -308,13 +308,7 @@ public final class Doctor {
     }
 
     private Finding memlock(String id, String name) throws IOException {
-        String limits = Objects.requireNonNullElse(Sysfs.text(root.resolve("proc/self/limits")), "");
-        String limit = limits.lines()
-                .map(MEMLOCK::matcher)
-                .filter(Matcher::matches)
-                .map(line -> line.group(1))
-                .findFirst()
-                .orElseThrow(() -> new IOException("/proc/self/limits has no 'Max locked memory'"));
+        String limit = ResourceLimits.lockedMemory(root.resolve("proc"));
         String status = Objects.requireNonNullElse(Sysfs.text(root.resolve("proc/self/status")), "");
         Matcher effective = EFFECTIVE.matcher(status);
         boolean exempt = effective.find() && (Long.parseUnsignedLong(effective.group(1), 16) >>> CAP_IPC_LOCK & 1) != 0;

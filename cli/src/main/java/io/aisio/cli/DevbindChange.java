@@ -7,7 +7,6 @@ import io.aisio.upcie.DeviceGuard;
 import io.aisio.upcie.DriverBinding;
 import io.aisio.upcie.FunctionUses;
 import io.aisio.upcie.IommuGroup;
-import io.aisio.upcie.Modprobe;
 import io.aisio.upcie.PciAddress;
 import io.aisio.upcie.PciBus;
 import io.aisio.upcie.PciDevice;
@@ -40,7 +39,7 @@ final class DevbindChange {
 
     private final PciBus bus = new PciBus();
     private final BoundBefore before = new BoundBefore(BoundBefore.FILE);
-    private final DriverBinding binding = new DriverBinding(bus, before, new Modprobe());
+    private final DriverBinding binding = new DriverBinding(bus, before);
 
     /** Makes the plan for one function. */
     interface Planning {

@@ -3,6 +3,7 @@ package io.aisio.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 
 /**
  * Lets one thread sleep until a descriptor has something to read, and others wake it: an eventfd beside the descriptor,
@@ -15,24 +16,14 @@ final class Waker implements AutoCloseable {
     private static final long EVENTS = 4;
     private static final long REVENTS = 6;
 
+    /** First, as it may fail. */
+    private final EventFd event = new EventFd();
+
     private final Arena arena = Arena.ofShared();
     /** The eventfd, the descriptor that is waited for, and perhaps another one. */
     private final MemorySegment polled = arena.allocate(3 * POLLFD_BYTES, 8);
 
-    private final MemorySegment value = arena.allocate(ValueLayout.JAVA_LONG);
-    private final MemorySegment drained = arena.allocate(ValueLayout.JAVA_LONG);
-    private final int fd;
-    private boolean closed;
-
-    Waker() throws LinuxException {
-        fd = Libc.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
-        if (fd < 0) {
-            int errno = Libc.errno();
-            arena.close();
-            throw new LinuxException("eventfd", "a wake-up", errno);
-        }
-        value.set(ValueLayout.JAVA_LONG, 0, 1);
-    }
+    Waker() throws LinuxException {}
 
     /**
      * Waits; only one thread does.
@@ -43,7 +34,7 @@ final class Waker implements AutoCloseable {
      * @return whether the source has something to read, an error perhaps
      */
     boolean await(int source, int other, int millis) throws LinuxException {
-        set(0, fd);
+        set(0, event.descriptor());
         set(1, source);
         // The kernel skips negative ones.
         set(2, other);
@@ -54,8 +45,7 @@ final class Waker implements AutoCloseable {
             throw new LinuxException("poll", "a descriptor and its wake-up", Libc.errno());
         }
         if (polled.get(ValueLayout.JAVA_SHORT, REVENTS) != 0) {
-            // Non-blocking: whatever it returns, the count is now zero.
-            long _ = Libc.read(fd, drained);
+            boolean _ = event.await(Duration.ZERO);
         }
         return polled.get(ValueLayout.JAVA_SHORT, POLLFD_BYTES + REVENTS) != 0;
     }
@@ -68,18 +58,15 @@ final class Waker implements AutoCloseable {
     }
 
     /** Ends the wait that is under way, or else the next one. */
-    synchronized void wake() {
-        if (!closed && Libc.write(fd, value) < 0 && Libc.errno() != Errno.EAGAIN) {
-            throw new AssertionError("write to an eventfd: " + Errno.name(Libc.errno()));
-        }
+    void wake() {
+        event.signal();
     }
 
     /** Closes it; nobody may be waiting. Closing again does nothing. */
     @Override
-    public synchronized void close() {
-        if (!closed) {
-            closed = true;
-            int _ = Libc.close(fd);
+    public void close() {
+        event.close();
+        if (polled.scope().isAlive()) {
             arena.close();
         }
     }

@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Our requests and offsets against the kernel's header, which others wrote: the C compiler prints what it makes of it. */
-class VfioHeaderTest {
+/** Our requests and offsets against the kernel's headers, which others wrote: the C compiler prints what it makes of them. */
+class KernelHeaderTest {
     private static final Path HEADER = Path.of("/usr/include/linux/vfio.h");
 
     @TempDir
@@ -80,6 +80,15 @@ class VfioHeaderTest {
         ours.put("VFIO_IRQ_SET_DATA_NONE", (long) VfioDevice.IRQ_SET_DATA_NONE);
         ours.put("VFIO_IRQ_SET_DATA_EVENTFD", (long) VfioDevice.IRQ_SET_DATA_EVENTFD);
         ours.put("VFIO_IRQ_SET_ACTION_TRIGGER", (long) VfioDevice.IRQ_SET_ACTION_TRIGGER);
+        ours.put("NVME_IOCTL_ADMIN_CMD", NvmePassthrough.NVME_IOCTL_ADMIN_CMD);
+        ours.put("sizeof(struct nvme_passthru_cmd)", (long) NvmePassthrough.BYTES);
+        ours.put("offsetof(struct nvme_passthru_cmd, opcode)", (long) NvmePassthrough.OPCODE);
+        ours.put("offsetof(struct nvme_passthru_cmd, nsid)", (long) NvmePassthrough.NSID);
+        ours.put("offsetof(struct nvme_passthru_cmd, addr)", (long) NvmePassthrough.ADDR);
+        ours.put("offsetof(struct nvme_passthru_cmd, data_len)", (long) NvmePassthrough.DATA_LEN);
+        ours.put("offsetof(struct nvme_passthru_cmd, cdw10)", (long) NvmePassthrough.CDW10);
+        ours.put("offsetof(struct nvme_passthru_cmd, timeout_ms)", (long) NvmePassthrough.TIMEOUT_MS);
+        ours.put("offsetof(struct nvme_passthru_cmd, result)", (long) NvmePassthrough.RESULT);
         return ours;
     }
 
@@ -88,7 +97,8 @@ class VfioHeaderTest {
         assumeTrue(Files.exists(HEADER), "needs the kernel's headers (apt-get install linux-libc-dev)");
         assumeTrue(Files.exists(Path.of("/usr/bin/cc")), "needs a C compiler (apt-get install gcc)");
         StringBuilder source = new StringBuilder(
-                "#include <stddef.h>\n#include <stdio.h>\n#include <linux/vfio.h>\nint main(void) {\n");
+                "#include <stddef.h>\n#include <stdio.h>\n#include <linux/vfio.h>\n#include <linux/nvme_ioctl.h>\n"
+                        + "int main(void) {\n");
         List<String> expressions = new ArrayList<>(ours().keySet());
         for (String expression : expressions) {
             source.append("printf(\"%ld\\n\", (long)(").append(expression).append("));\n");

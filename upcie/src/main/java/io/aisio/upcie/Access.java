@@ -1,5 +1,9 @@
 package io.aisio.upcie;
 
+import io.aisio.linux.Sysfs;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /** The ways in which the kernel lends a PCI function to a process. */
@@ -15,6 +19,9 @@ public enum Access {
     NOIOMMU("VFIO without an IOMMU, unsafe"),
     /** {@code uio_pci_generic}: registers by sysfs, no IOMMU of its own. Needs huge pages and root. */
     UIO("UIO");
+
+    private static final String VFIO_DRIVER = "vfio-pci";
+    private static final String UIO_DRIVER = "uio_pci_generic";
 
     private final String description;
 
@@ -39,6 +46,67 @@ public enum Access {
             }
         }
         throw new IllegalArgumentException("no access by '" + text + "'; there is iommufd, type1, noiommu and uio");
+    }
+
+    /**
+     * The way to a function that was asked for, or else the best that the binding allows.
+     *
+     * @throws IOException if it allows none, or not that one
+     */
+    static Access of(PciBus bus, PciDevice device, FunctionOptions options) throws IOException {
+        List<Access> possible = possible(bus, device);
+        if (possible.isEmpty()) {
+            throw new IOException("%s: %s; next: as root, ./aisio devbind bind --driver vfio-pci %s"
+                    .formatted(
+                            device.address(),
+                            device.driver() == null
+                                    ? "bound to no driver"
+                                    : "bound to the kernel's driver " + device.driver(),
+                            device.address()));
+        }
+        Access wanted = options.access();
+        Access access = wanted == null ? possible.getFirst() : wanted;
+        if (!possible.contains(access)) {
+            throw new IOException("%s: bound to %s, there is no access by %s; there is %s"
+                    .formatted(device.address(), device.driver(), access, possible));
+        }
+        if (access == NOIOMMU && !options.unsafe()) {
+            throw new IOException(
+                    "%s: no IOMMU keeps this device from any of the machine's memory; next: turn the IOMMU on, or"
+                                    .formatted(device.address())
+                            + " allow it by the option unsafe: " + device.address() + "?unsafe");
+        }
+        if (access == UIO) {
+            requireNoTranslation(bus, device);
+        }
+        return access;
+    }
+
+    /** With UIO the function is given physical addresses, which an IOMMU that translates does not know. */
+    private static void requireNoTranslation(PciBus bus, PciDevice device) throws IOException {
+        String type = Sysfs.text(bus.folder(device.address()).resolve("iommu_group/type"));
+        if (type != null && !type.equals("identity")) {
+            throw new IOException(
+                    "%s: the IOMMU translates for it (%s), which UIO cannot serve; next: ./aisio devbind bind --driver vfio-pci %s,"
+                                    .formatted(device.address(), type, device.address())
+                            + " or iommu=pt on the kernel's command line");
+        }
+    }
+
+    /** The best first. */
+    private static List<Access> possible(PciBus bus, PciDevice device) throws IOException {
+        String driver = device.driver();
+        if (UIO_DRIVER.equals(driver)) {
+            return List.of(UIO);
+        }
+        if (!VFIO_DRIVER.equals(driver)) {
+            return List.of();
+        }
+        Path group = bus.folder(device.address()).resolve("iommu_group");
+        if ("vfio-noiommu".equals(Sysfs.text(group.resolve("name")))) {
+            return List.of(NOIOMMU);
+        }
+        return VfioFunction.hasDeviceFile(bus, device) ? List.of(IOMMUFD, TYPE1) : List.of(TYPE1);
     }
 
     /** {@code iommufd}, {@code type1}, {@code noiommu} or {@code uio}. */

@@ -6,18 +6,15 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Memory that a function reaches, handed out in aligned pieces of regions that are mapped for it whole: a mapping takes
  * the kernel long, and it allows only so many.
  *
- * <p>A piece of at most {@link #contiguousBytes()} is contiguous for the function. What is larger gets regions of its own.
- * A region without pieces is given up, but for one that is kept. Any thread may call it; none of it is for the path of a
- * command.
+ * <p>A piece no larger than a usual region ({@link DmaSpace#regionBytes}) is contiguous for the function. What does not fit
+ * any region gets one of its own. A region without pieces is given up, but for one that is kept. Any thread may call it;
+ * none of it is for the path of a command.
  */
 final class DmaHeap implements AutoCloseable {
     /** How long {@link Piece#close} waits between tries while a system call uses the memory: chosen short. */
@@ -25,22 +22,12 @@ final class DmaHeap implements AutoCloseable {
 
     private final String name;
     private final DmaSpace space;
-    private final List<Slab> regions = new ArrayList<>();
+    private final List<Slab> slabs = new ArrayList<>();
     private boolean closed;
 
     DmaHeap(String name, DmaSpace space) {
         this.name = name;
         this.space = space;
-    }
-
-    /** The largest piece that is contiguous for the function, in bytes. */
-    long contiguousBytes() {
-        return space.regionBytes();
-    }
-
-    /** Bytes that are mapped for the function, whether handed out or not. */
-    synchronized long mappedBytes() {
-        return regions.stream().mapToLong(region -> region.memory.bytes()).sum();
     }
 
     /**
@@ -57,81 +44,51 @@ final class DmaHeap implements AutoCloseable {
             throw new IllegalArgumentException(bytes + " bytes of memory");
         }
         long whole = Math.addExact(bytes, Mapping.PAGE_SIZE - 1) & -Mapping.PAGE_SIZE;
-        for (Slab region : regions) {
-            Long at = region.fit(whole);
+        for (Slab slab : slabs) {
+            Long at = slab.free.fit(whole, Mapping.PAGE_SIZE, slab.region.pieceBytes());
             if (at != null) {
-                return region.take(at, whole);
+                return slab.take(at, whole);
             }
         }
-        long size = Math.ceilDiv(whole, space.regionBytes()) * space.regionBytes();
-        Slab region = new Slab(space.map(size));
-        regions.add(region);
-        return region.take(0, whole);
+        Slab slab = new Slab(space.map(Math.ceilDiv(whole, space.regionBytes()) * space.regionBytes()));
+        slabs.add(slab);
+        return slab.take(0, whole);
     }
 
     /** Takes every piece back, also those that were not closed: an access to them fails from now on. */
     @Override
     public synchronized void close() {
         closed = true;
-        for (Slab region : List.copyOf(regions)) {
-            for (Piece piece : List.copyOf(region.pieces)) {
-                piece.close();
-            }
+        for (Slab slab : slabs) {
+            slab.pieces.forEach(Piece::end);
         }
         IllegalStateException first = null;
-        for (Slab region : regions) {
+        for (Slab slab : slabs) {
             try {
-                space.unmap(region.memory);
+                space.unmap(slab.region);
             } catch (IllegalStateException e) {
                 first = first == null ? e : first;
             }
         }
-        regions.clear();
+        slabs.clear();
         if (first != null) {
             throw first;
         }
     }
 
-    /** A region and what is free of it. */
+    /** A region, and what is handed out of it. */
     private final class Slab {
-        final DmaSpace.Region memory;
-        /** By offset: lengths in bytes. Neighbours are joined. */
-        private final TreeMap<Long, Long> free = new TreeMap<>();
-
+        final DmaSpace.Region region;
+        final FreeRanges free = new FreeRanges();
         final List<Piece> pieces = new ArrayList<>();
 
-        Slab(DmaSpace.Region memory) {
-            this.memory = memory;
-            free.put(0L, memory.bytes());
-        }
-
-        /** Where a piece fits, or null; one that could be contiguous must be. */
-        @Nullable
-        Long fit(long bytes) {
-            for (Map.Entry<Long, Long> range : free.entrySet()) {
-                long at = range.getKey();
-                long piece = memory.pieceBytes();
-                if (at % piece + bytes > piece) {
-                    at = Math.ceilDiv(at, piece) * piece;
-                }
-                if (at + bytes <= range.getKey() + range.getValue()) {
-                    return at;
-                }
-            }
-            return null;
+        Slab(DmaSpace.Region region) {
+            this.region = region;
+            free.add(0, region.bytes());
         }
 
         Piece take(long at, long bytes) {
-            Map.Entry<Long, Long> from = free.floorEntry(at);
-            long start = from.getKey();
-            long end = start + from.getValue();
-            free.remove(start);
-            if (at > start) {
-                free.put(start, at - start);
-            }
-            if (end > at + bytes) {
-                free.put(at + bytes, end - at - bytes);
-            }
+            free.take(at, bytes);
             Piece piece = new Piece(this, at, bytes);
             pieces.add(piece);
             return piece;
@@ -139,32 +96,27 @@ final class DmaHeap implements AutoCloseable {
 
         void giveBack(Piece piece) {
             pieces.remove(piece);
-            long at = piece.offset;
-            long bytes = piece.bytes;
-            Map.Entry<Long, Long> before = free.floorEntry(at);
-            if (before != null && before.getKey() + before.getValue() == at) {
-                free.remove(before.getKey());
-                bytes += at - before.getKey();
-                at = before.getKey();
+            free.add(piece.offset, piece.bytes);
+            if (pieces.isEmpty() && slabs.size() > 1) {
+                slabs.remove(this);
+                space.unmap(region);
             }
-            Long after = free.remove(at + bytes);
-            free.put(at, after == null ? bytes : bytes + after);
         }
     }
 
     /** What was handed out. */
     private final class Piece implements DmaMemory {
-        private final Slab region;
+        private final Slab slab;
         final long offset;
         final long bytes;
         private final Arena arena = Arena.ofShared();
         private final MemorySegment segment;
 
-        Piece(Slab region, long offset, long bytes) {
-            this.region = region;
+        Piece(Slab slab, long offset, long bytes) {
+            this.slab = slab;
             this.offset = offset;
             this.bytes = bytes;
-            segment = region.memory.mapping().lend(arena, offset, bytes);
+            segment = slab.region.mapping().lend(arena, offset, bytes);
             segment.fill((byte) 0);
         }
 
@@ -178,29 +130,24 @@ final class DmaHeap implements AutoCloseable {
             if (at < 0 || at >= bytes) {
                 throw new IndexOutOfBoundsException("byte " + at + " of DMA memory of " + bytes + " bytes");
             }
-            return region.memory.iova(offset + at);
+            return slab.region.iova(offset + at);
         }
 
         @Override
         public void close() {
             synchronized (DmaHeap.this) {
-                if (!segment.scope().isAlive()) {
-                    return;
-                }
-                end();
-                region.giveBack(this);
-                if (region.pieces.isEmpty() && regions.size() > 1 && regions.remove(region)) {
-                    space.unmap(region.memory);
+                if (segment.scope().isAlive()) {
+                    end();
+                    slab.giveBack(this);
                 }
             }
         }
 
         /** Ends access to it, once a system call on it has returned. */
-        private void end() {
-            while (true) {
+        void end() {
+            while (segment.scope().isAlive()) {
                 try {
                     arena.close();
-                    return;
                 } catch (IllegalStateException e) {
                     LockSupport.parkNanos(WAIT_NANOS);
                 }

@@ -32,6 +32,12 @@ public final class DriverBinding {
         void write(Path attribute, String text) throws LinuxException;
     }
 
+    /** Loads a module of the kernel, and what it needs. */
+    @FunctionalInterface
+    interface Modules {
+        void load(String name) throws IOException;
+    }
+
     /** Something that may fail. */
     @FunctionalInterface
     private interface Action {
@@ -49,19 +55,18 @@ public final class DriverBinding {
 
     private final PciBus bus;
     private final BoundBefore before;
-    private final KernelModules modules;
+    private final Modules modules;
     private final Writer writer;
 
     /**
      * @param bus where the functions are
      * @param before where it is remembered what they had
-     * @param modules loads a driver that is not there
      */
-    public DriverBinding(PciBus bus, BoundBefore before, KernelModules modules) {
-        this(bus, before, modules, Sysfs::write);
+    public DriverBinding(PciBus bus, BoundBefore before) {
+        this(bus, before, Modprobe::load, Sysfs::write);
     }
 
-    DriverBinding(PciBus bus, BoundBefore before, KernelModules modules, Writer writer) {
+    DriverBinding(PciBus bus, BoundBefore before, Modules modules, Writer writer) {
         this.bus = bus;
         this.before = before;
         this.modules = modules;

@@ -9,14 +9,18 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** modprobe(8), where administrators have it. */
-public final class Modprobe implements KernelModules {
+final class Modprobe {
     private static final List<String> FOLDERS = List.of("/usr/sbin", "/sbin", "/usr/bin", "/bin");
 
-    /** Looks for the program when it is needed. */
-    public Modprobe() {}
+    private Modprobe() {}
 
-    @Override
-    public void load(String name) throws IOException {
+    /**
+     * Loads a module and what it needs.
+     *
+     * @param name letters, digits, {@code -} and {@code _}
+     * @throws IOException if it cannot be loaded, with what modprobe said
+     */
+    static void load(String name) throws IOException {
         Path program = FOLDERS.stream()
                 .map(folder -> Path.of(folder, "modprobe"))
                 .filter(Files::isExecutable)

@@ -24,7 +24,7 @@ public interface PciFunction extends AutoCloseable {
                     address + ": no device on a bus can be driven on aarch64 yet: its doorbells need a barrier"
                             + " that Java does not have");
         }
-        Access access = Binding.access(bus, device, options);
+        Access access = Access.of(bus, device, options);
         return access == Access.UIO
                 ? UioFunction.open(bus, device, options.hugePageBytes())
                 : VfioFunction.open(bus, device, access, options.hugePageBytes());

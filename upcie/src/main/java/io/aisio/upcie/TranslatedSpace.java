@@ -5,8 +5,8 @@ import io.aisio.linux.IoAddressSpace;
 import io.aisio.linux.IovaRange;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.ResourceLimits;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -15,8 +15,6 @@ import java.util.List;
  * pages where there are some, which saves the IOMMU translations, and from ordinary ones otherwise; the kernel pins both.
  */
 final class TranslatedSpace implements DmaSpace {
-    private static final Path LIMITS = Path.of("/proc/self/limits");
-
     private final String name;
     private final IoAddressSpace iommu;
     private final IovaAllocator addresses;
@@ -71,10 +69,13 @@ final class TranslatedSpace implements DmaSpace {
 
     private IOException explained(LinuxException e, long bytes) throws IOException {
         if (e.errno() == Errno.ENOMEM) {
+            String limit = ResourceLimits.lockedMemory(Path.of("/proc"));
             return new IOException(
-                    "%s: %d bytes of memory for the device cannot be pinned: more than this process may lock (%s); next:"
-                                    .formatted(name, bytes, limit())
-                            + " raise the limit (ulimit -l, or LimitMEMLOCK= of a service), or run as root",
+                    name + ": " + bytes
+                            + " bytes of memory for the device cannot be pinned: more than this process may lock"
+                            + " (RLIMIT_MEMLOCK, " + limit
+                            + " bytes); next: raise the limit (ulimit -l, or LimitMEMLOCK= of"
+                            + " a service), or run as root",
                     e);
         }
         if (e.errno() == Errno.ENOSPC) {
@@ -84,15 +85,6 @@ final class TranslatedSpace implements DmaSpace {
                     e);
         }
         return e;
-    }
-
-    private static String limit() throws IOException {
-        for (String line : Files.readAllLines(LIMITS)) {
-            if (line.startsWith("Max locked memory")) {
-                return line.replaceAll(" +", " ").trim();
-            }
-        }
-        return "RLIMIT_MEMLOCK";
     }
 
     @Override

@@ -9,6 +9,7 @@ import io.aisio.linux.LinuxException;
 import io.aisio.linux.Sysfs;
 import io.aisio.linux.VfioDevice;
 import io.aisio.linux.VfioGroup;
+import io.aisio.linux.block.OpenNodes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -205,10 +207,10 @@ final class VfioFunction implements PciFunction {
                                     + ", or run as root"
                             : NOT_PERMITTED;
                 case Errno.EBUSY -> {
-                    List<String> holders = FunctionClaim.holders(file);
+                    Set<String> holders = OpenNodes.read().of(file.toString());
                     yield holders.isEmpty()
-                            ? ": in use by another process"
-                            : ": in use by " + String.join(", ", holders);
+                            ? "; this process has another device of the group open, or a process that may not be seen has"
+                            : ": open in process " + String.join(", ", holders);
                 }
                 default -> "";
             };

@@ -113,16 +113,28 @@ class DmaHeapTest {
     }
 
     @Test
-    void tellsHowMuchIsMapped() throws Exception {
-        assertThat(heap.mappedBytes()).isZero();
+    void givesUpARegionThatIsEmptyButForOne() throws Exception {
         DmaMemory small = heap.allocate(4096);
         DmaMemory large = heap.allocate(REGION);
-        assertThat(heap.mappedBytes()).isEqualTo(2 * REGION);
-        assertThat(heap.contiguousBytes()).isEqualTo(REGION);
+        assertThat(space.mapped).hasSize(2);
         large.close();
-        assertThat(heap.mappedBytes()).isEqualTo(REGION);
+        assertThat(space.mapped).hasSize(1);
         small.close();
+        assertThat(space.mapped).hasSize(1);
         heap.close();
-        assertThat(heap.mappedBytes()).isZero();
+        assertThat(space.mapped).isEmpty();
+    }
+
+    @Test
+    void whatIsLargerThanARegionBeginsWhereAPieceOfItDoes() throws Exception {
+        // Of a region of three pieces the first page is taken: two and a half pieces more fit, but from the second on.
+        DmaMemory all = heap.allocate(3 * REGION);
+        all.close();
+        DmaMemory page = heap.allocate(4096);
+        DmaMemory rings = heap.allocate(REGION + 4096);
+        assertThat(space.mapped).hasSize(1);
+        assertThat(rings.iova(REGION - 1)).isEqualTo(rings.iova(0) + REGION - 1);
+        page.close();
+        rings.close();
     }
 }

@@ -41,7 +41,7 @@ class DriverBindingTest {
         });
     }
 
-    private DriverBinding binding(KernelModules modules) {
+    private DriverBinding binding(DriverBinding.Modules modules) {
         return new DriverBinding(tree.bus(), before, modules, kernel);
     }
 

@@ -8,7 +8,6 @@ import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.spi.Backend;
 import io.aisio.xnvme.spi.NvmeDevice;
 import java.io.IOException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * NVMe controllers on this machine's PCI bus, by address: {@code 0000:82:00.0?nsid=2}. Options:
@@ -35,9 +34,7 @@ public final class PciBackend implements Backend {
         uri.requireOptions("nsid", "access", "unsafe", "interrupts", "hugepages");
         int nsid = nsid(uri);
         boolean interrupts = uri.flag("interrupts");
-        PciFunction function = PciFunction.open(
-                PciAddress.parse(uri.target()),
-                new FunctionOptions(access(uri), uri.flag("unsafe"), hugePageBytes(uri)));
+        PciFunction function = PciFunction.open(PciAddress.parse(uri.target()), options(uri));
         return NvmeDevice.open(
                 function,
                 nsid,
@@ -60,22 +57,15 @@ public final class PciBackend implements Backend {
                 "'" + uri + "': '" + text + "' is no namespace identifier; they count from 1");
     }
 
-    private static @Nullable Access access(DeviceUri uri) {
-        String text = uri.options().get("access");
+    private static FunctionOptions options(DeviceUri uri) {
+        String access = uri.options().get("access");
+        String pages = uri.options().get("hugepages");
+        boolean unsafe = uri.flag("unsafe");
         try {
-            return text == null ? null : Access.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("'" + uri + "': " + e.getMessage(), e);
-        }
-    }
-
-    private static long hugePageBytes(DeviceUri uri) {
-        String text = uri.options().get("hugepages");
-        if (text == null) {
-            return Mapping.HUGE_PAGE_SIZE;
-        }
-        try {
-            return new FunctionOptions(null, false, ByteSize.parse(text)).hugePageBytes();
+            return new FunctionOptions(
+                    access == null ? null : Access.parse(access),
+                    unsafe,
+                    pages == null ? Mapping.HUGE_PAGE_SIZE : ByteSize.parse(pages));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("'" + uri + "': " + e.getMessage(), e);
         }

@@ -19,7 +19,12 @@ import java.util.Set;
  * @param processes by the node's path: number and name of each process but this
  * @param unseen number and name of each process that runs, and may not be looked into
  */
-record OpenNodes(Map<String, Set<String>> processes, List<String> unseen) {
+public record OpenNodes(Map<String, Set<String>> processes, List<String> unseen) {
+    /** Looks at this machine. */
+    public static OpenNodes read() throws IOException {
+        return read(Path.of("/proc"));
+    }
+
     static OpenNodes read(Path proc) throws IOException {
         Map<String, Set<String>> processes = new HashMap<>();
         List<String> unseen = new ArrayList<>();
@@ -56,8 +61,8 @@ record OpenNodes(Map<String, Set<String>> processes, List<String> unseen) {
         }
     }
 
-    /** Who has a node open. */
-    Set<String> of(String path) {
+    /** Who has a node open, such as {@code /dev/vfio/5}. */
+    public Set<String> of(String path) {
         return processes.getOrDefault(path, Set.of());
     }
 }

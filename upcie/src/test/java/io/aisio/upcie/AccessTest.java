@@ -11,7 +11,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class BindingTest {
+class AccessTest {
     private static final PciAddress ADDRESS = PciAddress.parse("0000:01:00.0");
 
     @TempDir
@@ -27,7 +27,7 @@ class BindingTest {
     }
 
     private Access access(@Nullable Access wanted, boolean unsafe) throws IOException {
-        return Binding.access(tree.bus(), tree.bus().device(ADDRESS), new FunctionOptions(wanted, unsafe, 2L << 20));
+        return Access.of(tree.bus(), tree.bus().device(ADDRESS), new FunctionOptions(wanted, unsafe, 2L << 20));
     }
 
     @Test

@@ -2,23 +2,16 @@ package io.aisio.nvme;
 
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
-import io.aisio.nvme.spec.IdentifyController;
-import io.aisio.nvme.spec.IdentifyNamespace;
-import io.aisio.nvme.spec.IdentifyZoned;
 import io.aisio.nvme.spec.Opcode;
-import io.aisio.nvme.spec.Protection;
 import io.aisio.nvme.spec.Status;
-import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
@@ -41,8 +34,6 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private static final int WANTED_QUEUE_PAIRS = 1024;
     /** Interrupt vectors that are asked for at most: the system has only so many, and few threads sleep. */
     private static final int MOST_VECTORS = 64;
-    /** The longest list of namespaces that is read: 16 pages. */
-    private static final int MAX_NAMESPACES = 16 * Identify.LIST_ENTRIES;
     /** How long a wait for an admin command sleeps between two looks, once it takes longer than a few of them. */
     private static final long ADMIN_POLL_NANOS = 20_000;
     /** Looks at the admin completion queue before the wait sleeps. */
@@ -51,6 +42,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private final PciFunction function;
     private final Timeouts timeouts;
     private final ControllerRegisters registers;
+    private final Identification identification;
     private final QueuePair admin;
     private final Object adminLock = new Object();
     private final DmaMemory adminData;
@@ -81,6 +73,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         this.function = function;
         this.timeouts = timeouts;
         registers = new ControllerRegisters(function.name(), function.bar(0));
+        identification = new Identification(function.name(), this, registers);
         int entries = ADMIN_DEPTH + 1;
         DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
         try {
@@ -97,9 +90,9 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             registers.disable();
             function.startDma();
             registers.enable(entries, rings.iova(0), rings.iova(QueuePair.completionRing(entries)));
-            identity = identify();
+            identity = identification.controller();
             maxQueuePairs = negotiateQueuePairs();
-            namespaces = readNamespaces();
+            namespaces = identification.namespaces(this::hasFailed);
             // Not before: a removal stops the controller, which bring-up would start again.
             function.onRemoval(this::removed);
         } catch (IOException | RuntimeException e) {
@@ -125,20 +118,6 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return new NvmeController(function, timeouts);
     }
 
-    private ControllerIdentity identify() throws IOException {
-        synchronized (adminLock) {
-            identify(0, Identify.CNS_CONTROLLER);
-            MemorySegment data = adminData.segment();
-            int sqes = Wire.u8(data, IdentifyController.SQES);
-            int cqes = Wire.u8(data, IdentifyController.CQES);
-            if ((sqes & 0xF) > 6 || sqes >>> 4 < 6 || (cqes & 0xF) > 4 || cqes >>> 4 < 4) {
-                throw new NvmeException(
-                        "%s: no entries of 64 and 16 bytes (SQES 0x%02x, CQES 0x%02x)".formatted(name(), sqes, cqes));
-            }
-            return ControllerIdentity.of(data, registers.minPageSize());
-        }
-    }
-
     private int negotiateQueuePairs() throws IOException {
         int wanted = WANTED_QUEUE_PAIRS - 1;
         Completion granted =
@@ -146,101 +125,6 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         int submission = (granted.result() & 0xFFFF) + 1;
         int completion = (granted.result() >>> 16) + 1;
         return (int) Math.min(registers.doorbellRoom(), Math.min(WANTED_QUEUE_PAIRS, Math.min(submission, completion)));
-    }
-
-    private Map<Integer, Namespace> readNamespaces() throws IOException {
-        Map<Integer, Namespace> found = new LinkedHashMap<>();
-        for (int nsid : activeNamespaces()) {
-            try {
-                Namespace namespace = readNamespace(nsid);
-                if (namespace != null) {
-                    found.put(nsid, namespace);
-                }
-            } catch (NvmeException e) {
-                // One that the controller will not describe is left out too: it may have gone since it was listed.
-                if (e.status() == null || hasFailed()) {
-                    throw e;
-                }
-            }
-        }
-        return found;
-    }
-
-    private List<Integer> activeNamespaces() throws IOException {
-        List<Integer> nsids = new ArrayList<>();
-        int last = 0;
-        while (nsids.size() < MAX_NAMESPACES) {
-            synchronized (adminLock) {
-                identify(last, Identify.CNS_ACTIVE_NAMESPACES);
-                for (int i = 0; i < Identify.LIST_ENTRIES; i++) {
-                    int nsid = Wire.i32(adminData.segment(), 4L * i);
-                    if (nsid == 0) {
-                        return nsids;
-                    }
-                    if (Integer.compareUnsigned(nsid, last) <= 0
-                            || Integer.compareUnsigned(nsid, Identify.LAST_NAMESPACE) > 0) {
-                        throw new NvmeException("%s: the list of active namespaces has %s after %s"
-                                .formatted(name(), Integer.toUnsignedString(nsid), Integer.toUnsignedString(last)));
-                    }
-                    nsids.add(nsid);
-                    last = nsid;
-                }
-            }
-        }
-        return nsids;
-    }
-
-    private @Nullable Namespace readNamespace(int nsid) throws IOException {
-        synchronized (adminLock) {
-            identify(nsid, Identify.CNS_NAMESPACE);
-            MemorySegment data = adminData.segment();
-            long blocks = Wire.i64(data, IdentifyNamespace.NSZE);
-            int flbas = Wire.u8(data, IdentifyNamespace.FLBAS);
-            int index = IdentifyNamespace.formatIndex(flbas, Wire.u8(data, IdentifyNamespace.NLBAF));
-            int format = Wire.i32(data, IdentifyNamespace.LBAF + (long) index * IdentifyNamespace.LBAF_BYTES);
-            int dps = Wire.u8(data, IdentifyNamespace.DPS);
-            boolean writeProtected =
-                    (Wire.u8(data, IdentifyNamespace.NSATTR) & IdentifyNamespace.NSATTR_WRITE_PROTECTED) != 0;
-            int shift = IdentifyNamespace.dataShift(format);
-            // A namespace that makes no sense is left out: the others, and the controller, can still be used.
-            if (shift < 9 || shift > 16 || blocks <= 0 || blocks > Long.MAX_VALUE >>> shift) {
-                return null;
-            }
-            // Asked last: it takes the place of the structure that was read until here.
-            int commandSet = commandSet(nsid);
-            return commandSet != Identify.CSI_NVM && commandSet != Identify.CSI_ZONED
-                    ? null
-                    : new Namespace(
-                            nsid,
-                            1 << shift,
-                            blocks,
-                            IdentifyNamespace.metadataBytes(format),
-                            (flbas & 0x10) != 0,
-                            writeProtected,
-                            commandSet,
-                            dps & Protection.DPS_TYPE_MASK,
-                            (dps & Protection.DPS_FIRST) != 0);
-        }
-    }
-
-    /** A namespace's command set: among its identification descriptors, where there are others than NVM. */
-    private int commandSet(int nsid) throws IOException {
-        if (!registers.hasCommandSets()) {
-            return Identify.CSI_NVM;
-        }
-        identify(nsid, Identify.CNS_DESCRIPTORS);
-        MemorySegment data = adminData.segment();
-        for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
-            int length = Wire.u8(data, at + Identify.NIDL);
-            if (length == 0) {
-                break;
-            }
-            if (Wire.u8(data, at + Identify.NIDT) == Identify.NIDT_CSI) {
-                return Wire.u8(data, at + Identify.NID);
-            }
-            at += Identify.NID + length;
-        }
-        return Identify.CSI_NVM;
     }
 
     /**
@@ -254,53 +138,12 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         if (namespace.commandSet() != Identify.CSI_ZONED) {
             throw new IllegalArgumentException(name() + ": namespace " + nsid + " has no zones");
         }
-        synchronized (adminLock) {
-            identify(nsid, Identify.CNS_NAMESPACE);
-            int flbas = Wire.u8(adminData.segment(), IdentifyNamespace.FLBAS);
-            int index = IdentifyNamespace.formatIndex(flbas, Wire.u8(adminData.segment(), IdentifyNamespace.NLBAF));
-            identify(0, Identify.CNS_COMMAND_SET_CONTROLLER, Identify.CSI_ZONED);
-            int zasl = Wire.u8(adminData.segment(), IdentifyZoned.ZASL);
-            identify(nsid, Identify.CNS_COMMAND_SET_NAMESPACE, Identify.CSI_ZONED);
-            MemorySegment data = adminData.segment();
-            long extension = IdentifyZoned.LBAFE + (long) index * IdentifyZoned.LBAFE_BYTES;
-            long zoneBlocks = Wire.i64(data, extension + IdentifyZoned.LBAFE_ZSZE);
-            if (zoneBlocks <= 0) {
-                throw new NvmeException("%s: namespace %d has zones of %s blocks"
-                        .formatted(name(), nsid, Long.toUnsignedString(zoneBlocks)));
-            }
-            // A shift that leaves 63 bits is no limit that anybody could reach.
-            long append = zasl == 0 || zasl > 40 ? Long.MAX_VALUE : registers.minPageSize() << zasl;
-            return new ZonedNamespace(
-                    nsid,
-                    zoneBlocks,
-                    countOrNoLimit(Wire.i32(data, IdentifyZoned.MOR)),
-                    countOrNoLimit(Wire.i32(data, IdentifyZoned.MAR)),
-                    Math.min(append, maxTransferBytes()),
-                    (Wire.u16(data, IdentifyZoned.OZCS) & IdentifyZoned.OZCS_READ_ACROSS_ZONES) != 0);
-        }
-    }
-
-    /** A 0's based count as it is meant, 0 for none. */
-    private static long countOrNoLimit(int field) {
-        return field == IdentifyZoned.NO_LIMIT ? 0 : Integer.toUnsignedLong(field) + 1;
+        return identification.zoned(nsid, maxTransferBytes());
     }
 
     /** The formats that a namespace can be given, by ascending index. */
     public List<LbaFormat> lbaFormats(int nsid) throws IOException {
-        synchronized (adminLock) {
-            identify(nsid, Identify.CNS_NAMESPACE);
-            MemorySegment data = adminData.segment();
-            List<LbaFormat> formats = new ArrayList<>();
-            int count = Math.min(Wire.u8(data, IdentifyNamespace.NLBAF) + 1, IdentifyNamespace.LBAF_MAX_2_0);
-            for (int i = 0; i < count; i++) {
-                int format = Wire.i32(data, IdentifyNamespace.LBAF + (long) i * IdentifyNamespace.LBAF_BYTES);
-                int shift = IdentifyNamespace.dataShift(format);
-                if (shift >= 9 && shift <= 16) {
-                    formats.add(new LbaFormat(i, 1 << shift, IdentifyNamespace.metadataBytes(format)));
-                }
-            }
-            return formats;
-        }
+        return identification.lbaFormats(nsid);
     }
 
     /**
@@ -320,18 +163,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
                 }
             }
             execute(format.command(nsid));
-            namespaces = readNamespaces();
+            namespaces = identification.namespaces(this::hasFailed);
         }
-    }
-
-    private void identify(int nsid, int cns) throws IOException {
-        identify(nsid, cns, Identify.CSI_NVM);
-    }
-
-    private void identify(int nsid, int cns, int commandSet) throws IOException {
-        adminData.segment().fill((byte) 0);
-        Command command = Command.of(Opcode.IDENTIFY, nsid, cns, commandSet << Identify.CSI_SHIFT);
-        execute(command, adminData, Identify.BYTES);
     }
 
     // What a caller asks.

@@ -41,6 +41,8 @@ import picocli.CommandLine.ScopeType;
             "emu:null,1TiB (one that moves no data), emu:/path/to/image, /path/to/file, or 0000:82:00.0",
             "(a controller on the PCI bus that devbind gave to user space)."
         },
+        // What is the same in each of its commands.
+        scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true)
 public final class Aisio {
     @Option(

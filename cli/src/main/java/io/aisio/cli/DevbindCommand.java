@@ -7,15 +7,9 @@ import picocli.CommandLine.ScopeType;
 @Command(
         name = "devbind",
         header = "Tells and changes which driver PCI devices have; refuses those in use.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
         parameterListHeading = "%nDevices:%n",
-        commandListHeading = "%nCommands:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {"  ./aisio devbind list", "  sudo ./aisio devbind bind --driver vfio-pci 0000:82:00.0"},
         // What is the same in each of its commands.
         scope = ScopeType.INHERIT,
-        subcommands = {DevbindList.class, DevbindBind.class, DevbindUnbind.class, DevbindRestore.class},
-        mixinStandardHelpOptions = true)
+        subcommands = {DevbindList.class, DevbindBind.class, DevbindUnbind.class, DevbindRestore.class})
 final class DevbindCommand {}

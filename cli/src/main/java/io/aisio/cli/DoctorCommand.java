@@ -17,18 +17,13 @@ import tools.jackson.core.JsonGenerator;
 @Command(
         name = "doctor",
         header = "Tells what this machine can do, what it lacks, and how to get it.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        optionListHeading = "%nOptions:%n",
         description = {
             "%nOne line for each capability, with the reason and the remedy, and then which of the three ways to do I/O"
                     + " this machine can go: CPU-initiated, CPU-initiated peer-to-peer with a GPU's memory, and"
                     + " device-initiated. What can be tried without harm is tried; as root, more can be seen. The exit"
                     + " code is 0 if all could be looked at, whatever was found."
         },
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio doctor", "  sudo ./aisio doctor --path /mnt/data --output json"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio doctor", "  sudo ./aisio doctor --path /mnt/data --output json"})
 final class DoctorCommand implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.doctor/1";

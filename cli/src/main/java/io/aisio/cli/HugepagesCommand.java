@@ -7,14 +7,8 @@ import picocli.CommandLine.ScopeType;
 @Command(
         name = "hugepages",
         header = "Tells, sets up and mounts huge pages.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        commandListHeading = "%nCommands:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {"  ./aisio hugepages info", "  sudo ./aisio hugepages setup --size 2MiB --count 1024"},
         // What is the same in each of its commands.
         scope = ScopeType.INHERIT,
-        subcommands = {HugepagesInfo.class, HugepagesSetup.class, HugepagesMount.class},
-        mixinStandardHelpOptions = true)
+        subcommands = {HugepagesInfo.class, HugepagesSetup.class, HugepagesMount.class})
 final class HugepagesCommand {}

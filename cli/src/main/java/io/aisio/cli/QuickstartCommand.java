@@ -26,12 +26,7 @@ import picocli.CommandLine.Option;
             "opens the image as a namespace of the software controller, reads every file by its extents and",
             "compares it with its source by SHA-256; then measures what the driver costs for an I/O."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio quickstart", "  ./aisio quickstart --keep --folder /data/tmp"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio quickstart", "  ./aisio quickstart --keep --folder /data/tmp"})
 final class QuickstartCommand implements Callable<Integer> {
     /** Depth and I/O size at which the driver's cost is stated. */
     private static final int DEPTH = 128;

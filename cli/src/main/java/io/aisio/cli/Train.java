@@ -12,12 +12,7 @@ import picocli.CommandLine.Spec;
         name = "train",
         hidden = true,
         header = "Runs what the launcher's archive is to know: this help, and an index of a small image.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio train", "  ./aisio train --help"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio train", "  ./aisio train --help"})
 final class Train implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init")

@@ -19,12 +19,7 @@ import tools.jackson.core.JsonGenerator;
                     + " 600 MiB; indexes it in fresh JVMs; looks files up; mounts it and lets find, filefrag and xfs_bmap"
                     + " tell the same. Without root, an image that was kept is measured, and not mounted.",
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio xal bench", "  ./aisio xal bench --image /var/tmp/many.xfs --starts 9"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio xal bench", "  ./aisio xal bench --image /var/tmp/many.xfs --starts 9"})
 final class XalBench implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.bench/1";

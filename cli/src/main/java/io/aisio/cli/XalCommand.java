@@ -7,12 +7,7 @@ import picocli.CommandLine.ScopeType;
 @Command(
         name = "xal",
         header = "Tells where files' bytes lie, from a file system's blocks or through the kernel.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
         parameterListHeading = "%nWhere:%n",
-        commandListHeading = "%nCommands:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {"  ./aisio xal find /data/set.img", "  ./aisio xal bmap /mnt/data /train/0001.jpg"},
         // What is the same in each of its commands.
         scope = ScopeType.INHERIT,
@@ -26,6 +21,5 @@ import picocli.CommandLine.ScopeType;
             XalWatch.class,
             XalPin.class,
             XalBench.class
-        },
-        mixinStandardHelpOptions = true)
+        })
 final class XalCommand {}

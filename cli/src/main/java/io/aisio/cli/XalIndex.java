@@ -17,13 +17,8 @@ import tools.jackson.core.JsonGenerator;
             "%nThe index is what programs use to find files' extents at once (Xal.index). This tells how long it takes"
                     + " to make, how much memory it needs, and what could not be read."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
         parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
-        footer = {"  ./aisio xal index /data/set.img", "  ./aisio xal index --output json /mnt/data"},
-        mixinStandardHelpOptions = true)
+        footer = {"  ./aisio xal index /data/set.img", "  ./aisio xal index --output json /mnt/data"})
 final class XalIndex implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.index/1";

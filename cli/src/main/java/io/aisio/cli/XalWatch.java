@@ -37,17 +37,12 @@ import tools.jackson.core.JsonGenerator;
                     + " mapped. It ends after --count changes or --runtime seconds, by Ctrl-C (exit code 130), and when"
                     + " the file system is unmounted (exit code 1)."
         },
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
         parameterListHeading = "%nWhere:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio xal watch /mnt/data",
             "  ./aisio xal watch --mode dirty --output json --count 1 /mnt/data/train",
             "  ./aisio xal watch --shared data /mnt/data"
-        },
-        mixinStandardHelpOptions = true)
+        })
 final class XalWatch implements Callable<Integer> {
     /** The shape of the JSON: a key may be added to a version, none is removed or changed. */
     static final String SCHEMA = "aisio.xal.watch/1";

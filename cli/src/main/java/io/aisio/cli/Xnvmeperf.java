@@ -6,10 +6,9 @@ import picocli.CommandLine.Command;
 @Command(
         name = "xnvmeperf",
         header = "Measures a device, and verifies that it keeps what it is given.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
-        commandListHeading = "%nCommands:%n",
-        optionListHeading = "%nOptions:%n",
-        subcommands = {XnvmeperfRun.class, XnvmeperfVerify.class},
-        mixinStandardHelpOptions = true)
+        footer = {
+            "  ./aisio xnvmeperf run --iopattern randread --qdepth 128 --iosize 512 --runtime 3 emu:null,1TiB",
+            "  ./aisio xnvmeperf verify --iosize 4096 --count 4096 emu:1GiB"
+        },
+        subcommands = {XnvmeperfRun.class, XnvmeperfVerify.class})
 final class Xnvmeperf {}

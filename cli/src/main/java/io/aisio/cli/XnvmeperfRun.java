@@ -26,18 +26,13 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "run",
         header = "Keeps queues full for a while, and counts.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
         parameterListHeading = "%nDevices:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio xnvmeperf run --iopattern randread --qdepth 128 --iosize 512 --runtime 3 --cpumask 0x1 \\",
             "      emu:null,1TiB",
             "  ./aisio xnvmeperf run --iopattern randrw --rwmix 70 --qdepth 32 --iosize 4KiB --runtime 10 \\",
             "      --warmup 1 --latency --output json emu:1GiB"
-        },
-        mixinStandardHelpOptions = true)
+        })
 final class XnvmeperfRun implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it

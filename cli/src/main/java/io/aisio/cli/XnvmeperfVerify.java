@@ -20,16 +20,11 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "verify",
         header = "Writes blocks that say who they are, reads them back in another order, compares every byte.",
-        usageHelpWidth = 100,
-        synopsisHeading = "%nUsage: ",
         parameterListHeading = "%nDevices:%n",
-        optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExamples:%n",
         footer = {
             "  ./aisio xnvmeperf verify --iosize 4096 --count 4096 emu:1GiB",
             "  ./aisio xnvmeperf verify --iosize 128KiB --count 1000 --destroy-data emu:/data/scratch.img"
-        },
-        mixinStandardHelpOptions = true)
+        })
 final class XnvmeperfVerify implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it

@@ -1,7 +1,6 @@
 package io.aisio.emu;
 
 import io.aisio.nvme.NvmeController;
-import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.Timeouts;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
@@ -35,21 +34,6 @@ final class Driven implements AutoCloseable {
             function.close();
             throw e;
         }
-    }
-
-    /** Takes completions until there is one, or the deadline of the tests has passed. */
-    static int await(QueuePair pair, int[] completed) {
-        long deadline = System.nanoTime() + Host.GIVE_UP_NANOS;
-        int n = pair.poll(completed);
-        while (n == 0) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError(pair.outstanding() + " commands in flight never came back");
-            }
-            // The controller may need this processor.
-            Thread.yield();
-            n = pair.poll(completed);
-        }
-        return n;
     }
 
     @Override

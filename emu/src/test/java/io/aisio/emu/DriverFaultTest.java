@@ -60,7 +60,7 @@ class DriverFaultTest {
         void takeAll() {
             int[] completed = new int[3];
             while (pair.outstanding() > 0) {
-                int n = Driven.await(pair, completed);
+                int n = Completions.await(pair, completed);
                 for (int i = 0; i < n; i++) {
                     (completed[i] < 0 ? bad : good)[completed[i] < 0 ? ~completed[i] : completed[i]]++;
                 }

@@ -162,7 +162,7 @@ class DriverMixTest {
             for (int at = 0; at < all.length; at += part) {
                 pair.submit(new int[] {0}, new long[] {at / lbaBytes}, 1);
                 int[] completed = new int[1];
-                assertThat(Driven.await(pair, completed)).isEqualTo(1);
+                assertThat(Completions.await(pair, completed)).isEqualTo(1);
                 assertThat(completed[0]).isZero();
                 MemorySegment.copy(memory.segment(), ValueLayout.JAVA_BYTE, 0, all, at, part);
             }

@@ -84,7 +84,7 @@ class DriverQueueTest {
         pair.bind(2, Command.overBlocks(opcode, 1, 0, bytes / 512), memory, offset, bytes);
         pair.submit(new int[] {2}, new long[] {lba}, 1);
         int[] completed = new int[2];
-        assertThat(Driven.await(pair, completed)).isEqualTo(1);
+        assertThat(Completions.await(pair, completed)).isEqualTo(1);
         if (completed[0] < 0) {
             throw pair.failure(2);
         }
@@ -130,7 +130,7 @@ class DriverQueueTest {
                     inFlight[slots[i]] = true;
                 }
                 assertThat(pair.outstanding()).isEqualTo(depth);
-                ready = Driven.await(pair, completed);
+                ready = Completions.await(pair, completed);
                 for (int i = 0; i < ready; i++) {
                     assertThat(completed[i]).isBetween(0, depth - 1);
                     assertThat(inFlight[completed[i]]).isTrue();
@@ -154,7 +154,7 @@ class DriverQueueTest {
                     one.bind(0, Command.overBlocks(Opcode.WRITE, 1, 0, 1), memory, 0, 512);
                     one.submit(new int[] {0}, new long[] {i}, 1);
                     if (i % 2 == 0) {
-                        assertThat(Driven.await(one, new int[4])).isEqualTo(1);
+                        assertThat(Completions.await(one, new int[4])).isEqualTo(1);
                     }
                     run(other, Opcode.READ, memory, 0, 512, i);
                 }

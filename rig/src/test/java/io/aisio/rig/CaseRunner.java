@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * {@link CaseEvent} has it; exits with 0 if none failed, 1 otherwise.
  */
 final class CaseRunner {
-    /** How long a case may take: the slowest ends in some 40 s, and machines were seen five times as slow. */
+    /** How long a case may take: the slowest ends in some 45 s, and machines were seen five times as slow. */
     static final Duration LIMIT = Duration.ofSeconds(240);
 
     private static final PrintStream OUT = System.out;

@@ -1,5 +1,6 @@
 package io.aisio.rig.qtest;
 
+import io.aisio.emu.Completions;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
@@ -13,9 +14,6 @@ import java.util.Random;
 
 /** A namespace, one command at a time, through a queue of its own and one buffer. */
 final class Blocks implements AutoCloseable {
-    /** Longer than any timeout of the driver. */
-    private static final long GIVE_UP_NANOS = 60_000_000_000L;
-
     final Namespace namespace;
     final QueuePair pair;
     final DmaMemory memory;
@@ -85,23 +83,8 @@ final class Blocks implements AutoCloseable {
 
     private Status submit(Command command) throws IOException {
         pair.submit(new int[] {0}, new long[] {command.cdw10()}, 1);
-        await(pair, completed);
+        Completions.await(pair, completed);
         return completed[0] < 0 ? pair.failure(0).status() : new Status(Status.SUCCESS);
-    }
-
-    /** Takes completions until there is one. */
-    static int await(QueuePair pair, int[] completed) {
-        long deadline = System.nanoTime() + GIVE_UP_NANOS;
-        int n = pair.poll(completed);
-        while (n == 0) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError(pair.outstanding() + " commands in flight never came back");
-            }
-            // QEMU may need this processor.
-            Thread.yield();
-            n = pair.poll(completed);
-        }
-        return n;
     }
 
     @Override

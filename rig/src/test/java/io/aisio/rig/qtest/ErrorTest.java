@@ -2,6 +2,7 @@ package io.aisio.rig.qtest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aisio.emu.Completions;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
 import java.lang.foreign.MemorySegment;
@@ -112,7 +113,7 @@ class ErrorTest {
                 int good = 0;
                 int bad = 0;
                 while (pair.outstanding() > 0) {
-                    int n = Blocks.await(pair, completed);
+                    int n = Completions.await(pair, completed);
                     for (int i = 0; i < n; i++) {
                         if (completed[i] < 0) {
                             assertThat(~completed[i]).isEqualTo(10);

@@ -3,6 +3,7 @@ package io.aisio.rig.qtest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.emu.Completions;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
@@ -50,7 +51,7 @@ class QtestRigTest {
             blocks.data(512).fill((byte) 0x11);
             assertThat(blocks.write(0, 1).isSuccess()).isTrue();
             blocks.pair.submit(new int[] {1}, new long[1], 1);
-            assertThat(Blocks.await(blocks.pair, new int[1])).isEqualTo(1);
+            assertThat(Completions.await(blocks.pair, new int[1])).isEqualTo(1);
         } catch (AssertionError guard) {
             assertThat(guard).hasMessageContaining("stray DMA");
         }

@@ -3,6 +3,7 @@ package io.aisio.rig.qtest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.emu.Completions;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.QueuePair;
@@ -57,7 +58,7 @@ class QueueTest {
                     inFlight[slots[i]] = true;
                 }
                 assertThat(pair.outstanding()).isEqualTo(depth);
-                ready = Blocks.await(pair, completed);
+                ready = Completions.await(pair, completed);
                 for (int i = 0; i < ready; i++) {
                     assertThat(completed[i]).isBetween(0, depth - 1);
                     assertThat(inFlight[completed[i]]).isTrue();
@@ -86,13 +87,13 @@ class QueueTest {
                     pairs.get(i).submit(new int[] {round % 3}, new long[] {i}, 1);
                 }
                 for (QueuePair pair : pairs) {
-                    assertThat(Blocks.await(pair, new int[3])).isEqualTo(1);
+                    assertThat(Completions.await(pair, new int[3])).isEqualTo(1);
                 }
                 for (int i = 0; i < pairs.size(); i++) {
                     memory.segment().asSlice(i * 512L, 512).fill((byte) 0);
                     pairs.get(i).bind(2, Command.overBlocks(Opcode.READ, 1, 0, 1), memory, i * 512L, 512);
                     pairs.get(i).submit(new int[] {2}, new long[] {i}, 1);
-                    assertThat(Blocks.await(pairs.get(i), new int[3])).isEqualTo(1);
+                    assertThat(Completions.await(pairs.get(i), new int[3])).isEqualTo(1);
                     assertThat(memory.segment().asSlice(i * 512L, 512).mismatch(filled(512, i + round)))
                             .isEqualTo(-1);
                 }

@@ -1,5 +1,6 @@
 package io.aisio.rig.qtest;
 
+import io.aisio.emu.Completions;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.QueuePair;
@@ -76,14 +77,14 @@ final class Speed {
                 int done = 0;
                 while (done < COMMANDS) {
                     pair.submit(slots, new long[depth], ready);
-                    ready = Blocks.await(pair, completed);
+                    ready = Completions.await(pair, completed);
                     System.arraycopy(completed, 0, slots, 0, ready);
                     done += ready;
                 }
                 nanos[round] = (double) (System.nanoTime() - start) / done;
                 int left = depth - ready;
                 while (pair.outstanding() > 0) {
-                    int n = Blocks.await(pair, completed);
+                    int n = Completions.await(pair, completed);
                     left -= n;
                     for (int i = 0; i < n; i++) {
                         slots[ready++] = completed[i];

@@ -3,6 +3,7 @@ package io.aisio.rig.qtest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.emu.Completions;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.Zone;
@@ -261,7 +262,7 @@ class ZonesTest {
                     pair.submit(slots, lbas, depth);
                     boolean[] taken = new boolean[total];
                     while (pair.outstanding() > 0) {
-                        Blocks.await(pair, one);
+                        Completions.await(pair, one);
                         assertThat(one[0]).isNotNegative();
                         at[one[0]] = pair.lastResult();
                         for (int i = 0; i < counts[one[0]]; i++) {

@@ -70,12 +70,12 @@ public final class Verify implements AutoCloseable {
         }
     }
 
-    private Verify(VerifyOptions options, Device device) {
+    private Verify(VerifyOptions options, Device device, long run) {
         this.options = options;
         this.device = device;
         int lbaBytes = device.geometry().lbaBytes();
         lbasPerIo = (int) options.ioBytes() / lbaBytes;
-        stamp = new Stamp(lbaBytes, options.seed(), new SecureRandom().nextLong());
+        stamp = new Stamp(lbaBytes, options.seed(), run);
     }
 
     /**
@@ -87,16 +87,17 @@ public final class Verify implements AutoCloseable {
      *     is in use, or if the thread is interrupted
      */
     public static VerifyReport verify(VerifyOptions options) throws IOException {
-        return verify(options, Device::open);
+        return verify(options, Device::open, new SecureRandom().nextLong());
     }
 
-    static VerifyReport verify(VerifyOptions options, Run.Opener opener) throws IOException {
+    /** Verifies with blocks of the given run, the same ones at every call. */
+    static VerifyReport verify(VerifyOptions options, Run.Opener opener, long run) throws IOException {
         DataAtRisk.check(options.devices(), options.destroyData());
         List<VerifyReport.DeviceResult> results = new ArrayList<>();
         for (String name : options.devices()) {
             try (Device device = opener.open(name)) {
                 check(options, device);
-                try (Verify verify = new Verify(options, device)) {
+                try (Verify verify = new Verify(options, device, run)) {
                     results.add(verify.result());
                 }
             }

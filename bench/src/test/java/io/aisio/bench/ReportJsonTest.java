@@ -74,7 +74,7 @@ class ReportJsonTest {
     @Test
     void aVerificationNamesItsMismatches() throws IOException {
         VerifyOptions options = VerifyOptions.of(List.of("emu:1GiB"), 512, 64);
-        JsonNode json = parse(ReportJson.of(Verify.verify(options, name -> TestDevice.ofNullMedia(64))));
+        JsonNode json = parse(ReportJson.of(Verify.verify(options, name -> TestDevice.ofNullMedia(64), 1)));
         assertThat(json.at("/schema").asString()).isEqualTo("aisio.xnvmeperf.verify/1");
         assertThat(json.at("/ok").asBoolean()).isFalse();
         assertThat(json.at("/devices/0/verified").asLong()).isEqualTo(64);

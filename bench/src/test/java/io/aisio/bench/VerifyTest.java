@@ -11,6 +11,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class VerifyTest {
+    /** Fixed, as what a tear looks like depends on the bytes beside it: one in 256 runs has a zero there. */
+    private static final long RUN = 0x1d872b41L;
+
     private static VerifyOptions options(long ioBytes, long count, int depth, int queues, int generations) {
         return new VerifyOptions(List.of("emu:1GiB"), ioBytes, count, depth, queues, generations, 1, false);
     }
@@ -20,7 +23,12 @@ class VerifyTest {
     }
 
     private static VerifyReport.DeviceResult verify(TestDevice device, VerifyOptions options) throws IOException {
-        VerifyReport report = Verify.verify(options, name -> device);
+        return verify(device, options, RUN);
+    }
+
+    private static VerifyReport.DeviceResult verify(TestDevice device, VerifyOptions options, long run)
+            throws IOException {
+        VerifyReport report = Verify.verify(options, name -> device, run);
         assertThat(device.openQueues).as("open queues").hasValue(0);
         assertThat(device.openBuffers).as("open buffers").hasValue(0);
         assertThat(device.closed).isTrue();
@@ -198,7 +206,7 @@ class VerifyTest {
                 return lba == 3 ? null : block;
             }
         };
-        VerifyReport.DeviceResult second = verify(device);
+        VerifyReport.DeviceResult second = verify(device, options(2048, 100, 16, 2, 2), RUN + 1);
         assertMismatch(second, 3, Kind.OTHER_RUN, "data of an earlier run, for LBA 3");
     }
 

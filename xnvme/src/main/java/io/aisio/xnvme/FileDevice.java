@@ -66,6 +66,12 @@ final class FileDevice implements Device {
     }
 
     @Override
+    public Capabilities capabilities() {
+        return Capabilities.of(Capabilities.Queues.SYSTEM_CALLS, Capabilities.Trait.BUFFERED)
+                .with(Capabilities.Trait.WRITES, !readOnly);
+    }
+
+    @Override
     public Geometry geometry() {
         return geometry;
     }

@@ -87,7 +87,9 @@ public final class IoUring implements AutoCloseable {
     static final int SQ_CQ_OVERFLOW = 1 << 1;
     static final int SQ_TASKRUN = 1 << 2;
 
+    static final int UNREGISTER_BUFFERS = 1;
     static final int REGISTER_FILES = 2;
+    static final int UNREGISTER_FILES = 3;
     static final int REGISTER_PROBE = 8;
     static final int REGISTER_ENABLE_RINGS = 12;
     static final int REGISTER_BUFFERS2 = 15;
@@ -714,6 +716,13 @@ public final class IoUring implements AutoCloseable {
             }
         }
         closed = true;
+        // The kernel takes a closed ring apart later, and would keep what is registered until then: a file that nobody
+        // has
+        // open any more would be in use. Not all threads may ask for it; then it is later.
+        long _ = Libc.ioUringRegister(ring, UNREGISTER_FILES, MemorySegment.NULL, 0);
+        if (buffers > 0) {
+            long _ = Libc.ioUringRegister(ring, UNREGISTER_BUFFERS, MemorySegment.NULL, 0);
+        }
         int _ = Libc.close(ring);
         arena.close();
     }

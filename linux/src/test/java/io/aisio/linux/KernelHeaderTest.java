@@ -143,6 +143,8 @@ class KernelHeaderTest {
         ours.put("IORING_SQ_NEED_WAKEUP", (long) IoUring.SQ_NEED_WAKEUP);
         ours.put("IORING_SQ_CQ_OVERFLOW", (long) IoUring.SQ_CQ_OVERFLOW);
         ours.put("IORING_SQ_TASKRUN", (long) IoUring.SQ_TASKRUN);
+        ours.put("IORING_UNREGISTER_BUFFERS", (long) IoUring.UNREGISTER_BUFFERS);
+        ours.put("IORING_UNREGISTER_FILES", (long) IoUring.UNREGISTER_FILES);
         ours.put("IORING_REGISTER_FILES", (long) IoUring.REGISTER_FILES);
         ours.put("IORING_REGISTER_PROBE", (long) IoUring.REGISTER_PROBE);
         ours.put("IORING_REGISTER_ENABLE_RINGS", (long) IoUring.REGISTER_ENABLE_RINGS);

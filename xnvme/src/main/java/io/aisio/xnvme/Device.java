@@ -44,6 +44,9 @@ public interface Device extends AutoCloseable {
     /** Which way the data takes, for people: {@code software controller, user-space queue pairs, null media}. */
     String path();
 
+    /** What that way can do, and how data goes on it. */
+    Capabilities capabilities();
+
     /** Its shape. */
     Geometry geometry();
 

@@ -10,6 +10,7 @@ import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Capabilities;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
@@ -106,6 +107,16 @@ public final class NvmeDevice implements Device {
     @Override
     public String path() {
         return path;
+    }
+
+    @Override
+    public Capabilities capabilities() {
+        return Capabilities.of(
+                        Capabilities.Queues.USER_SPACE,
+                        Capabilities.Trait.WRITES,
+                        Capabilities.Trait.ZERO_COPY,
+                        Capabilities.Trait.NVME_COMMANDS)
+                .with(Capabilities.Trait.SLEEPS, sleeping);
     }
 
     @Override

@@ -4,4 +4,5 @@ module io.aisio.upcie {
     requires transitive io.aisio.linux;
 
     exports io.aisio.upcie;
+    exports io.aisio.upcie.vfiouser;
 }

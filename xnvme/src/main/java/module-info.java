@@ -1,5 +1,6 @@
 import io.aisio.xnvme.FileBackend;
 import io.aisio.xnvme.PciBackend;
+import io.aisio.xnvme.VfuBackend;
 import io.aisio.xnvme.spi.Backend;
 
 /** One device API over every backend. */
@@ -15,5 +16,6 @@ module io.aisio.xnvme {
 
     provides Backend with
             FileBackend,
-            PciBackend;
+            PciBackend,
+            VfuBackend;
 }

@@ -45,6 +45,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** Nobody reads at the other end. */
+    public static final int EPIPE = 32;
     /** No such system call: the kernel is too old, or a filter hides it. */
     public static final int ENOSYS = 38;
     /** Too many symbolic links, or one where none is followed. */
@@ -53,6 +55,14 @@ public final class Errno {
     public static final int EOVERFLOW = 75;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
+    /** It is in use by a socket already. */
+    public static final int EADDRINUSE = 98;
+    /** The other end went away with something unread. */
+    public static final int ECONNRESET = 104;
+    /** Nothing happened in time. */
+    public static final int ETIMEDOUT = 110;
+    /** Nobody listens there. */
+    public static final int ECONNREFUSED = 111;
     /** The file that the handle stood for is gone. */
     public static final int ESTALE = 116;
     /** It was given up before it was done. */
@@ -108,22 +118,18 @@ public final class Errno {
 
     /** The symbolic name, such as {@code ENOSPC}; {@code errno 123} for one that is not listed here. */
     public static String name(int errno) {
-        if (errno == EDQUOT) {
-            return "EDQUOT";
-        }
-        if (errno == EOPNOTSUPP) {
-            return "EOPNOTSUPP";
-        }
-        if (errno == EOVERFLOW) {
-            return "EOVERFLOW";
-        }
-        if (errno == ECANCELED) {
-            return "ECANCELED";
-        }
-        if (errno == ESTALE) {
-            return "ESTALE";
-        }
-        return errno >= 0 && errno < NAMES.length ? NAMES[errno] : "errno " + errno;
+        return switch (errno) {
+            case EDQUOT -> "EDQUOT";
+            case EOPNOTSUPP -> "EOPNOTSUPP";
+            case EOVERFLOW -> "EOVERFLOW";
+            case EADDRINUSE -> "EADDRINUSE";
+            case ECONNRESET -> "ECONNRESET";
+            case ETIMEDOUT -> "ETIMEDOUT";
+            case ECONNREFUSED -> "ECONNREFUSED";
+            case ECANCELED -> "ECANCELED";
+            case ESTALE -> "ESTALE";
+            default -> errno >= 0 && errno < NAMES.length ? NAMES[errno] : "errno " + errno;
+        };
     }
 
     /** What the error means to a person, for the few that a user can do something about; otherwise the name. */
@@ -142,6 +148,9 @@ public final class Errno {
             case EFBIG -> "file too large";
             case ENOSPC -> "no space left on the device";
             case EROFS -> "read-only file system";
+            case EPIPE, ECONNRESET -> "the other end has left";
+            case ETIMEDOUT -> "no answer in time";
+            case ECONNREFUSED -> "nobody listens there";
             case EDQUOT -> "disk quota exceeded";
             default -> name(errno);
         };

@@ -78,6 +78,32 @@ final class Libc {
 
     static final int LOCK_UN = 8;
 
+    static final short POLLOUT = 4;
+    /** {@code bits/socket.h}. */
+    static final int AF_UNIX = 1;
+
+    static final int SOCK_STREAM = 1;
+    static final int SOCK_CLOEXEC = O_CLOEXEC;
+    static final int SOL_SOCKET = 1;
+    static final int SO_PEERCRED = 17;
+    static final int SO_SNDTIMEO = 21;
+    static final int SCM_RIGHTS = 1;
+    static final int SHUT_RDWR = 2;
+    static final int MSG_CTRUNC = 8;
+    static final int MSG_DONTWAIT = 0x40;
+    static final int MSG_NOSIGNAL = 0x4000;
+    static final int MSG_CMSG_CLOEXEC = 0x40000000;
+    /** {@code bits/mman-shared.h}. */
+    static final int MFD_CLOEXEC = 1;
+
+    static final int MFD_ALLOW_SEALING = 2;
+    /** {@code linux/fcntl.h}: F_LINUX_SPECIFIC_BASE + 9. */
+    static final int F_ADD_SEALS = 1033;
+
+    static final int F_SEAL_SEAL = 1;
+    static final int F_SEAL_SHRINK = 2;
+    static final int F_SEAL_GROW = 4;
+
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO =
@@ -151,6 +177,30 @@ final class Libc {
             bind("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
     private static final MethodHandle POLL =
             bind("poll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle PPOLL =
+            bind("ppoll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+    private static final MethodHandle SOCKET =
+            bind("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle BIND = bind("bind", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle LISTEN = bind("listen", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle ACCEPT4 =
+            bind("accept4", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle CONNECT =
+            bind("connect", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle SENDMSG =
+            bind("sendmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle RECVMSG =
+            bind("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle SHUTDOWN = bind("shutdown", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle GETSOCKOPT =
+            bind("getsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS));
+    private static final MethodHandle SETSOCKOPT =
+            bind("setsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle FCHMOD = bind("fchmod", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle FCNTL = bind(
+            "fcntl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle MEMFD_CREATE =
+            bind("memfd_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
     private static final MethodHandle EVENTFD = bind("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle INOTIFY_INIT1 = bind("inotify_init1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle INOTIFY_ADD_WATCH =
@@ -421,6 +471,119 @@ final class Libc {
     static int poll(MemorySegment polled, int millis) {
         try {
             return (int) POLL.invokeExact(STATE.get(), polled, polled.byteSize() / 8, millis);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** @param polled {@code struct pollfd}s, of 8 bytes each */
+    static int ppoll(MemorySegment polled, MemorySegment timeout) {
+        try {
+            return (int) PPOLL.invokeExact(STATE.get(), polled, polled.byteSize() / 8, timeout, MemorySegment.NULL);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int socket(int family, int type) {
+        try {
+            return (int) SOCKET.invokeExact(STATE.get(), family, type, 0);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int bind(int fd, MemorySegment address, int bytes) {
+        try {
+            return (int) BIND.invokeExact(STATE.get(), fd, address, bytes);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int listen(int fd, int backlog) {
+        try {
+            return (int) LISTEN.invokeExact(STATE.get(), fd, backlog);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int accept4(int fd, int flags) {
+        try {
+            return (int) ACCEPT4.invokeExact(STATE.get(), fd, MemorySegment.NULL, MemorySegment.NULL, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int connect(int fd, MemorySegment address, int bytes) {
+        try {
+            return (int) CONNECT.invokeExact(STATE.get(), fd, address, bytes);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long sendmsg(int fd, MemorySegment message, int flags) {
+        try {
+            return (long) SENDMSG.invokeExact(STATE.get(), fd, message, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static long recvmsg(int fd, MemorySegment message, int flags) {
+        try {
+            return (long) RECVMSG.invokeExact(STATE.get(), fd, message, flags);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int shutdown(int fd, int how) {
+        try {
+            return (int) SHUTDOWN.invokeExact(STATE.get(), fd, how);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int getsockopt(int fd, int option, MemorySegment value, MemorySegment bytes) {
+        try {
+            return (int) GETSOCKOPT.invokeExact(STATE.get(), fd, SOL_SOCKET, option, value, bytes);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int setsockopt(int fd, int option, MemorySegment value) {
+        try {
+            return (int) SETSOCKOPT.invokeExact(STATE.get(), fd, SOL_SOCKET, option, value, (int) value.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int fchmod(int fd, int mode) {
+        try {
+            return (int) FCHMOD.invokeExact(STATE.get(), fd, mode);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int fcntl(int fd, int command, int argument) {
+        try {
+            return (int) FCNTL.invokeExact(STATE.get(), fd, command, argument);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int memfdCreate(MemorySegment name, int flags) {
+        try {
+            return (int) MEMFD_CREATE.invokeExact(STATE.get(), name, flags);
         } catch (Throwable t) {
             throw unexpected(t);
         }

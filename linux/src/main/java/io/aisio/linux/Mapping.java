@@ -22,7 +22,11 @@ public final class Mapping implements AutoCloseable {
     private final MemorySegment segment;
 
     private Mapping(String subject, long size, int protection, int flags, int fd) throws LinuxException {
-        long address = Libc.mmap(size, protection, flags, fd, 0);
+        this(subject, 0, size, protection, flags, fd);
+    }
+
+    private Mapping(String subject, long offset, long size, int protection, int flags, int fd) throws LinuxException {
+        long address = Libc.mmap(size, protection, flags, fd, offset);
         if (address == Libc.MAP_FAILED) {
             throw new LinuxException("mmap", subject, Libc.errno());
         }
@@ -106,6 +110,29 @@ public final class Mapping implements AutoCloseable {
         file.enter();
         try {
             return new Mapping(file.path().toString(), bytes, protection, Libc.MAP_SHARED, file.descriptor());
+        } finally {
+            file.leave();
+        }
+    }
+
+    /**
+     * Maps a part of a file, shared with all who map it, as {@link #of(OpenFile, long)} does.
+     *
+     * @param offset of its first byte, a multiple of {@link #PAGE_SIZE}, or of the file system's huge pages
+     * @param bytes how much, at least 1, a multiple of the same
+     * @throws LinuxException if the kernel refuses ({@code EACCES} if the file is not open so, {@code EPERM} if a seal
+     *     forbids it)
+     */
+    public static Mapping of(OpenFile file, long offset, long bytes, boolean writable) throws LinuxException {
+        checkSize(bytes);
+        if (bytes % PAGE_SIZE != 0 || offset % PAGE_SIZE != 0) {
+            throw new IllegalArgumentException(
+                    "a mapping of " + bytes + " bytes at " + offset + ", which are not whole pages");
+        }
+        int protection = writable ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
+        file.enter();
+        try {
+            return new Mapping(file.path().toString(), offset, bytes, protection, Libc.MAP_SHARED, file.descriptor());
         } finally {
             file.leave();
         }

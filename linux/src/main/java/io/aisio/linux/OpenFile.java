@@ -104,6 +104,38 @@ public final class OpenFile implements AutoCloseable {
     }
 
     /**
+     * Makes a file in memory that has no name, for others to map: its size is as it is for good, whoever gets its
+     * descriptor ({@code memfd_create(2)}, sealed). Its pages are zero, and cost nothing until they are touched.
+     *
+     * @param name what it is for, as {@code /proc/PID/maps} shows it
+     * @param bytes a multiple of {@link Mapping#PAGE_SIZE}
+     * @throws LinuxException if the kernel refuses
+     */
+    public static OpenFile inMemory(String name, long bytes) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            int fd = Libc.memfdCreate(arena.allocateFrom(name), Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
+            if (fd < 0) {
+                throw new LinuxException("memfd_create", name, Libc.errno());
+            }
+            OpenFile file = new OpenFile(Path.of("memfd:" + name), Access.READ_WRITE, fd);
+            try {
+                file.resize(bytes);
+                file.seal();
+                return file;
+            } catch (LinuxException | RuntimeException e) {
+                file.close();
+                throw e;
+            }
+        }
+    }
+
+    private void seal() throws LinuxException {
+        if (Libc.fcntl(fd, Libc.F_ADD_SEALS, Libc.F_SEAL_SHRINK | Libc.F_SEAL_GROW | Libc.F_SEAL_SEAL) != 0) {
+            throw failed("fcntl F_ADD_SEALS", path);
+        }
+    }
+
+    /**
      * Takes over a descriptor, open to be read and written, that the kernel gave out otherwise.
      *
      * @param path by which messages name it
@@ -185,6 +217,20 @@ public final class OpenFile implements AutoCloseable {
         enter();
         try {
             return FileStatus.of(fd, path.toString());
+        } finally {
+            leave();
+        }
+    }
+
+    /** What the kernel says of the file system that it lies on: its kind, and the bytes of its blocks, pages or huge pages. */
+    public FileSystemKind fileSystem() throws LinuxException {
+        enter();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment statfs = arena.allocate(FileSystemKind.STATFS_BYTES, 8);
+            if (Libc.fstatfs(fd, statfs) != 0) {
+                throw failed("fstatfs", path);
+            }
+            return FileSystemKind.of(statfs);
         } finally {
             leave();
         }

@@ -2,7 +2,7 @@ package io.aisio.upcie;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
-import io.aisio.linux.LinuxException;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -18,7 +18,7 @@ final class ConfigSpace {
 
     /** A way to some bytes of it. */
     interface Access {
-        void transfer(MemorySegment bytes, long offset) throws LinuxException;
+        void transfer(MemorySegment bytes, long offset) throws IOException;
     }
 
     private final Access read;
@@ -30,7 +30,7 @@ final class ConfigSpace {
     }
 
     /** Sets some bits of the command register and clears others; the rest stays as it is. */
-    synchronized void command(int set, int clear) throws LinuxException {
+    synchronized void command(int set, int clear) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment word = arena.allocate(JAVA_SHORT_UNALIGNED);
             read.transfer(word, COMMAND);

@@ -43,7 +43,7 @@ public final class PciBackend implements Backend {
                 interrupts);
     }
 
-    private static int nsid(DeviceUri uri) {
+    static int nsid(DeviceUri uri) {
         String text = uri.options().getOrDefault("nsid", "1");
         try {
             int nsid = Integer.parseUnsignedInt(text);

@@ -75,6 +75,10 @@ public final class IdentifyController {
     public static final long AWUPF = 528;
     /** SGL support, 32 bits. */
     public static final long SGLS = 536;
+    /** SGLS: SGLs are supported, with no alignment asked for. */
+    public static final int SGLS_SUPPORTED = 1;
+    /** SGLS: bits that say whether SGLs are supported; 2 stands for data that is aligned to 4 bytes. */
+    public static final int SGLS_MASK = 3;
     /** NVM subsystem qualified name, UTF-8 ended by 0. */
     public static final long SUBNQN = 768;
     /** Bytes of {@link #SUBNQN}. */
@@ -84,6 +88,8 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
+    /** OACS: Doorbell Buffer Config. */
+    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** OACS: Virtualization Management. */
     public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */

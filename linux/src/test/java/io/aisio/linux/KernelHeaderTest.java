@@ -89,6 +89,19 @@ class KernelHeaderTest {
         ours.put("offsetof(struct nvme_passthru_cmd, cdw10)", (long) NvmePassthrough.CDW10);
         ours.put("offsetof(struct nvme_passthru_cmd, timeout_ms)", (long) NvmePassthrough.TIMEOUT_MS);
         ours.put("offsetof(struct nvme_passthru_cmd, result)", (long) NvmePassthrough.RESULT);
+        ours.put("NVME_IOCTL_ID", NvmePassthrough.NVME_IOCTL_ID);
+        ours.put("NVME_IOCTL_IO64_CMD", NvmePassthrough.NVME_IOCTL_IO64_CMD);
+        ours.put("sizeof(struct nvme_passthru_cmd64)", (long) NvmePassthrough.BYTES_64);
+        for (String name : List.of("nvme_passthru_cmd", "nvme_passthru_cmd64")) {
+            ours.put("offsetof(struct " + name + ", cdw2)", (long) NvmePassthrough.CDW2);
+            ours.put("offsetof(struct " + name + ", metadata)", (long) NvmePassthrough.METADATA);
+            ours.put("offsetof(struct " + name + ", metadata_len)", (long) NvmePassthrough.METADATA_LEN);
+        }
+        ours.put("offsetof(struct nvme_passthru_cmd64, addr)", (long) NvmePassthrough.ADDR);
+        ours.put("offsetof(struct nvme_passthru_cmd64, data_len)", (long) NvmePassthrough.DATA_LEN);
+        ours.put("offsetof(struct nvme_passthru_cmd64, cdw10)", (long) NvmePassthrough.CDW10);
+        ours.put("offsetof(struct nvme_passthru_cmd64, timeout_ms)", (long) NvmePassthrough.TIMEOUT_MS);
+        ours.put("offsetof(struct nvme_passthru_cmd64, result)", (long) NvmePassthrough.RESULT_64);
         return ours;
     }
 

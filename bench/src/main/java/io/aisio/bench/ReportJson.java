@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import io.aisio.xnvme.Capabilities;
 import java.util.Locale;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -85,6 +86,7 @@ public final class ReportJson {
         ObjectNode job = JSON.createObjectNode();
         job.put("jobname", device.name());
         job.put("path", device.path());
+        job.set("capabilities", capabilities(device.capabilities()));
         job.put("cpus", device.cpus());
         // fio has an errno here; what matters to its readers is whether it is 0. 5 is EIO.
         job.put("error", device.failed() == 0 ? 0 : 5);
@@ -93,6 +95,18 @@ public final class ReportJson {
         job.set("read", direction(report, device.read()));
         job.set("write", direction(report, device.write()));
         return job;
+    }
+
+    private static ObjectNode capabilities(Capabilities capabilities) {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("queues", word(capabilities.queues()));
+        ArrayNode traits = node.putArray("traits");
+        capabilities.traits().forEach(trait -> traits.add(word(trait)));
+        return node;
+    }
+
+    private static String word(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     private static ObjectNode direction(RunReport report, RunReport.DirectionResult result) {
@@ -146,6 +160,7 @@ public final class ReportJson {
         ObjectNode node = JSON.createObjectNode();
         node.put("device", device.name());
         node.put("path", device.path());
+        node.set("capabilities", capabilities(device.capabilities()));
         node.put("verified", device.verified());
         node.put("mismatches", device.mismatches());
         node.put("failed", device.failed());

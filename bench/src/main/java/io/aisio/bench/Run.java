@@ -300,6 +300,7 @@ public final class Run implements AutoCloseable {
         return new RunReport.DeviceResult(
                 devices.get(device).name(),
                 devices.get(device).path(),
+                devices.get(device).capabilities(),
                 CpuRanges.format(driving.stream().toArray()),
                 new RunReport.DirectionResult(reads, readIops, latency(device, workers, Worker::readLatency)),
                 new RunReport.DirectionResult(writes, writeIops, latency(device, workers, Worker::writeLatency)),

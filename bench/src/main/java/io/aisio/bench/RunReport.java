@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import io.aisio.xnvme.Capabilities;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,13 +57,20 @@ public record RunReport(
      *
      * @param name as it was given
      * @param path which way the data took
+     * @param capabilities what that way can
      * @param cpus the processors that drove its queues, such as {@code 0-3,8}
      * @param read what was read in the measured time
      * @param write what was written in the measured time
      * @param failed I/Os that failed, warming up and draining included
      */
     public record DeviceResult(
-            String name, String path, String cpus, DirectionResult read, DirectionResult write, long failed) {
+            String name,
+            String path,
+            Capabilities capabilities,
+            String cpus,
+            DirectionResult read,
+            DirectionResult write,
+            long failed) {
         /** I/Os a second in both directions. */
         public double iops() {
             return read.iops + write.iops;

@@ -43,6 +43,11 @@ public final class RunTable {
         }
         List<String> paths = run.devices().stream().map(Device::path).distinct().toList();
         line(text, "path", String.join("; ", paths));
+        List<String> capabilities = run.devices().stream()
+                .map(device -> device.capabilities().toString())
+                .distinct()
+                .toList();
+        line(text, "capabilities", String.join("; ", capabilities));
         run.notes().forEach(note -> line(text, "note", note));
         return text.toString();
     }

@@ -130,6 +130,7 @@ public final class Verify implements AutoCloseable {
         return new VerifyReport.DeviceResult(
                 device.name(),
                 device.path(),
+                device.capabilities(),
                 options.count() - failedIos.cardinality(),
                 mismatchedIos.cardinality(),
                 failed,

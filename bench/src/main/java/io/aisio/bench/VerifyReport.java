@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import io.aisio.xnvme.Capabilities;
 import java.util.List;
 import java.util.Locale;
 
@@ -25,6 +26,7 @@ public record VerifyReport(VerifyOptions options, List<DeviceResult> devices) {
      *
      * @param name as it was given
      * @param path which way the data took
+     * @param capabilities what that way can
      * @param verified I/Os that were written, read back and compared in every generation
      * @param mismatches I/Os that read back as something else in any generation
      * @param failed I/Os that the device failed
@@ -34,6 +36,7 @@ public record VerifyReport(VerifyOptions options, List<DeviceResult> devices) {
     public record DeviceResult(
             String name,
             String path,
+            Capabilities capabilities,
             long verified,
             long mismatches,
             long failed,

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.aisio.linux.CpuSet;
 import io.aisio.linux.LinuxException;
+import io.aisio.xnvme.Capabilities;
 import io.aisio.xnvme.Geometry;
 import java.io.IOException;
 import java.time.Duration;
@@ -307,13 +308,14 @@ class RunTest {
         RunReport.DirectionResult none = new RunReport.DirectionResult(0, 0, null);
         RunReport.DirectionResult much = new RunReport.DirectionResult(1, 123_456_789_012.345, null);
         RunOptions options = options(IoPattern.RANDREAD, 1, 4096);
+        Capabilities can = Capabilities.of(Capabilities.Queues.USER_SPACE);
         String long1 = "/dev/disk/by-id/nvme-a-name-that-is-longer-than-the-column";
         RunReport report = new RunReport(
                 options,
                 2,
                 List.of(
-                        new RunReport.DeviceResult("emu:1GiB", "path", "0-3,8,10-11,100-102", much, none, 0),
-                        new RunReport.DeviceResult(long1, "path", "5", much, none, 7)),
+                        new RunReport.DeviceResult("emu:1GiB", "path", can, "0-3,8,10-11,100-102", much, none, 0),
+                        new RunReport.DeviceResult(long1, "path", can, "5", much, none, 7)),
                 List.of(),
                 List.of(),
                 List.of());

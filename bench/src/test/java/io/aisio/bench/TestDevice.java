@@ -2,6 +2,7 @@ package io.aisio.bench;
 
 import io.aisio.upcie.DmaMemory;
 import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Capabilities;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
@@ -84,6 +85,11 @@ final class TestDevice implements Device {
     @Override
     public String path() {
         return "a test's memory";
+    }
+
+    @Override
+    public Capabilities capabilities() {
+        return Capabilities.of(Capabilities.Queues.USER_SPACE, Capabilities.Trait.WRITES);
     }
 
     @Override

@@ -114,6 +114,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
         System.err.flush();
         System.out.println(device.line());
         System.out.println("  path: " + device.path());
+        System.out.println("  capabilities: " + device.capabilities());
     }
 
     /** What was asked for; what makes no sense on any device is a fault of the command line. */

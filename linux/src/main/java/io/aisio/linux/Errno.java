@@ -55,6 +55,8 @@ public final class Errno {
     public static final int EOPNOTSUPP = 95;
     /** The file that the handle stood for is gone. */
     public static final int ESTALE = 116;
+    /** It was given up before it was done. */
+    public static final int ECANCELED = 125;
     /** Disk quota exceeded. */
     public static final int EDQUOT = 122;
 
@@ -114,6 +116,9 @@ public final class Errno {
         }
         if (errno == EOVERFLOW) {
             return "EOVERFLOW";
+        }
+        if (errno == ECANCELED) {
+            return "ECANCELED";
         }
         if (errno == ESTALE) {
             return "ESTALE";

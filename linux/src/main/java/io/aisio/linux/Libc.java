@@ -56,6 +56,7 @@ final class Libc {
     static final long SYS_IO_URING_SETUP = 425;
 
     static final long SYS_IO_URING_ENTER = 426;
+    static final long SYS_IO_URING_REGISTER = 427;
     /** {@code asm/unistd.h}; glibc has no function for it. */
     static final long SYS_BPF = "aarch64".equals(System.getProperty("os.arch")) ? 280 : 321;
 
@@ -116,6 +117,10 @@ final class Libc {
     private static final MethodHandle IO_URING_ENTER = bind(
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle IO_URING_REGISTER = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT),
             Linker.Option.firstVariadicArg(1));
     private static final MethodHandle BPF = bind(
             "syscall",
@@ -307,6 +312,16 @@ final class Libc {
         try {
             return (long) IO_URING_ENTER.invokeExact(
                     STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** 0 or more, or -1; glibc has no function of this name. */
+    static long ioUringRegister(int ring, int what, MemorySegment argument, int count) {
+        try {
+            return (long)
+                    IO_URING_REGISTER.invokeExact(STATE.get(), SYS_IO_URING_REGISTER, ring, what, argument, count);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file or block device, open by descriptor, read and written at positions straight from and to native memory.
@@ -36,11 +37,17 @@ public final class OpenFile implements AutoCloseable {
     /** {@code linux/fs.h}: {@code _IO(0x12, 104)}, the logical block size of a device. */
     private static final long BLKSSZGET = 0x1268;
 
+    /** {@code linux/stat.h}: what is asked for, and where {@code struct statx} has it. */
+    private static final int STATX_DIOALIGN = 0x2000;
+
+    private static final long DIO_MEM_ALIGN = 152;
+    private static final long DIO_OFFSET_ALIGN = 156;
+
     private final Path path;
     private final Access access;
     private final int fd;
     private final ReentrantReadWriteLock inUse = new ReentrantReadWriteLock();
-    private boolean closed;
+    private volatile boolean closed;
 
     private OpenFile(Path path, Access access, int fd) {
         this.path = path;
@@ -243,6 +250,30 @@ public final class OpenFile implements AutoCloseable {
     }
 
     /**
+     * What data must be a multiple of to be read and written past the kernel's cache ({@code STATX_DIOALIGN}, Linux 6.1).
+     *
+     * @param memoryBytes of which the addresses of memory are multiples
+     * @param positionBytes of which positions and lengths are multiples; 0 if nothing goes past the cache here
+     */
+    public record DirectAlignment(int memoryBytes, int positionBytes) {}
+
+    /** What it takes to read and write past the cache; null if the kernel does not tell. */
+    public @Nullable DirectAlignment directAlignment() throws LinuxException {
+        enter();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment status = arena.allocate(FileStatus.BYTES, 8);
+            if (Libc.statx(fd, arena.allocateFrom(""), Libc.AT_EMPTY_PATH, STATX_DIOALIGN, status) != 0) {
+                throw failed("statx", path);
+            }
+            return (status.get(JAVA_INT, 0) & STATX_DIOALIGN) == 0
+                    ? null
+                    : new DirectAlignment(status.get(JAVA_INT, DIO_MEM_ALIGN), status.get(JAVA_INT, DIO_OFFSET_ALIGN));
+        } finally {
+            leave();
+        }
+    }
+
+    /**
      * Bytes of a block device's logical block, the least that it reads.
      *
      * @throws LinuxException {@code ENOTTY} if it is no block device
@@ -277,6 +308,9 @@ public final class OpenFile implements AutoCloseable {
                 }
                 if (n > 0) {
                     done += n;
+                } else if (done > 0 && Libc.errno() == Errno.EINVAL) {
+                    // Past the cache nothing is read on from where no block begins: the file ended in that block.
+                    break;
                 } else if (Libc.errno() != Errno.EINTR) {
                     throw failed("pread", path);
                 }
@@ -423,6 +457,13 @@ public final class OpenFile implements AutoCloseable {
         inUse.readLock().lock();
         if (closed) {
             inUse.readLock().unlock();
+            requireOpen();
+        }
+    }
+
+    /** Refuses if it is closed; it may be closed right after. */
+    void requireOpen() {
+        if (closed) {
             throw new IllegalStateException(path + " is closed");
         }
     }

@@ -89,7 +89,105 @@ class KernelHeaderTest {
         ours.put("offsetof(struct nvme_passthru_cmd, cdw10)", (long) NvmePassthrough.CDW10);
         ours.put("offsetof(struct nvme_passthru_cmd, timeout_ms)", (long) NvmePassthrough.TIMEOUT_MS);
         ours.put("offsetof(struct nvme_passthru_cmd, result)", (long) NvmePassthrough.RESULT);
+        ioUring(ours);
+        ours.put("NVME_IOCTL_ID", NvmePassthrough.NVME_IOCTL_ID);
+        ours.put("NVME_IOCTL_IO64_CMD", NvmePassthrough.NVME_IOCTL_IO64_CMD);
+        ours.put("sizeof(struct nvme_passthru_cmd64)", (long) NvmePassthrough.BYTES_64);
+        for (String name : List.of("nvme_passthru_cmd", "nvme_passthru_cmd64")) {
+            ours.put("offsetof(struct " + name + ", cdw2)", (long) NvmePassthrough.CDW2);
+            ours.put("offsetof(struct " + name + ", metadata)", (long) NvmePassthrough.METADATA);
+            ours.put("offsetof(struct " + name + ", metadata_len)", (long) NvmePassthrough.METADATA_LEN);
+        }
+        ours.put("offsetof(struct nvme_passthru_cmd64, addr)", (long) NvmePassthrough.ADDR);
+        ours.put("offsetof(struct nvme_passthru_cmd64, data_len)", (long) NvmePassthrough.DATA_LEN);
+        ours.put("offsetof(struct nvme_passthru_cmd64, cdw10)", (long) NvmePassthrough.CDW10);
+        ours.put("offsetof(struct nvme_passthru_cmd64, timeout_ms)", (long) NvmePassthrough.TIMEOUT_MS);
+        ours.put("offsetof(struct nvme_passthru_cmd64, result)", (long) NvmePassthrough.RESULT_64);
         return ours;
+    }
+
+    private static void ioUring(Map<String, Long> ours) {
+        ours.put("sizeof(struct io_uring_params)", (long) IoUring.PARAMS_BYTES);
+        ours.put("offsetof(struct io_uring_params, sq_entries)", (long) IoUring.SQ_ENTRIES);
+        ours.put("offsetof(struct io_uring_params, cq_entries)", (long) IoUring.CQ_ENTRIES);
+        ours.put("offsetof(struct io_uring_params, flags)", (long) IoUring.SETUP_FLAGS);
+        ours.put("offsetof(struct io_uring_params, sq_thread_idle)", (long) IoUring.SQ_THREAD_IDLE);
+        ours.put("offsetof(struct io_uring_params, features)", (long) IoUring.FEATURES);
+        ours.put("offsetof(struct io_uring_params, sq_off)", (long) IoUring.SQ_OFF);
+        ours.put("offsetof(struct io_uring_params, cq_off)", (long) IoUring.CQ_OFF);
+        ours.put("offsetof(struct io_sqring_offsets, head)", (long) IoUring.RING_HEAD);
+        ours.put("offsetof(struct io_sqring_offsets, tail)", (long) IoUring.RING_TAIL);
+        ours.put("offsetof(struct io_sqring_offsets, ring_mask)", (long) IoUring.RING_MASK);
+        ours.put("offsetof(struct io_sqring_offsets, flags)", (long) IoUring.SQ_FLAGS);
+        ours.put("offsetof(struct io_sqring_offsets, array)", (long) IoUring.SQ_ARRAY);
+        ours.put("offsetof(struct io_cqring_offsets, head)", (long) IoUring.RING_HEAD);
+        ours.put("offsetof(struct io_cqring_offsets, tail)", (long) IoUring.RING_TAIL);
+        ours.put("offsetof(struct io_cqring_offsets, ring_mask)", (long) IoUring.RING_MASK);
+        ours.put("offsetof(struct io_cqring_offsets, overflow)", (long) IoUring.CQ_OVERFLOW);
+        ours.put("offsetof(struct io_cqring_offsets, cqes)", (long) IoUring.CQ_CQES);
+        ours.put("IORING_SETUP_IOPOLL", (long) IoUring.SETUP_IOPOLL);
+        ours.put("IORING_SETUP_SQPOLL", (long) IoUring.SETUP_SQPOLL);
+        ours.put("IORING_SETUP_R_DISABLED", (long) IoUring.SETUP_R_DISABLED);
+        ours.put("IORING_SETUP_COOP_TASKRUN", (long) IoUring.SETUP_COOP_TASKRUN);
+        ours.put("IORING_SETUP_TASKRUN_FLAG", (long) IoUring.SETUP_TASKRUN_FLAG);
+        ours.put("IORING_SETUP_SQE128", (long) IoUring.SETUP_SQE128);
+        ours.put("IORING_SETUP_CQE32", (long) IoUring.SETUP_CQE32);
+        ours.put("IORING_SETUP_SINGLE_ISSUER", (long) IoUring.SETUP_SINGLE_ISSUER);
+        ours.put("IORING_SETUP_DEFER_TASKRUN", (long) IoUring.SETUP_DEFER_TASKRUN);
+        ours.put("IORING_FEAT_SINGLE_MMAP", (long) IoUring.FEAT_SINGLE_MMAP);
+        ours.put("IORING_FEAT_NODROP", (long) IoUring.FEAT_NODROP);
+        ours.put("IORING_FEAT_RW_CUR_POS", (long) IoUring.FEAT_RW_CUR_POS);
+        ours.put("IORING_OFF_SQES", IoUring.OFF_SQES);
+        ours.put("IORING_ENTER_GETEVENTS", (long) IoUring.ENTER_GETEVENTS);
+        ours.put("IORING_ENTER_SQ_WAKEUP", (long) IoUring.ENTER_SQ_WAKEUP);
+        ours.put("IORING_SQ_NEED_WAKEUP", (long) IoUring.SQ_NEED_WAKEUP);
+        ours.put("IORING_SQ_CQ_OVERFLOW", (long) IoUring.SQ_CQ_OVERFLOW);
+        ours.put("IORING_SQ_TASKRUN", (long) IoUring.SQ_TASKRUN);
+        ours.put("IORING_UNREGISTER_BUFFERS", (long) IoUring.UNREGISTER_BUFFERS);
+        ours.put("IORING_UNREGISTER_FILES", (long) IoUring.UNREGISTER_FILES);
+        ours.put("IORING_REGISTER_FILES", (long) IoUring.REGISTER_FILES);
+        ours.put("IORING_REGISTER_PROBE", (long) IoUring.REGISTER_PROBE);
+        ours.put("IORING_REGISTER_ENABLE_RINGS", (long) IoUring.REGISTER_ENABLE_RINGS);
+        ours.put("IORING_REGISTER_BUFFERS2", (long) IoUring.REGISTER_BUFFERS2);
+        ours.put("IORING_REGISTER_BUFFERS_UPDATE", (long) IoUring.REGISTER_BUFFERS_UPDATE);
+        ours.put("IORING_RSRC_REGISTER_SPARSE", (long) IoUring.RSRC_REGISTER_SPARSE);
+        ours.put("sizeof(struct io_uring_rsrc_register)", (long) IoUring.RSRC_REGISTER_BYTES);
+        ours.put("offsetof(struct io_uring_rsrc_register, flags)", (long) IoUring.RSRC_REGISTER_FLAGS);
+        ours.put("sizeof(struct io_uring_rsrc_update2)", (long) IoUring.RSRC_UPDATE_BYTES);
+        ours.put("offsetof(struct io_uring_rsrc_update2, data)", (long) IoUring.RSRC_UPDATE_DATA);
+        ours.put("offsetof(struct io_uring_rsrc_update2, nr)", (long) IoUring.RSRC_UPDATE_NR);
+        ours.put("sizeof(struct io_uring_probe)", (long) IoUring.PROBE_BYTES);
+        ours.put("sizeof(struct io_uring_probe_op)", (long) IoUring.PROBE_OP_BYTES);
+        ours.put("offsetof(struct io_uring_probe_op, flags)", (long) IoUring.PROBE_OP_FLAGS);
+        ours.put("offsetof(struct io_uring_probe, last_op)", (long) IoUring.PROBE_LAST);
+        ours.put("IO_URING_OP_SUPPORTED", (long) IoUring.OP_SUPPORTED);
+        ours.put("sizeof(struct io_uring_sqe)", (long) IoUring.SQE_BYTES);
+        ours.put("offsetof(struct io_uring_sqe, flags)", (long) IoUring.SQE_FLAGS);
+        ours.put("offsetof(struct io_uring_sqe, fd)", (long) IoUring.SQE_FD);
+        ours.put("offsetof(struct io_uring_sqe, off)", (long) IoUring.SQE_OFF);
+        ours.put("offsetof(struct io_uring_sqe, cmd_op)", (long) IoUring.SQE_OFF);
+        ours.put("offsetof(struct io_uring_sqe, addr)", (long) IoUring.SQE_ADDR);
+        ours.put("offsetof(struct io_uring_sqe, len)", (long) IoUring.SQE_LEN);
+        ours.put("offsetof(struct io_uring_sqe, uring_cmd_flags)", (long) IoUring.SQE_OP_FLAGS);
+        ours.put("offsetof(struct io_uring_sqe, user_data)", (long) IoUring.SQE_USER_DATA);
+        ours.put("offsetof(struct io_uring_sqe, buf_index)", (long) IoUring.SQE_BUF_INDEX);
+        ours.put("offsetof(struct io_uring_sqe, cmd)", (long) IoUring.SQE_CMD);
+        ours.put("IOSQE_FIXED_FILE", (long) IoUring.FIXED_FILE);
+        ours.put("IORING_URING_CMD_FIXED", (long) IoUring.URING_CMD_FIXED);
+        ours.put("IORING_OP_READ_FIXED", (long) IoUring.OP_READ_FIXED);
+        ours.put("IORING_OP_WRITE_FIXED", (long) IoUring.OP_WRITE_FIXED);
+        ours.put("IORING_OP_READ", (long) IoUring.OP_READ);
+        ours.put("IORING_OP_WRITE", (long) IoUring.OP_WRITE);
+        ours.put("IORING_OP_URING_CMD", (long) IoUring.OP_URING_CMD);
+        ours.put("sizeof(struct io_uring_cqe)", (long) IoUring.CQE_BYTES);
+        ours.put("offsetof(struct io_uring_cqe, res)", (long) IoUring.CQE_RES);
+        ours.put("(int) NVME_URING_CMD_IO", (long) IoUring.NVME_URING_CMD_IO);
+        ours.put("sizeof(struct nvme_uring_cmd)", (long) IoUring.NVME_CMD_BYTES);
+        ours.put("offsetof(struct nvme_uring_cmd, nsid)", (long) IoUring.NVME_CMD_NSID);
+        ours.put("offsetof(struct nvme_uring_cmd, addr)", (long) IoUring.NVME_CMD_ADDR);
+        ours.put("offsetof(struct nvme_uring_cmd, data_len)", (long) IoUring.NVME_CMD_DATA_LEN);
+        ours.put("offsetof(struct nvme_uring_cmd, cdw10)", (long) IoUring.NVME_CMD_CDW10);
+        ours.put("offsetof(struct nvme_uring_cmd, cdw12)", (long) IoUring.NVME_CMD_CDW12);
     }
 
     @Test
@@ -98,6 +196,7 @@ class KernelHeaderTest {
         assumeTrue(Files.exists(Path.of("/usr/bin/cc")), "needs a C compiler (apt-get install gcc)");
         StringBuilder source = new StringBuilder(
                 "#include <stddef.h>\n#include <stdio.h>\n#include <linux/vfio.h>\n#include <linux/nvme_ioctl.h>\n"
+                        + "#include <linux/io_uring.h>\n"
                         + "int main(void) {\n");
         List<String> expressions = new ArrayList<>(ours().keySet());
         for (String expression : expressions) {

@@ -154,16 +154,21 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      * @throws NvmeException if the controller refuses
      */
     public void format(int nsid, Format format) throws IOException {
+        format(format.command(nsid));
+    }
+
+    private Completion format(Command command) throws IOException {
         synchronized (adminLock) {
             synchronized (qids) {
                 requireOpen();
                 if (!qids.isEmpty()) {
-                    throw new IllegalStateException(name() + ": namespace " + Integer.toUnsignedString(nsid)
+                    throw new IllegalStateException(name() + ": namespace " + Integer.toUnsignedString(command.nsid())
                             + " cannot be formatted while queue pairs " + qids + " are open");
                 }
             }
-            execute(format.command(nsid));
+            Completion completion = execute(command);
             namespaces = identification.namespaces(this::hasFailed);
+            return completion;
         }
     }
 
@@ -383,25 +388,44 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
+    /** @throws IllegalStateException if it formats while queue pairs are open: their commands count blocks of the old size */
     @Override
     public Completion execute(Command command, MemorySegment data) throws IOException {
-        long bytes = data.byteSize();
-        if (bytes > Identify.BYTES) {
+        int bytes = (int) Math.min(data.byteSize(), Integer.MAX_VALUE);
+        if (bytes > maxTransferBytes()) {
             throw new IllegalArgumentException("%s: %s with %d bytes of data; at most %d are possible"
-                    .formatted(name(), Opcode.adminName(command.opcode()), bytes, Identify.BYTES));
+                    .formatted(name(), Opcode.adminName(command.opcode()), data.byteSize(), maxTransferBytes()));
+        }
+        if (command.opcode() == Opcode.FORMAT_NVM) {
+            return format(command);
         }
         if (bytes == 0) {
             return execute(command);
         }
         synchronized (adminLock) {
             requireOpen();
-            adminData.segment().fill((byte) 0).asSlice(0, bytes).copyFrom(data);
-            Completion completion = execute(command, adminData, (int) bytes);
-            if ((command.opcode() & 2) != 0) {
-                data.copyFrom(adminData.segment().asSlice(0, bytes));
+            if (bytes <= Identify.BYTES) {
+                return execute(command, data, adminData);
             }
-            return completion;
+            DmaMemory large = function.allocate(bytes);
+            try {
+                return execute(command, data, large);
+            } finally {
+                if (!mayStillAccessMemory) {
+                    large.close();
+                }
+            }
         }
+    }
+
+    private Completion execute(Command command, MemorySegment data, DmaMemory memory) throws IOException {
+        int bytes = (int) data.byteSize();
+        memory.segment().fill((byte) 0).asSlice(0, bytes).copyFrom(data);
+        Completion completion = execute(command, memory, bytes);
+        if ((command.opcode() & 2) != 0) {
+            data.copyFrom(memory.segment().asSlice(0, bytes));
+        }
+        return completion;
     }
 
     /** Executes a queue creation, whose PRP entry 1 is the queue's address. */
@@ -416,7 +440,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private Completion complete(Command command) throws NvmeException {
         Duration limit = command.opcode() == Opcode.FORMAT_NVM ? timeouts.format() : timeouts.admin();
         long deadline = System.nanoTime() + limit.toNanos();
-        int adminResult;
+        long adminResult;
         try {
             admin.submit(new int[] {0}, new long[] {command.cdw10()}, 1);
             int spins = 0;
@@ -430,7 +454,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
                     LockSupport.parkNanos(ADMIN_POLL_NANOS);
                 }
             }
-            adminResult = (int) admin.lastResult();
+            adminResult = admin.lastResult();
         } finally {
             admin.handOver();
         }
@@ -438,7 +462,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         if (adminDone[0] < 0) {
             throw admin.failure(0);
         }
-        return new Completion(new Status(Status.SUCCESS), adminResult);
+        return new Completion(new Status(Status.SUCCESS), (int) adminResult, (int) (adminResult >>> 32));
     }
 
     // Failure.

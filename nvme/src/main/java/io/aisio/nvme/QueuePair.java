@@ -118,8 +118,8 @@ public final class QueuePair implements AutoCloseable {
     private final MemorySegment templates;
     private final long templatesAddress;
     /**
-     * Whether a command was ever bound with metadata or command dwords 14 and 15. Until then these words, like dwords 2
-     * and 3, are zero in every entry of the ring, and are not written.
+     * Whether a command was ever bound with metadata or command dwords 2, 3, 14 or 15. Until then these words are zero in
+     * every entry of the ring, and are not written.
      */
     private boolean wide;
 
@@ -286,13 +286,14 @@ public final class QueuePair implements AutoCloseable {
         MemorySegment entry = templates.asSlice((long) slot * Sqe.BYTES, Sqe.BYTES);
         entry.fill((byte) 0);
         entry.set(LONG_UNALIGNED, Sqe.DW0, Sqe.word0(command.opcode(), command.nsid()));
+        entry.set(LONG_UNALIGNED, Sqe.CDW2, command.cdw2());
         entry.set(LONG_UNALIGNED, Sqe.MPTR, metadataIova);
         entry.set(LONG_UNALIGNED, Sqe.PRP1, prp1);
         entry.set(LONG_UNALIGNED, Sqe.PRP2, prp2);
         entry.set(LONG_UNALIGNED, Sqe.CDW10, command.cdw10());
         entry.set(LONG_UNALIGNED, Sqe.CDW12, command.cdw12());
         entry.set(LONG_UNALIGNED, Sqe.CDW14, command.cdw14());
-        wide |= metadataIova != 0 || command.cdw14() != 0;
+        wide |= metadataIova != 0 || command.cdw14() != 0 || command.cdw2() != 0;
         if (token[slot] == UNBOUND) {
             token[slot] = FREE << FREE_SHIFT | (long) slot << Cqe.CID_SHIFT | (long) qid << Cqe.SQID_SHIFT;
         }
@@ -368,6 +369,7 @@ public final class QueuePair implements AutoCloseable {
             putLong(entry + Sqe.CDW10, lbas[i]);
             putLong(entry + Sqe.CDW12, getTemplate(template + Sqe.CDW12));
             if (all) {
+                putLong(entry + Sqe.CDW2, getTemplate(template + Sqe.CDW2));
                 putLong(entry + Sqe.MPTR, getTemplate(template + Sqe.MPTR));
                 putLong(entry + Sqe.CDW14, getTemplate(template + Sqe.CDW14));
             }

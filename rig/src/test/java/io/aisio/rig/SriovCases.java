@@ -3,7 +3,7 @@ package io.aisio.rig;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import io.aisio.nvme.KernelAdmin;
+import io.aisio.nvme.KernelPassthrough;
 import io.aisio.nvme.Virtualization;
 import io.aisio.rig.Machine.BoundFunction;
 import io.aisio.upcie.PciAddress;
@@ -109,7 +109,7 @@ final class SriovCases {
                     .getFirst()
                     .getFileName()
                     .toString();
-            try (KernelAdmin admin = KernelAdmin.open(Path.of("/dev/" + kernels))) {
+            try (KernelPassthrough admin = KernelPassthrough.open(Path.of("/dev/" + kernels))) {
                 Virtualization virtualization = new Virtualization(PHYSICAL, admin);
                 int controller = virtualization.secondaries().stream()
                         .filter(secondary -> secondary.virtualFunction() == number)

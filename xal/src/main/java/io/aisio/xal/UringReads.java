@@ -59,8 +59,10 @@ final class UringReads implements BlockReads {
     public int await() throws IOException {
         slots.requireInFlight();
         while (true) {
-            ring.await();
-            int slot = (int) ring.tag();
+            while (!ring.next()) {
+                ring.await(1);
+            }
+            int slot = ring.slot();
             int result = ring.result();
             if (result > 0 && done[slot] + result < slots.length(slot)) {
                 done[slot] += result;

@@ -1,5 +1,6 @@
 package io.aisio.xnvme;
 
+import io.aisio.nvme.Passthrough;
 import io.aisio.xnvme.spi.Backend;
 import java.io.IOException;
 import java.util.ServiceLoader;
@@ -42,6 +43,9 @@ public interface Device extends AutoCloseable {
 
     /** Which way the data takes, for people: {@code software controller, user-space queue pairs, null media}. */
     String path();
+
+    /** What that way can do, and how data goes on it. */
+    Capabilities capabilities();
 
     /** Its shape. */
     Geometry geometry();
@@ -96,6 +100,16 @@ public interface Device extends AutoCloseable {
 
     /** Waits until what was written before is durable. */
     void flush() throws IOException;
+
+    /**
+     * Single NVMe commands to the device, of any kind: what command sets are built on. There is one, closed with the device.
+     *
+     * @throws UnsupportedOperationException if no NVMe controller is behind it; the message is one sentence for people
+     */
+    default Passthrough passthrough() {
+        throw new UnsupportedOperationException(
+                name() + " takes no NVMe commands: it is reached through " + path() + ", not as an NVMe controller");
+    }
 
     /** Closes the device in order. Closing again does nothing. */
     @Override

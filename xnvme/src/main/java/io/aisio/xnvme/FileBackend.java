@@ -2,8 +2,21 @@ package io.aisio.xnvme;
 
 import io.aisio.xnvme.spi.Backend;
 import java.io.IOException;
+import java.nio.file.Path;
 
-/** Files and block devices through the kernel: scheme {@code file}. */
+/**
+ * Files and block devices through the kernel, and namespaces that it gives NVMe commands to: scheme {@code file}. Options:
+ *
+ * <ul>
+ *   <li>{@code readonly}: refuse writes
+ *   <li>{@code lba=SIZE}: the logical block, a device's own or 512 bytes if not given; not of {@code /dev/ngXnY}
+ *   <li>{@code path=uring|pread}: how commands get to the kernel; io_uring where it can be, if not given
+ *   <li>{@code direct}, {@code buffered}: past its page cache or through it; past it where that can be, if neither is given
+ *   <li>{@code sqpoll}: a thread of the kernel's takes commands; {@code iopoll}: the kernel polls the device
+ * </ul>
+ *
+ * <p>What is asked for and cannot be is an error; what is chosen here and cannot be is told by {@link Device#path()}.
+ */
 public final class FileBackend implements Backend {
     /** Made by the service loader. */
     public FileBackend() {}
@@ -13,15 +26,11 @@ public final class FileBackend implements Backend {
         return "file";
     }
 
-    /** Options: {@code readonly}, and {@code lba}, the logical block size in bytes (512 unless given). */
     @Override
     public Device open(DeviceUri uri) throws IOException {
-        uri.requireOptions("readonly", "lba");
-        long lba = ByteSize.parse(uri.options().getOrDefault("lba", "512"));
-        if (Long.bitCount(lba) != 1 || lba < 512 || lba > 65536) {
-            throw new IllegalArgumentException("'" + uri + "': a logical block of " + lba
-                    + " bytes; a power of two from 512 to 65536 is possible");
-        }
-        return FileDevice.open(uri, (int) lba, uri.flag("readonly"));
+        FileOptions options = FileOptions.of(uri);
+        return PassthroughDevice.serves(Path.of(uri.target()))
+                ? PassthroughDevice.open(options)
+                : FileDevice.open(options);
     }
 }

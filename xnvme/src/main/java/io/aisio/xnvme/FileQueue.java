@@ -2,11 +2,12 @@ package io.aisio.xnvme;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A queue whose commands the kernel carries out while they are submitted; {@link #poll} only hands them back. */
 final class FileQueue implements Queue {
-    private final FileDevice device;
+    private final CallTarget device;
     private final @Nullable MemorySegment[] data;
     private final boolean[] writes;
     private final boolean[] inFlight;
@@ -19,7 +20,7 @@ final class FileQueue implements Queue {
     private int outstanding;
     private boolean closed;
 
-    FileQueue(FileDevice device, int depth) {
+    FileQueue(CallTarget device, int depth) {
         this.device = device;
         data = new MemorySegment[depth];
         writes = new boolean[depth];
@@ -53,8 +54,14 @@ final class FileQueue implements Queue {
         if (slot < 0 || slot >= depth()) {
             throw new IllegalArgumentException("slot " + slot + " of a queue of depth " + depth());
         }
+        if (closed) {
+            throw new IllegalStateException(device.name() + ": the queue is closed");
+        }
         if (inFlight[slot]) {
             throw new IllegalStateException(device.name() + ": slot " + slot + " is in flight");
+        }
+        if (!buffer.segment().scope().isAlive()) {
+            throw new IllegalStateException(device.name() + ": the buffer is closed");
         }
         data[slot] = buffer.segment().asSlice(offset, bytes);
         writes[slot] = write;
@@ -62,6 +69,8 @@ final class FileQueue implements Queue {
 
     @Override
     public void submit(int[] slots, long[] lbas, int n) {
+        Objects.checkFromIndexSize(0, n, slots.length);
+        Objects.checkFromIndexSize(0, n, lbas.length);
         requireSubmittable(slots, n);
         for (int i = 0; i < n; i++) {
             int slot = slots[i];
@@ -112,7 +121,11 @@ final class FileQueue implements Queue {
         if (inFlight[slot]) {
             return " is in flight already";
         }
-        return data[slot] == null ? " has no command bound" : null;
+        MemorySegment bound = data[slot];
+        if (bound == null) {
+            return " has no command bound";
+        }
+        return bound.scope().isAlive() ? null : " is bound to a buffer that is closed";
     }
 
     @Override
@@ -146,6 +159,9 @@ final class FileQueue implements Queue {
 
     @Override
     public void close() {
-        closed = true;
+        if (!closed) {
+            closed = true;
+            device.queueClosed();
+        }
     }
 }

@@ -79,6 +79,17 @@ public interface Queue extends AutoCloseable {
     }
 
     /**
+     * The same, for a caller that would rather have several at once: where one call to the kernel can wait for so many, it
+     * does; elsewhere this waits for the first.
+     *
+     * @param wanted how many completed commands are waited for where that costs nothing more; fewer if there are fewer in
+     *     flight, or {@code completed} is shorter
+     */
+    default int await(int[] completed, int wanted) throws IOException {
+        return await(completed);
+    }
+
+    /**
      * Why the slot's last command failed, naming device, queue, command and status. To be asked between the poll that
      * returned {@code ~slot} and the slot's next submission.
      *

@@ -2,16 +2,22 @@ package io.aisio.xnvme;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FileDeviceTest {
     private static final int BLOCKS = 64;
@@ -57,8 +63,8 @@ class FileDeviceTest {
     }
 
     @Test
-    void aQueueCarriesOutWhatItIsGiven() throws IOException {
-        try (Device device = Device.open(image.toString());
+    void aQueueOfCallsCarriesOutWhatItIsGivenInOrder() throws IOException {
+        try (Device device = Device.open(image + "?path=pread");
                 Buffer buffer = device.allocate(4096);
                 Queue queue = device.openQueue(4)) {
             for (int slot = 0; slot < 4; slot++) {
@@ -76,6 +82,129 @@ class FileDeviceTest {
             assertThat(bytes(buffer, 1024, 512)).isEqualTo(blocks(5, 1));
             assertThat(bytes(buffer, 0, 512)).isEqualTo(blocks(9, 1));
             assertThatThrownBy(() -> queue.failure(2)).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void thePathThatIsAskedForIsTheOneThatIsTaken() throws IOException {
+        try (Device device = Device.open(image + "?path=pread&buffered")) {
+            assertThat(device.path()).isEqualTo("kernel, pread and pwrite, page cache");
+            assertThat(device.capabilities()).hasToString("system calls, writes, buffered");
+        }
+        try (Device device = uring(image + "?path=uring&buffered&readonly")) {
+            assertThat(device.path()).startsWith("kernel, io_uring, page cache");
+            assertThat(device.capabilities())
+                    .hasToString("io_uring, buffered, sleeps, registered buffers, registered file");
+        }
+        try (Device device = uring(image + "?sqpoll&buffered")) {
+            assertThat(device.path()).startsWith("kernel, io_uring, submission polled, page cache");
+            assertThat(device.capabilities().has(Capabilities.Trait.SUBMISSION_POLLED))
+                    .isTrue();
+        }
+    }
+
+    private static Device uring(String name) throws IOException {
+        try {
+            return Device.open(name);
+        } catch (IOException e) {
+            return abort("needs io_uring: " + e.getMessage());
+        }
+    }
+
+    @Test
+    void refusesOptionsThatExcludeEachOther() {
+        assertThatThrownBy(() -> Device.open(image + "?path=fast")).hasMessageContaining("path=uring and path=pread");
+        assertThatThrownBy(() -> Device.open(image + "?direct&buffered")).hasMessageContaining("one of both");
+        assertThatThrownBy(() -> Device.open(image + "?path=pread&sqpoll")).hasMessageContaining("only io_uring polls");
+        assertThatThrownBy(() -> Device.open(image + "?iopoll&buffered")).hasMessageContaining("leave out buffered");
+    }
+
+    @Test
+    void whatCannotGoPastThePageCacheIsRefusedOnlyIfThatWasAskedFor() throws IOException {
+        Path memory = Path.of(
+                "/dev/shm/aisio-file-device-test-" + ProcessHandle.current().pid());
+        assumeTrue(Files.isWritable(memory.getParent()), "needs /dev/shm");
+        try {
+            Files.write(memory, content);
+            try (Device device = Device.open(memory.toString())) {
+                assumeTrue(
+                        device.path().contains("page cache"), "needs a tmpfs that reads nothing past the page cache");
+                assertThat(device.path()).contains("(not direct: " + memory + ": the file system reads nothing past");
+                assertThat(device.capabilities().has(Capabilities.Trait.BUFFERED))
+                        .isTrue();
+            }
+            assertThatThrownBy(() -> Device.open(memory + "?direct"))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("reads nothing past the page cache");
+        } finally {
+            Files.deleteIfExists(memory);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"?path=pread&buffered", "?path=uring&buffered", "?path=uring", "?path=pread", ""})
+    void aFileThatBecomesShorterEndsItsReads(String options) throws IOException {
+        try (Device device = uring(image + options);
+                Buffer buffer = device.allocate(8192);
+                Queue queue = device.openQueue(2)) {
+            queue.bindRead(0, buffer, 0, 4096);
+            queue.bindRead(1, buffer, 4096, 4096);
+            try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+                file.setLength(10 * 512 + 300);
+            }
+            queue.submit(new int[] {0, 1}, new long[] {0, 8}, 2);
+            int[] completed = new int[2];
+            int n = queue.await(completed);
+            while (queue.outstanding() > 0) {
+                int[] more = new int[2];
+                int m = queue.await(more);
+                System.arraycopy(more, 0, completed, n, m);
+                n += m;
+            }
+            assertThat(completed).containsExactlyInAnyOrder(0, ~1);
+            assertThat(queue.failure(1))
+                    .hasMessageContaining("ended after " + (2 * 512 + 300) + " of 4096 bytes at LBA 8");
+            assertThatThrownBy(() -> device.read(8, buffer, 0, 4096))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("ended after " + (2 * 512 + 300) + " of 4096 bytes at LBA 8");
+            queue.submit(new int[] {1}, new long[] {0}, 1);
+            assertThat(queue.await(completed)).isEqualTo(1);
+            assertThat(completed[0]).isEqualTo(1);
+            assertThat(bytes(buffer, 4096, 4096)).isEqualTo(blocks(0, 8));
+        }
+    }
+
+    @Test
+    void aWriteWithoutSpaceFailsWithItsErrno() throws Exception {
+        assumeTrue("root".equals(System.getProperty("user.name")), "needs root, to mount a small tmpfs");
+        Path mount = Files.createDirectory(folder.resolve("full"));
+        assumeTrue(
+                new ProcessBuilder("mount", "-t", "tmpfs", "-o", "size=64k", "none", mount.toString())
+                                .start()
+                                .waitFor()
+                        == 0,
+                "needs the right to mount");
+        try {
+            Path file = mount.resolve("image");
+            try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
+                sparse.setLength(1 << 20);
+            }
+            for (String path : List.of("pread", "uring")) {
+                try (Device device = uring(file + "?path=" + path);
+                        Buffer buffer = device.allocate(1 << 20);
+                        Queue queue = device.openQueue(1)) {
+                    queue.bindWrite(0, buffer, 0, 1 << 20);
+                    queue.submit(new int[] {0}, new long[1], 1);
+                    int[] completed = new int[1];
+                    assertThat(queue.await(completed)).isEqualTo(1);
+                    assertThat(completed[0]).isEqualTo(~0);
+                    assertThat(queue.failure(0)).hasMessageContaining("ENOSPC");
+                    assertThatThrownBy(() -> device.write(0, buffer)).hasMessageContaining("ENOSPC");
+                }
+            }
+        } finally {
+            assertThat(new ProcessBuilder("umount", mount.toString()).start().waitFor())
+                    .isZero();
         }
     }
 

@@ -1,13 +1,16 @@
 package io.aisio.xnvme.spi;
 
 import io.aisio.nvme.Command;
+import io.aisio.nvme.DriverPassthrough;
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
+import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Capabilities;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
@@ -30,6 +33,7 @@ public final class NvmeDevice implements Device {
     private @Nullable NvmeQueue sync;
 
     private final boolean sleeping;
+    private final DriverPassthrough passthrough;
 
     private NvmeDevice(
             String name, String path, PciFunction function, NvmeController controller, int nsid, boolean sleeping)
@@ -39,13 +43,8 @@ public final class NvmeDevice implements Device {
         this.function = function;
         this.controller = controller;
         this.sleeping = sleeping;
+        passthrough = new DriverPassthrough(controller, nsid);
         namespace = controller.namespace(nsid);
-        if (namespace.metadataBytes() != 0) {
-            throw new NvmeException(
-                    "%s: namespace %d is formatted with %d bytes of metadata a block, which this API does"
-                                    .formatted(name, nsid, namespace.metadataBytes())
-                            + " not carry; format it without");
-        }
         int lba = namespace.lbaBytes();
         int transfer = transferBytes(controller.maxTransferBytes(), lba);
         if (transfer == 0) {
@@ -111,6 +110,16 @@ public final class NvmeDevice implements Device {
     }
 
     @Override
+    public Capabilities capabilities() {
+        return Capabilities.of(
+                        Capabilities.Queues.USER_SPACE,
+                        Capabilities.Trait.WRITES,
+                        Capabilities.Trait.ZERO_COPY,
+                        Capabilities.Trait.NVME_COMMANDS)
+                .with(Capabilities.Trait.SLEEPS, sleeping);
+    }
+
+    @Override
     public Geometry geometry() {
         return geometry;
     }
@@ -121,12 +130,33 @@ public final class NvmeDevice implements Device {
     }
 
     @Override
+    public Passthrough passthrough() {
+        return passthrough;
+    }
+
+    /** The blocks must be what they were when the device was opened, and nothing but data. */
+    private void requireBlocks() throws NvmeException {
+        Namespace now = controller.namespace(namespace.nsid());
+        if (!now.equals(namespace)) {
+            throw new NvmeException(
+                    "%s: namespace %d was formatted anew meanwhile; open it again".formatted(name, namespace.nsid()));
+        }
+        if (now.metadataBytes() != 0) {
+            throw new NvmeException(
+                    "%s: namespace %d is formatted with %d bytes of metadata a block, which only single commands carry;"
+                                    .formatted(name, namespace.nsid(), namespace.metadataBytes())
+                            + " format it without");
+        }
+    }
+
+    @Override
     public Buffer allocate(long bytes) throws IOException {
         return new Buffer(function.allocate(bytes));
     }
 
     @Override
     public Queue openQueue(int depth) throws IOException {
+        requireBlocks();
         return open(sleeping ? controller.createSleepingQueuePair(depth) : controller.createQueuePair(depth));
     }
 
@@ -167,6 +197,7 @@ public final class NvmeDevice implements Device {
             throw new IllegalArgumentException(
                     bytes + " bytes at offset " + offset + " of a buffer of " + buffer.size() + " bytes");
         }
+        requireBlocks();
         synchronized (syncLock) {
             NvmeQueue queue = sync();
             int[] slots = new int[1];
@@ -235,8 +266,16 @@ public final class NvmeDevice implements Device {
                     queue.close();
                 }
             } finally {
-                closeController();
+                closePassthrough();
             }
+        }
+    }
+
+    private void closePassthrough() throws IOException {
+        try {
+            passthrough.close();
+        } finally {
+            closeController();
         }
     }
 

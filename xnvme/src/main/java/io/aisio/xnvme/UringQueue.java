@@ -1,0 +1,459 @@
+package io.aisio.xnvme;
+
+import io.aisio.linux.Errno;
+import io.aisio.linux.IoUring;
+import io.aisio.linux.LinuxException;
+import io.aisio.linux.Mapping;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A queue whose commands the kernel takes from a ring: one io_uring, whose slots are the queue's.
+ *
+ * <p>Buffers are registered with the ring when they are first bound. Memory that the kernel cannot move data to where it
+ * is, for its alignment, has a copy beside it; who aligns to 512 bytes never has one.
+ */
+final class UringQueue implements Queue {
+    /** Buffers registered at most; those beyond are looked up for each command. Chosen: one is usual, some are many. */
+    private static final int BUFFERS = 64;
+
+    /** How often a command is tried again that the kernel did not carry out for want of something. */
+    private static final int RETRIES = 1000;
+
+    private final UringTarget target;
+    private final String name;
+    private final Geometry geometry;
+    private final int shift;
+    private final boolean countsBytes;
+
+    private final @Nullable Buffer[] bound;
+    private final @Nullable MemorySegment[] data;
+    /** What is moved in place of a slot's data, where that lies badly. */
+    private final @Nullable Mapping[] copies;
+
+    private final int[] buffers;
+    private final boolean[] writes;
+    private final boolean[] inFlight;
+    private final long[] lbas;
+    private final int[] moved;
+    private final int[] retries;
+    private final @Nullable IOException[] failures;
+
+    /** Commands that were refused before the kernel saw them, and not polled yet: a ring of {@code depth} entries. */
+    private final int[] refused;
+
+    private int refusedFirst;
+    private int refusedCount;
+
+    private final @Nullable Buffer[] registered = new Buffer[BUFFERS];
+    private int room;
+
+    private IoUring ring;
+    private @Nullable Thread owner;
+    private @Nullable IOException broken;
+    private volatile boolean closed;
+
+    private UringQueue(UringTarget target, IoUring ring, int depth) {
+        this.target = target;
+        this.ring = ring;
+        name = target.name();
+        geometry = target.geometry();
+        shift = target.positionShift();
+        countsBytes = target.countsBytes();
+        bound = new Buffer[depth];
+        data = new MemorySegment[depth];
+        copies = new Mapping[depth];
+        buffers = new int[depth];
+        writes = new boolean[depth];
+        inFlight = new boolean[depth];
+        lbas = new long[depth];
+        moved = new int[depth];
+        retries = new int[depth];
+        failures = new IOException[depth];
+        refused = new int[depth];
+        room = reserve();
+    }
+
+    static UringQueue open(UringTarget target, int depth) throws LinuxException {
+        return new UringQueue(target, target.openRing(depth, true), depth);
+    }
+
+    private int reserve() {
+        try {
+            ring.reserveBuffers(BUFFERS);
+            return BUFFERS;
+        } catch (LinuxException e) {
+            target.notRegistered(e);
+            return 0;
+        }
+    }
+
+    @Override
+    public int depth() {
+        return data.length;
+    }
+
+    @Override
+    public int outstanding() {
+        return closed ? 0 : ring.outstanding() + refusedCount;
+    }
+
+    @Override
+    public void bindRead(int slot, Buffer buffer, long offset, int bytes) {
+        bind(slot, buffer, offset, bytes, false);
+    }
+
+    @Override
+    public void bindWrite(int slot, Buffer buffer, long offset, int bytes) {
+        bind(slot, buffer, offset, bytes, true);
+    }
+
+    private void bind(int slot, Buffer buffer, long offset, int bytes, boolean write) {
+        geometry.requireTransfer(bytes);
+        if (slot < 0 || slot >= depth()) {
+            throw new IllegalArgumentException("slot " + slot + " of a queue of depth " + depth());
+        }
+        requireOpen();
+        if (owner != null) {
+            requireOwner();
+        }
+        if (inFlight[slot]) {
+            throw new IllegalStateException(name + ": slot " + slot + " is in flight");
+        }
+        if (!buffer.segment().scope().isAlive()) {
+            throw new IllegalStateException(name + ": the buffer is closed");
+        }
+        MemorySegment memory = buffer.segment().asSlice(offset, bytes);
+        boolean straight = memory.address() % target.memoryAlignment() == 0;
+        copies[slot] = copy(slot, straight ? 0 : bytes);
+        buffers[slot] = straight ? register(buffer) : IoUring.NO_BUFFER;
+        bound[slot] = buffer;
+        data[slot] = memory;
+        writes[slot] = write;
+        bindWhole(slot);
+    }
+
+    /** The copy that the slot has, if it is large enough, or a new one; none for no bytes. */
+    private @Nullable Mapping copy(int slot, int bytes) {
+        Mapping copy = copies[slot];
+        if (copy != null) {
+            if (bytes > 0 && copy.segment().byteSize() >= bytes) {
+                return copy;
+            }
+            copy.close();
+            copies[slot] = null;
+        }
+        try {
+            return bytes == 0 ? null : Mapping.anonymous(bytes);
+        } catch (LinuxException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The index of a buffer with the ring, or {@link IoUring#NO_BUFFER}. */
+    private int register(Buffer buffer) {
+        int free = -1;
+        for (int i = 0; i < room; i++) {
+            Buffer other = registered[i];
+            if (other == buffer) {
+                return i;
+            }
+            if (free < 0 && (other == null || !other.segment().scope().isAlive())) {
+                free = i;
+            }
+            if (other == null) {
+                break;
+            }
+        }
+        if (free < 0) {
+            return IoUring.NO_BUFFER;
+        }
+        try {
+            ring.registerBuffer(free, buffer.segment());
+            registered[free] = buffer;
+            return free;
+        } catch (LinuxException e) {
+            target.notRegistered(e);
+            return IoUring.NO_BUFFER;
+        }
+    }
+
+    private void bindWhole(int slot) {
+        target.bind(ring, slot, writes[slot], memory(slot), buffers[slot]);
+    }
+
+    /** What the kernel moves for a slot. */
+    private MemorySegment memory(int slot) {
+        MemorySegment whole = Objects.requireNonNull(data[slot]);
+        Mapping copy = copies[slot];
+        return copy == null ? whole : copy.segment().asSlice(0, whole.byteSize());
+    }
+
+    private int bytes(int slot) {
+        return (int) Objects.requireNonNull(data[slot]).byteSize();
+    }
+
+    @Override
+    public void submit(int[] slots, long[] lbas, int n) throws IOException {
+        enter();
+        if (broken != null) {
+            throw new IOException(name + ": the queue failed before: " + broken.getMessage(), broken);
+        }
+        Objects.checkFromIndexSize(0, n, slots.length);
+        Objects.checkFromIndexSize(0, n, lbas.length);
+        requireSubmittable(slots, n);
+        for (int i = 0; i < n; i++) {
+            start(slots[i], lbas[i]);
+        }
+        hand();
+    }
+
+    private void start(int slot, long lba) {
+        failures[slot] = null;
+        lbas[slot] = lba;
+        moved[slot] = 0;
+        retries[slot] = 0;
+        int bytes = bytes(slot);
+        if (writes[slot] || (target.checksRange() && !exists(lba, bytes))) {
+            IOException refusal = target.refusal(writes[slot], lba, bytes);
+            if (refusal != null) {
+                failures[slot] = refusal;
+                refused[(refusedFirst + refusedCount) % refused.length] = slot;
+                refusedCount++;
+                return;
+            }
+        }
+        Mapping copy = copies[slot];
+        if (copy != null && writes[slot]) {
+            copy.segment().asSlice(0, bytes).copyFrom(Objects.requireNonNull(data[slot]));
+        }
+        ring.start(slot, lba << shift);
+    }
+
+    private boolean exists(long lba, int bytes) {
+        return lba >= 0 && lba <= geometry.lbaCount() - bytes / geometry.lbaBytes();
+    }
+
+    private void hand() throws IOException {
+        try {
+            ring.submit();
+        } catch (LinuxException e) {
+            broken = e;
+            throw e;
+        }
+    }
+
+    /** Marks all as in flight, or none. */
+    private void requireSubmittable(int[] slots, int n) {
+        if (n > depth() - outstanding()) {
+            throw new IllegalStateException(
+                    "%s: %d more commands with %d of %d in flight".formatted(name, n, outstanding(), depth()));
+        }
+        for (int i = 0; i < n; i++) {
+            int slot = slots[i];
+            String why = refusal(slot);
+            if (why != null) {
+                for (int j = 0; j < i; j++) {
+                    inFlight[slots[j]] = false;
+                }
+                throw new IllegalStateException(name + ": slot " + slot + why);
+            }
+            inFlight[slot] = true;
+        }
+    }
+
+    private @Nullable String refusal(int slot) {
+        if (slot < 0 || slot >= depth()) {
+            return " does not exist";
+        }
+        if (inFlight[slot]) {
+            return " is in flight already";
+        }
+        MemorySegment memory = data[slot];
+        if (memory == null) {
+            return " has no command bound";
+        }
+        // The kernel would look up what is at the address now.
+        return memory.scope().isAlive() ? null : " is bound to a buffer that is closed";
+    }
+
+    @Override
+    public int poll(int[] completed) {
+        enter();
+        int n = 0;
+        while (n < completed.length && refusedCount > 0) {
+            int slot = refused[refusedFirst];
+            refusedFirst = refusedFirst + 1 == refused.length ? 0 : refusedFirst + 1;
+            refusedCount--;
+            inFlight[slot] = false;
+            completed[n++] = ~slot;
+        }
+        try {
+            boolean again = false;
+            while (n < completed.length && ring.next()) {
+                int slot = ring.slot();
+                if (ring.result() != expected(slot) && goesOn(slot, ring.result())) {
+                    again = true;
+                } else {
+                    completed[n++] = end(slot);
+                }
+            }
+            if (again) {
+                ring.submit();
+            }
+        } catch (LinuxException e) {
+            broken = e;
+            throw new UncheckedIOException(e);
+        }
+        return n;
+    }
+
+    private int expected(int slot) {
+        return countsBytes ? bytes(slot) - moved[slot] : 0;
+    }
+
+    /** A command that did not end as it should: starts what is left of it again, or says why it failed. */
+    private boolean goesOn(int slot, int result) {
+        boolean later = result == -Errno.EAGAIN || result == -Errno.EINTR || result == -Errno.ECANCELED;
+        if (later && retries[slot]++ < RETRIES) {
+            ring.start(slot, position(slot));
+            return true;
+        }
+        if (countsBytes && result > 0 && (moved[slot] + result) % geometry.lbaBytes() == 0) {
+            moved[slot] += result;
+            target.bind(ring, slot, writes[slot], memory(slot).asSlice(moved[slot]), buffers[slot]);
+            ring.start(slot, position(slot));
+            return true;
+        }
+        int before = moved[slot] + (countsBytes ? Math.max(0, result) : 0);
+        failures[slot] = target.failure(writes[slot], lbas[slot], before, bytes(slot), result);
+        return false;
+    }
+
+    private long position(int slot) {
+        return (lbas[slot] << shift) + moved[slot];
+    }
+
+    private int end(int slot) {
+        inFlight[slot] = false;
+        if (moved[slot] > 0) {
+            bindWhole(slot);
+        }
+        if (failures[slot] != null) {
+            return ~slot;
+        }
+        if (copies[slot] != null && !writes[slot]) {
+            Objects.requireNonNull(data[slot]).copyFrom(memory(slot));
+        }
+        return slot;
+    }
+
+    @Override
+    public boolean sleeps() {
+        return target.sleeps();
+    }
+
+    @Override
+    public int await(int[] completed) throws IOException {
+        return await(completed, 1);
+    }
+
+    @Override
+    public int await(int[] completed, int wanted) throws IOException {
+        int n = refusedCount > 0 ? poll(completed) : 0;
+        while (n == 0 && outstanding() > 0 && completed.length > 0) {
+            enter();
+            try {
+                ring.await(Math.clamp(wanted, 1, Math.min(ring.outstanding(), completed.length)));
+            } catch (LinuxException e) {
+                broken = e;
+                throw e;
+            }
+            n = poll(completed);
+        }
+        return n;
+    }
+
+    @Override
+    public IOException failure(int slot) {
+        IOException failure = slot < 0 || slot >= depth() ? null : failures[slot];
+        if (failure == null) {
+            throw new IllegalStateException(name + ": slot " + slot + " has not failed");
+        }
+        return failure;
+    }
+
+    private void enter() {
+        requireOpen();
+        if (owner == null) {
+            own();
+        }
+        requireOwner();
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(name + ": the queue is closed");
+        }
+    }
+
+    private void requireOwner() {
+        if (owner != Thread.currentThread()) {
+            throw new IllegalStateException(
+                    name + ": the queue belongs to " + owner + ", not to " + Thread.currentThread());
+        }
+    }
+
+    private void own() {
+        owner = Thread.currentThread();
+        if (owner.isVirtual()) {
+            reopen();
+        }
+    }
+
+    /** For a virtual thread, which is now one thread of the kernel's and now another. Nothing is in flight yet. */
+    private void reopen() {
+        try {
+            IoUring other = target.openRing(depth(), false);
+            ring.close();
+            ring = other;
+        } catch (LinuxException e) {
+            throw new UncheckedIOException(e);
+        }
+        java.util.Arrays.fill(registered, null);
+        room = reserve();
+        for (int slot = 0; slot < depth(); slot++) {
+            Buffer buffer = bound[slot];
+            if (buffer != null && buffer.segment().scope().isAlive()) {
+                buffers[slot] = copies[slot] == null ? register(buffer) : IoUring.NO_BUFFER;
+                bindWhole(slot);
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (closed) {
+            return;
+        }
+        Thread user = owner;
+        if (user != null && user != Thread.currentThread() && user.isAlive()) {
+            throw new IllegalStateException(
+                    name + ": the queue is closed by " + Thread.currentThread() + ", but belongs to " + user);
+        }
+        closed = true;
+        try {
+            ring.close();
+            for (Mapping copy : copies) {
+                if (copy != null) {
+                    copy.close();
+                }
+            }
+        } finally {
+            target.queueClosed();
+        }
+    }
+}

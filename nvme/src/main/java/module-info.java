@@ -4,5 +4,6 @@ module io.aisio.nvme {
     requires transitive io.aisio.upcie;
 
     exports io.aisio.nvme;
+    exports io.aisio.nvme.command;
     exports io.aisio.nvme.spec;
 }

@@ -203,14 +203,17 @@ final class AdminCommands {
                 if (Integer.compareUnsigned(command.nsid(), Identify.ALL_NAMESPACES - 1) >= 0) {
                     return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
                 }
-                pages.activeNamespaces(command.nsid(), page);
+                pages.activeNamespaces(namespaces, command.nsid(), page);
             }
             case Identify.CNS_NAMESPACE -> {
-                Namespace namespace = namespace(command.nsid());
-                if (namespace == null) {
+                if (command.nsid() < 1 || command.nsid() > namespaces.length) {
                     return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
                 }
-                pages.namespace(namespace, page);
+                Namespace namespace = namespace(command.nsid());
+                // Of one that is not active, zeroes are told.
+                if (namespace != null) {
+                    pages.namespace(namespace, page);
+                }
             }
             case Identify.CNS_DESCRIPTORS -> {
                 Namespace namespace = namespace(command.nsid());
@@ -301,7 +304,7 @@ final class AdminCommands {
         }
         int shift = Namespace.LBA_SHIFTS[index];
         for (Namespace namespace : namespaces) {
-            if (all || namespace.id == command.nsid()) {
+            if (namespace.active && (all || namespace.id == command.nsid())) {
                 int status = format(namespace, shift);
                 if (status != Status.SUCCESS) {
                     return status;
@@ -323,15 +326,37 @@ final class AdminCommands {
             return status;
         }
         namespace.format(shift);
+        changed(namespace);
+        return Status.SUCCESS;
+    }
+
+    /** A namespace takes another size, of at most what its medium holds, and the driver is told. */
+    void resize(Namespace namespace, long blocks) {
+        namespace.resize(blocks);
+        changed(namespace);
+    }
+
+    /** A namespace goes, and the driver is told. */
+    void remove(Namespace namespace) {
+        namespace.active = false;
+        changed(namespace);
+    }
+
+    /** A namespace comes back with the data that it had, and the driver is told. */
+    void attach(Namespace namespace) {
+        namespace.active = true;
+        changed(namespace);
+    }
+
+    private void changed(Namespace namespace) {
         logs.changed(namespace.id);
         if (features.tellsNamespaceChanges()) {
             events.raise(AsyncEvent.TYPE_NOTICE, AsyncEvent.NOTICE_NAMESPACE_ATTRIBUTE, LogPage.CHANGED_NAMESPACES);
         }
-        return Status.SUCCESS;
     }
 
     private @Nullable Namespace namespace(int nsid) {
-        return nsid >= 1 && nsid <= namespaces.length ? namespaces[nsid - 1] : null;
+        return nsid >= 1 && nsid <= namespaces.length && namespaces[nsid - 1].active ? namespaces[nsid - 1] : null;
     }
 
     /** Transfers {@code bytes} from {@code offset} of the page on to the driver, with zeroes after its end. */

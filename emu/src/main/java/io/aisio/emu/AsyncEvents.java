@@ -20,6 +20,8 @@ final class AsyncEvents {
     private int count;
     private final int[] pending = new int[TYPES];
     private final boolean[] masked = new boolean[TYPES];
+    /** Notices that are told whether or not they are masked: a fault. */
+    private long flood;
 
     AsyncEvents() {
         reset();
@@ -28,6 +30,7 @@ final class AsyncEvents {
     /** Forgets everything, as a controller reset does. */
     void reset() {
         count = 0;
+        flood = 0;
         Arrays.fill(pending, NONE);
         Arrays.fill(masked, false);
     }
@@ -72,6 +75,11 @@ final class AsyncEvents {
         }
     }
 
+    /** So many notices of changed namespaces come, and none waits for the log page to be read: a fault. */
+    void flood(long notices) {
+        flood += notices;
+    }
+
     /** The log page of an event was read: the next one of its type may be told. */
     void logRead(int logPage) {
         switch (logPage) {
@@ -85,17 +93,29 @@ final class AsyncEvents {
     /** Completes requests with the events that are there, as far as the admin completion queue has room. */
     int deliver(SubmissionQueue admin) {
         int delivered = 0;
+        while (flood > 0 && count > 0 && admin.completions.hasRoom()) {
+            flood--;
+            post(
+                    admin,
+                    AsyncEvent.dword0(
+                            AsyncEvent.TYPE_NOTICE, AsyncEvent.NOTICE_NAMESPACE_ATTRIBUTE, LogPage.CHANGED_NAMESPACES));
+            delivered++;
+        }
         for (int type = 0; type < TYPES; type++) {
             if (pending[type] != NONE && !masked[type] && count > 0 && admin.completions.hasRoom()) {
-                int cid = waiting[0];
-                boolean there = abort(cid);
-                assert there;
-                admin.completions.post(pending[type], admin.head, admin.id, cid, Status.SUCCESS);
+                post(admin, pending[type]);
                 pending[type] = NONE;
                 masked[type] = true;
                 delivered++;
             }
         }
         return delivered;
+    }
+
+    private void post(SubmissionQueue admin, int event) {
+        int cid = waiting[0];
+        boolean there = abort(cid);
+        assert there;
+        admin.completions.post(event, admin.head, admin.id, cid, Status.SUCCESS);
     }
 }

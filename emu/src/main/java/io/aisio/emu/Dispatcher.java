@@ -3,8 +3,6 @@ package io.aisio.emu;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,9 +19,16 @@ final class Dispatcher {
     }
 
     private static final int MORE = 1 << 13;
+    /** Bits of an opcode that say which way data goes, and what they are where it goes to the driver. */
+    private static final int TRANSFERS = 3;
+
+    private static final int TO_HOST = 2;
+    /** An SQ head that no queue has: they have at most 65536 entries, of which the last is 65535. */
+    private static final int BEYOND = 0xFFFF;
 
     private final AdminCommands admin;
     private final NvmCommands nvm;
+    private final QueueTable queues;
     private final PrpWalk prps;
     private final Logs logs;
     private final AsyncEvents events;
@@ -39,6 +44,7 @@ final class Dispatcher {
     Dispatcher(
             AdminCommands admin,
             NvmCommands nvm,
+            QueueTable queues,
             PrpWalk prps,
             Logs logs,
             AsyncEvents events,
@@ -46,6 +52,7 @@ final class Dispatcher {
             @Nullable FaultInjector faults) {
         this.admin = admin;
         this.nvm = nvm;
+        this.queues = queues;
         this.prps = prps;
         this.logs = logs;
         this.events = events;
@@ -61,35 +68,39 @@ final class Dispatcher {
         return taken;
     }
 
+    /** Forgets what is held back: the controller is reset. */
+    void reset() {
+        duplicate = null;
+        if (faults != null) {
+            faults.reset();
+        }
+    }
+
+    /** When the next command that is held back is due, or {@code otherwise} if none is before. */
+    long nextDue(long otherwise) {
+        return faults == null ? otherwise : faults.nextDue(otherwise);
+    }
+
     /** Serves the admin queue: its commands, as far as completions have room. */
     int serveAdmin(SubmissionQueue queue) {
-        int done = 0;
+        int done = faults == null ? 0 : release(queue, faults);
         int tail = queue.tail();
-        while (queue.head != tail && queue.completions.hasRoom()) {
+        while (queue.head != tail && end == null && queue.completions.hasRoom()) {
             fetch(queue);
+            run(queue);
             done++;
-            if (faults != null && faults.stallsNextAdmin()) {
-                continue;
-            }
-            int status = events.contains(command.cid()) ? Status.CID_CONFLICT | Status.DNR_BIT : executeAdmin();
-            if (status != AdminCommands.NO_COMPLETION) {
-                complete(queue, command.cid(), status);
-            }
         }
         return done;
     }
 
     /** Serves an I/O queue: everything that is in it, or that is due. */
     int serve(SubmissionQueue queue) {
-        if (faults != null) {
-            postDuplicate(queue);
-        }
+        int done = faults == null ? 0 : release(queue, faults);
         DelayLine delayed = queue.delayed;
         if (delayed != null && pace != null) {
-            return serveDelayed(queue, delayed, pace);
+            return done + serveDelayed(queue, delayed, pace);
         }
         int tail = queue.tail();
-        int done = 0;
         while (queue.head != tail && end == null && queue.completions.hasRoom()) {
             fetch(queue);
             run(queue);
@@ -132,9 +143,19 @@ final class Dispatcher {
     private void run(SubmissionQueue queue) {
         if (faults != null) {
             runWithFaults(queue, faults);
-        } else {
-            complete(queue, command.cid(), executeNvm());
+            return;
         }
+        int status = execute();
+        if (status != AdminCommands.NO_COMPLETION) {
+            complete(queue, command.cid(), status);
+        }
+    }
+
+    private int execute() {
+        if (command.queue != 0) {
+            return executeNvm();
+        }
+        return events.contains(command.cid()) ? Status.CID_CONFLICT | Status.DNR_BIT : executeAdmin();
     }
 
     private void complete(SubmissionQueue queue, int cid, int status) {
@@ -171,28 +192,143 @@ final class Dispatcher {
     }
 
     private void runWithFaults(SubmissionQueue queue, FaultInjector injector) {
-        FaultPlan.Kind kind = injector.nextIo();
-        int cid = command.cid();
-        if (kind == null) {
-            complete(queue, cid, executeCorrupting(injector));
+        long hits = injector.next(command);
+        if (hits == 0) {
+            finish(queue, injector, 0);
+        } else if (injector.has(hits, Fault.Kind.VANISH)) {
+            end = End.VANISH;
+        } else if (injector.has(hits, Fault.Kind.FATAL)) {
+            end = End.FATAL;
+        } else if (injector.has(hits, Fault.Kind.STALL) || injector.has(hits, Fault.Kind.STALE)) {
+            injector.hold(command, hits, AdminCommands.NO_COMPLETION);
+        } else if (injector.has(hits, Fault.Kind.DELAY)) {
+            injector.hold(command, hits, AdminCommands.NO_COMPLETION, injector.number(hits, Fault.Kind.DELAY));
+        } else {
+            finish(queue, injector, hits);
+        }
+    }
+
+    /** Executes a command, unless it is to fail, and completes it, unless its completion is held back. */
+    private void finish(SubmissionQueue queue, FaultInjector injector, long hits) {
+        changeController(injector, hits);
+        int status = injector.has(hits, Fault.Kind.ERROR)
+                ? (int) injector.number(hits, Fault.Kind.ERROR)
+                : executeSpoilt(injector, hits);
+        if (status == AdminCommands.NO_COMPLETION) {
             return;
         }
-        switch (kind) {
-            case DROP -> {
-                int ignored = executeNvm();
-            }
-            case DUPLICATE -> {
-                int status = executeNvm();
-                complete(queue, cid, status);
-                duplicate = new Duplicate(queue, cid, status);
-                postDuplicate(queue);
-            }
-            case WRONGCID -> complete(queue, cid ^ 0x8000, executeNvm());
-            case ERROR -> complete(queue, cid, Status.UNRECOVERED_READ_ERROR);
-            case FATAL -> end = End.FATAL;
-            case VANISH -> end = End.VANISH;
-            case STALLADMIN -> throw new AssertionError("an admin fault on an I/O command");
+        if (injector.has(hits, Fault.Kind.DROP) || injector.has(hits, Fault.Kind.LATE)) {
+            injector.hold(command, hits, status);
+        } else {
+            complete(queue, injector, hits, status);
         }
+    }
+
+    private void changeController(FaultInjector injector, long hits) {
+        Namespace namespace = hits == 0 ? null : nvm.namespace(command);
+        if (namespace != null && injector.has(hits, Fault.Kind.RESIZE)) {
+            admin.resize(namespace, injector.number(hits, Fault.Kind.RESIZE));
+        }
+        if (namespace != null && injector.has(hits, Fault.Kind.REMOVE)) {
+            admin.remove(namespace);
+        }
+        events.flood(injector.number(hits, Fault.Kind.EVENTS));
+    }
+
+    private int executeSpoilt(FaultInjector injector, long hits) {
+        int status = command.queue == 0 ? executeWithHeld(injector, hits) : execute();
+        if (hits != 0 && status == Status.SUCCESS && (command.opcode() & TRANSFERS) == TO_HOST) {
+            Namespace namespace = command.queue == 0 ? null : nvm.namespace(command);
+            injector.spoil(hits, command, namespace == null ? 0 : namespace.shift, new Delivered(prps));
+        }
+        if (status == Status.SUCCESS && injector.has(hits, Fault.Kind.QUEUES)) {
+            long granted = injector.number(hits, Fault.Kind.QUEUES);
+            if (granted == 0) {
+                return Status.INTERNAL_ERROR | Status.DNR_BIT;
+            }
+            int last = (int) (granted - 1) & 0xFFFF;
+            command.result = (last << 16) | last;
+        }
+        return status;
+    }
+
+    /** An admin command that may be about commands that are held back. */
+    private int executeWithHeld(FaultInjector injector, long hits) {
+        int id = command.dword10() & 0xFFFF;
+        SubmissionQueue target = queues.submission(id);
+        if (command.opcode() == Opcode.ABORT && target != null) {
+            int cid = command.dword10() >>> 16;
+            if (injector.has(hits, Fault.Kind.ABORTREFUSED)) {
+                command.result = 1;
+                return Status.SUCCESS;
+            }
+            // In the admin queue, the Abort command itself needs an entry too.
+            boolean room = id == 0 ? target.completions.hasRoomForTwo() : target.completions.hasRoom();
+            FaultInjector.Held held = room ? injector.abort(id, cid) : null;
+            if (held != null) {
+                target.completions.post(0, target.head, id, cid, Status.ABORT_REQUESTED);
+                if (injector.has(held.faults, Fault.Kind.STALE)) {
+                    Command stale = new Command();
+                    held.restore(stale);
+                    long after = injector.number(held.faults, Fault.Kind.STALE);
+                    injector.hold(stale, 0, Status.SUCCESS, after);
+                }
+                return Status.SUCCESS;
+            }
+        } else if (command.opcode() == Opcode.DELETE_IO_SQ && target != null && id != 0) {
+            FaultInjector.Held held = injector.take(id);
+            while (held != null) {
+                if (target.completions.hasRoom()) {
+                    target.completions.post(0, target.head, id, held.cid, Status.ABORTED_SQ_DELETION);
+                }
+                held = injector.take(id);
+            }
+        }
+        return execute();
+    }
+
+    /** Completes a command, with what is wrong with its completion. */
+    private void complete(SubmissionQueue queue, FaultInjector injector, long hits, int status) {
+        int cid = command.cid();
+        boolean wrong = injector.has(hits, Fault.Kind.WRONGCID)
+                || injector.has(hits, Fault.Kind.WRONGPHASE)
+                || injector.has(hits, Fault.Kind.WRONGSQHD)
+                || injector.has(hits, Fault.Kind.WRONGSQID);
+        if (wrong) {
+            queue.completions.postWrong(
+                    command.result,
+                    injector.has(hits, Fault.Kind.WRONGSQHD) ? BEYOND : queue.head,
+                    injector.has(hits, Fault.Kind.WRONGSQID) ? queue.id + 1 : queue.id,
+                    injector.has(hits, Fault.Kind.WRONGCID) ? cid ^ 0x8000 : cid,
+                    status,
+                    injector.has(hits, Fault.Kind.WRONGPHASE));
+        } else {
+            complete(queue, cid, status);
+        }
+        if (injector.has(hits, Fault.Kind.DUPLICATE)) {
+            duplicate = new Duplicate(queue, cid, status);
+            postDuplicate(queue);
+        }
+    }
+
+    /** Completes what was held back and is due. */
+    private int release(SubmissionQueue queue, FaultInjector injector) {
+        postDuplicate(queue);
+        int done = 0;
+        while (end == null && queue.completions.hasRoom()) {
+            FaultInjector.Held held = injector.takeDue(queue.id);
+            if (held == null) {
+                break;
+            }
+            held.restore(command);
+            if (held.status == AdminCommands.NO_COMPLETION) {
+                finish(queue, injector, held.faults);
+            } else {
+                complete(queue, injector, held.faults, held.status);
+            }
+            done++;
+        }
+        return done;
     }
 
     private void postDuplicate(SubmissionQueue queue) {
@@ -200,36 +336,6 @@ final class Dispatcher {
         if (owed != null && owed.queue == queue && queue.completions.hasRoom()) {
             duplicate = null;
             complete(queue, owed.cid, owed.status);
-        }
-    }
-
-    /** Executes, then flips a bit in each block delivered that the plan names. */
-    private int executeCorrupting(FaultInjector injector) {
-        int status = executeNvm();
-        Namespace namespace = nvm.namespace(command);
-        if (status != Status.SUCCESS || command.opcode() != Opcode.READ || namespace == null) {
-            return status;
-        }
-        long count = (command.cdw12 & 0xFFFF) + 1;
-        long index = injector.corrupts(command.cdw10, count, -1);
-        while (index >= 0) {
-            flip(index << namespace.shift);
-            index = injector.corrupts(command.cdw10, count, index);
-        }
-        return status;
-    }
-
-    private void flip(long position) {
-        long at = position;
-        for (int i = 0; i < prps.runs(); i++) {
-            if (at < prps.length(i)) {
-                MemorySegment memory = prps.memory(i);
-                long offset = prps.offset(i) + at;
-                byte value = memory.get(ValueLayout.JAVA_BYTE, offset);
-                memory.set(ValueLayout.JAVA_BYTE, offset, (byte) (value ^ 1));
-                return;
-            }
-            at -= prps.length(i);
         }
     }
 }

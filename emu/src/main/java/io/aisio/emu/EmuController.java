@@ -8,6 +8,8 @@ import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An NVMe 1.4 controller in software. A driver gets {@link #function()}; somebody must run the controller: its own thread,
@@ -43,8 +45,18 @@ public final class EmuController implements AutoCloseable {
     private final Dispatcher dispatcher;
     private final EmuFunction function;
     private final EmuThread thread;
-    private final boolean neverReady;
+    private final @Nullable FaultInjector faults;
+    private final AdminCommands admin;
 
+    /** What other threads want done, between two steps. */
+    private final ConcurrentLinkedQueue<Runnable> wishes = new ConcurrentLinkedQueue<>();
+    /** Whether {@link #wishes} may hold any: cheaper to look at. */
+    private volatile boolean wished;
+
+    /** When RDY is to be set, by {@link System#nanoTime}, if {@link #readyIsDue}. */
+    private long readyDue;
+
+    private boolean readyIsDue;
     /** CC as it was last acted on. */
     private int configured;
 
@@ -68,14 +80,13 @@ public final class EmuController implements AutoCloseable {
         long maxTransfer = (long) PrpWalk.PAGE << configuration.mdts();
         PrpWalk prps = new PrpWalk(space, maxTransfer);
         NvmCommands nvm = new NvmCommands(namespaces, prps, maxTransfer, features, counters);
-        AdminCommands admin = new AdminCommands(
+        admin = new AdminCommands(
                 configuration, registers, queues, prps, namespaces, features, logs, events, maxTransfer);
         Pace pace = configuration.isPaced()
                 ? new Pace(configuration.latency().toNanos(), configuration.iops(), configuration.bytesPerSecond())
                 : null;
-        FaultInjector faults = configuration.faults().isEmpty() ? null : new FaultInjector(configuration.faults());
-        neverReady = faults != null && faults.neverReady();
-        dispatcher = new Dispatcher(admin, nvm, prps, logs, events, pace, faults);
+        faults = configuration.faults().isEmpty() ? null : new FaultInjector(configuration.faults());
+        dispatcher = new Dispatcher(admin, nvm, queues, prps, logs, events, pace, faults);
         function = new EmuFunction(this, name, registers.bar(), space);
         thread = new EmuThread(this);
     }
@@ -171,6 +182,65 @@ public final class EmuController implements AutoCloseable {
         registers.close();
     }
 
+    /**
+     * Resizes a namespace; the driver is told by an event, if it asked for it. Any thread.
+     *
+     * @param nsid 1 to the number of namespaces
+     * @param blocks its size from now on, at most what its medium holds
+     */
+    public void resizeNamespace(int nsid, long blocks) {
+        Namespace namespace = requireNamespace(nsid);
+        if (blocks < 0) {
+            throw new IllegalArgumentException(name + ": a namespace of " + blocks + " blocks");
+        }
+        wish(() -> admin.resize(namespace, blocks));
+    }
+
+    /** Removes a namespace; the driver is told by an event, if it asked for it. Any thread. */
+    public void removeNamespace(int nsid) {
+        Namespace namespace = requireNamespace(nsid);
+        wish(() -> admin.remove(namespace));
+    }
+
+    /** Brings a namespace back that was removed, with the data that it had; the driver is told by an event. Any thread. */
+    public void attachNamespace(int nsid) {
+        Namespace namespace = requireNamespace(nsid);
+        wish(() -> admin.attach(namespace));
+    }
+
+    /** The function leaves the bus, as if somebody pulled it: its registers read as all ones from now on. Any thread. */
+    public void vanish() {
+        wish(() -> {
+            vanished = true;
+            registers.vanish();
+        });
+    }
+
+    private Namespace requireNamespace(int nsid) {
+        if (nsid < 1 || nsid > namespaces.length) {
+            throw new IllegalArgumentException(name + ": no namespace " + nsid + "; 1 to " + namespaces.length);
+        }
+        return namespaces[nsid - 1];
+    }
+
+    /** Has something done between two steps. */
+    private void wish(Runnable what) {
+        wishes.add(what);
+        wished = true;
+    }
+
+    private int grantWishes() {
+        wished = false;
+        int done = 0;
+        Runnable wish = wishes.poll();
+        while (wish != null) {
+            wish.run();
+            done++;
+            wish = wishes.poll();
+        }
+        return done;
+    }
+
     /** One step, on whatever thread runs the controller. */
     int doStep() {
         if (vanished) {
@@ -183,6 +253,14 @@ public final class EmuController implements AutoCloseable {
             configure(cc);
             done++;
         }
+        if (readyIsDue && readyDue - System.nanoTime() <= 0) {
+            readyIsDue = false;
+            registers.status(registers.status() | Registers.CSTS_RDY);
+            done++;
+        }
+        if (wished) {
+            done += grantWishes();
+        }
         registers.keepStatus();
         if (isRunning()) {
             done += serve();
@@ -193,7 +271,10 @@ public final class EmuController implements AutoCloseable {
 
     /** When the next delayed command is due, by {@link System#nanoTime}, or {@code otherwise} if none waits. */
     long nextDue(long otherwise) {
-        long next = otherwise;
+        long next = dispatcher.nextDue(otherwise);
+        if (readyIsDue && readyDue - next < 0) {
+            next = readyDue;
+        }
         for (SubmissionQueue queue : queues.io()) {
             DelayLine delayed = queue.delayed;
             if (delayed != null && !delayed.isEmpty() && delayed.due() - next < 0) {
@@ -307,7 +388,10 @@ public final class EmuController implements AutoCloseable {
         events.reset();
         features.reset();
         registers.reset();
-        registers.status(0);
+        dispatcher.reset();
+        readyIsDue = false;
+        boolean stays = faults != null && faults.has(faults.next(Selector.Scope.DISABLING), Fault.Kind.STAYSREADY);
+        registers.status(stays ? Registers.CSTS_RDY : 0);
     }
 
     /** Section 7.6.1: what the driver has set up is taken over, or CFS says that it makes no sense. */
@@ -327,8 +411,19 @@ public final class EmuController implements AutoCloseable {
                 || queues.createSubmission(0, registers.adminSubmissionQueue(), submissionEntries, completions)
                         == null) {
             fail();
-        } else if (!neverReady) {
+        } else if (faults == null) {
             registers.status(registers.status() | Registers.CSTS_RDY);
+        } else {
+            ready(faults);
+        }
+    }
+
+    /** Sets RDY, now or later or never. */
+    private void ready(FaultInjector injector) {
+        long hits = injector.next(Selector.Scope.ENABLING);
+        if (!injector.has(hits, Fault.Kind.NEVERREADY)) {
+            readyIsDue = true;
+            readyDue = System.nanoTime() + injector.number(hits, Fault.Kind.SLOWREADY);
         }
     }
 

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
  * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
- * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code fault}
+ * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code faults}
  * ({@link FaultPlan#parse}).
  *
  * @param configuration the controller
@@ -59,7 +59,7 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 "latency",
                 "iops",
                 "bw",
-                "fault");
+                "faults");
         boolean readOnly = uri.flag("readonly");
         try {
             return new EmuUri(configuration(uri, readOnly), count(uri, "nsid", 1));
@@ -72,7 +72,7 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
         EmuConfiguration defaults = EmuConfiguration.nothing(1 << 20);
         String serial = uri.options().get("serial");
         String bandwidth = uri.options().get("bw");
-        String faults = uri.options().get("fault");
+        String faults = uri.options().get("faults");
         return new EmuConfiguration(
                 medium(uri.target()),
                 count(uri, "namespaces", defaults.namespaces()),

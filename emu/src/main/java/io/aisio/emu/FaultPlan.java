@@ -1,68 +1,45 @@
 package io.aisio.emu;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * What a controller does wrong, on demand. Commands are counted from 1, over the controller's life; I/O commands over
- * all queues.
+ * What a controller does wrong, on demand: an immutable description that tests build and device names spell out.
  *
- * @param faults in the order given; each happens when its command comes
+ * <pre>{@code
+ * FaultPlan.of(
+ *         Fault.drop().on(Selector.reads().queue(2).nth(3)),
+ *         Fault.error(Status.UNRECOVERED_READ_ERROR).on(Selector.io().every(100)),
+ *         Fault.neverReady().on(Selector.enabling().from(2)))
+ * // is the same as
+ * FaultPlan.parse("drop@read.q2:3,error=2/81@io:%100,neverready:2-")
+ * }</pre>
+ *
+ * Each fault counts what its own selector means, from 1, over the controller's life. Of several faults at one command all
+ * happen, where they can be told apart: its data are changed, then its completion.
+ *
+ * @param faults in the order given
  */
 public record FaultPlan(List<Fault> faults) {
     /** No fault: the controller does what the specification says. */
     public static final FaultPlan NONE = new FaultPlan(List.of());
 
+    /** The most faults: one bit each. */
+    public static final int MOST = Long.SIZE;
+
     /** Copies the list. */
     public FaultPlan {
         faults = List.copyOf(faults);
-    }
-
-    /** One fault. {@code toString} gives what {@link FaultPlan#parse} takes. */
-    public sealed interface Fault {}
-
-    /** Every read of this LBA, of any namespace, delivers one bit flipped; the medium keeps what it has. */
-    public record Corrupt(long lba) implements Fault {
-        @Override
-        public String toString() {
-            return "corrupt:" + lba;
+        if (faults.size() > MOST) {
+            throw new IllegalArgumentException(faults.size() + " faults; a plan has at most " + MOST);
         }
     }
 
-    /** What happens to one command. */
-    public enum Kind {
-        /** The nth I/O command is executed, and its completion is never posted. */
-        DROP,
-        /** The nth I/O command's completion is posted twice. */
-        DUPLICATE,
-        /** The nth I/O command completes with a CID that is not its own. */
-        WRONGCID,
-        /** The nth I/O command is not executed, and completes with Unrecovered Read Error. */
-        ERROR,
-        /** At the nth I/O command the controller stops with CSTS.CFS. */
-        FATAL,
-        /** At the nth I/O command the function leaves the bus: its registers read as all ones from then on. */
-        VANISH,
-        /** The nth admin command is never completed. */
-        STALLADMIN
-    }
-
-    /** A fault at the nth command, counted from 1. */
-    public record At(Kind kind, long n) implements Fault {
-        @Override
-        public String toString() {
-            return kind.name().toLowerCase(Locale.ROOT) + ":" + n;
-        }
-    }
-
-    /** CSTS.RDY is never set. */
-    public record NeverReady() implements Fault {
-        @Override
-        public String toString() {
-            return "neverready";
-        }
+    /** A plan of these faults. */
+    public static FaultPlan of(Fault... faults) {
+        return new FaultPlan(List.of(faults));
     }
 
     /** The same and one fault more. */
@@ -78,47 +55,34 @@ public record FaultPlan(List<Fault> faults) {
     }
 
     /**
-     * Parses faults with commas between, such as {@code corrupt:77,drop:3}.
+     * Parses faults with commas between, each {@code KIND[=VALUE][@WHICH][:WHEN]}, such as
+     * {@code corrupt@lba77,drop@read.q2:3}. {@link Fault.Kind} has the kinds and their values, {@link Selector} the rest.
      *
      * @throws IllegalArgumentException naming what it cannot read and what there is
      */
     public static FaultPlan parse(String text) {
         FaultPlan plan = NONE;
         for (String part : text.split(",", -1)) {
-            plan = plan.and(fault(part));
+            plan = plan.and(Fault.parse(part));
         }
         return plan;
-    }
-
-    private static Fault fault(String text) {
-        if (text.equals("neverready")) {
-            return new NeverReady();
-        }
-        int colon = text.indexOf(':');
-        if (colon > 0) {
-            String word = text.substring(0, colon);
-            try {
-                long number = Long.parseLong(text.substring(colon + 1));
-                if (word.equals("corrupt") && number >= 0) {
-                    return new Corrupt(number);
-                }
-                for (Kind kind : Kind.values()) {
-                    if (kind.name().equalsIgnoreCase(word) && number >= 1) {
-                        return new At(kind, number);
-                    }
-                }
-            } catch (NumberFormatException e) {
-                // The message below says what is expected.
-            }
-        }
-        throw new IllegalArgumentException("no fault '" + text
-                + "'; there is corrupt:LBA, drop:N, duplicate:N, wrongcid:N, error:N, fatal:N, vanish:N,"
-                + " stalladmin:N (N counts commands from 1) and neverready");
     }
 
     /** What {@link #parse} takes. */
     @Override
     public String toString() {
         return faults.stream().map(Object::toString).collect(Collectors.joining(","));
+    }
+
+    /** A duration as faults spell it: a whole number of the largest unit of s, ms, us and ns. */
+    static String spell(Duration duration) {
+        long nanos = duration.toNanos();
+        if (nanos % 1_000_000_000 == 0) {
+            return nanos / 1_000_000_000 + "s";
+        }
+        if (nanos % 1_000_000 == 0) {
+            return nanos / 1_000_000 + "ms";
+        }
+        return nanos % 1000 == 0 ? nanos / 1000 + "us" : nanos + "ns";
     }
 }

@@ -91,13 +91,13 @@ final class IdentifyPages {
     }
 
     /** NSIDs greater than {@code after}, which is unsigned, ascending. */
-    void activeNamespaces(int after, MemorySegment page) {
+    void activeNamespaces(Namespace[] namespaces, int after, MemorySegment page) {
         long at = 0;
-        for (long id = Integer.toUnsignedLong(after) + 1;
-                id <= configuration.namespaces() && at < Identify.BYTES;
-                id++) {
-            Wire.i32(page, at, (int) id);
-            at += Integer.BYTES;
+        for (Namespace namespace : namespaces) {
+            if (namespace.active && namespace.id > Integer.toUnsignedLong(after) && at < Identify.BYTES) {
+                Wire.i32(page, at, namespace.id);
+                at += Integer.BYTES;
+            }
         }
     }
 

@@ -12,6 +12,8 @@ final class Namespace {
     int shift;
     /** Size in logical blocks. */
     long blocks;
+    /** Whether it is there; one that was removed is kept, so that it can come back. */
+    boolean active = true;
 
     Namespace(int id, Media media, boolean readOnly, int lbaBytes) {
         this.id = id;
@@ -24,6 +26,11 @@ final class Namespace {
     void format(int lbaShift) {
         shift = lbaShift;
         blocks = media.bytes() >>> lbaShift;
+    }
+
+    /** Takes another size: at most what the medium holds. */
+    void resize(long newBlocks) {
+        blocks = Math.min(newBlocks, media.bytes() >>> shift);
     }
 
     /** The index of the LBA format in {@link #LBA_SHIFTS}. */

@@ -64,7 +64,7 @@ final class NvmCommands {
     @Nullable
     Namespace namespace(Command command) {
         int index = command.nsid() - 1;
-        return index >= 0 && index < namespaces.length ? namespaces[index] : null;
+        return index >= 0 && index < namespaces.length && namespaces[index].active ? namespaces[index] : null;
     }
 
     private int read(Command command) {
@@ -127,7 +127,7 @@ final class NvmCommands {
         if (command.nsid() == Identify.ALL_NAMESPACES) {
             int status = Status.SUCCESS;
             for (Namespace namespace : namespaces) {
-                int one = namespace.media.flush();
+                int one = namespace.active ? namespace.media.flush() : Status.SUCCESS;
                 status = status == Status.SUCCESS ? one : status;
             }
             return mediaStatus(status);

@@ -200,7 +200,7 @@ class DriverFaultTest {
     @ValueSource(ints = {1, 2, 3, 4})
     void doesNotComeUpWhenAnAdminCommandIsNeverAnswered(int which) throws Exception {
         EmuController emulator = EmuController.open(
-                "emu:stalled", EmuConfiguration.memory(1 << 20).withFaults(FaultPlan.parse("stalladmin:" + which)));
+                "emu:stalled", EmuConfiguration.memory(1 << 20).withFaults(FaultPlan.parse("stall@admin:" + which)));
         emulator.start();
         try (Driven.CountingFunction function = new Driven.CountingFunction(emulator.function())) {
             assertThatThrownBy(() -> NvmeController.open(function, Driven.SHORT))
@@ -218,7 +218,7 @@ class DriverFaultTest {
         "8, Delete I/O Completion Queue"
     })
     void failsWhenAQueueCommandIsNeverAnswered(int which, String command) throws Exception {
-        try (Driven driven = with("stalladmin:" + which)) {
+        try (Driven driven = with("stall@admin:" + which)) {
             int before = driven.function.live();
             assertThatThrownBy(() -> driven.driver.createQueuePair(4).close())
                     .isInstanceOf(NvmeException.class)
@@ -233,17 +233,17 @@ class DriverFaultTest {
 
     @Test
     void saysOfADeviceThatItNeverBecomesReady() {
-        int threads = threads("emu:1MiB?fault=neverready");
-        assertThatThrownBy(() -> Device.open("emu:1MiB?fault=neverready"))
+        int threads = threads("emu:1MiB?faults=neverready");
+        assertThatThrownBy(() -> Device.open("emu:1MiB?faults=neverready"))
                 .isInstanceOf(NvmeException.class)
-                .hasMessageMatching("emu:1MiB\\?fault=neverready: did not become ready within \\d+ ms.*");
-        assertThat(threads("emu:1MiB?fault=neverready")).isEqualTo(threads);
+                .hasMessageMatching("emu:1MiB\\?faults=neverready: did not become ready within \\d+ ms.*");
+        assertThat(threads("emu:1MiB?faults=neverready")).isEqualTo(threads);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"duplicate:3", "wrongcid:3", "fatal:3", "vanish:3", "error:3"})
     void endsASynchronousCallWithWhatIsWrong(String fault) throws Exception {
-        String name = "emu:1MiB?fault=" + fault;
+        String name = "emu:1MiB?faults=" + fault;
         try (Device device = Device.open(name);
                 Buffer buffer = device.allocate(4096)) {
             // A second completion is seen at the latest by the command after it.
@@ -265,7 +265,7 @@ class DriverFaultTest {
 
     @Test
     void deliversOneBitFlippedOfACorruptBlockAndNothingElse() throws Exception {
-        try (Device device = Device.open("emu:1MiB?fault=corrupt:9");
+        try (Device device = Device.open("emu:1MiB?faults=corrupt@lba9");
                 Buffer buffer = device.allocate(8192)) {
             buffer.segment().fill((byte) 0x20);
             device.write(4, buffer);

@@ -29,8 +29,10 @@ class EmuUriTest {
 
     @Test
     void takesEveryOption() {
-        EmuUri uri = EmuUri.parse(DeviceUri.parse("emu:64MiB?lba=4096&readonly&namespaces=3&nsid=2&qpairs=5&entries=256"
-                + "&mdts=5&dstrd=1&serial=X1&latency=80us&iops=1000&bw=500MiB/s&fault=corrupt:77,drop:3,neverready"));
+        EmuUri uri = EmuUri.parse(
+                DeviceUri.parse(
+                        "emu:64MiB?lba=4096&readonly&namespaces=3&nsid=2&qpairs=5&entries=256"
+                                + "&mdts=5&dstrd=1&serial=X1&latency=80us&iops=1000&bw=500MiB/s&faults=corrupt@lba77,drop:3,neverready"));
         assertThat(uri.nsid()).isEqualTo(2);
         assertThat(uri.configuration())
                 .isEqualTo(EmuConfiguration.memory(64 << 20)
@@ -45,15 +47,9 @@ class EmuUriTest {
                         .withLatency(Duration.ofNanos(80_000))
                         .withRates(1000, 500L << 20)
                         .withFaults(FaultPlan.NONE
-                                .and(new FaultPlan.Corrupt(77))
-                                .and(new FaultPlan.At(FaultPlan.Kind.DROP, 3))
-                                .and(new FaultPlan.NeverReady())));
-    }
-
-    @Test
-    void writesAFaultPlanAsItReadsIt() {
-        String all = "corrupt:7,drop:1,duplicate:2,wrongcid:3,error:4,fatal:5,vanish:6,stalladmin:7,neverready";
-        assertThat(FaultPlan.parse(all)).hasToString(all);
+                                .and(Fault.corrupt().on(Selector.reads().lba(77)))
+                                .and(Fault.drop().on(Selector.io().nth(3)))
+                                .and(Fault.neverReady())));
     }
 
     @ParameterizedTest
@@ -76,8 +72,8 @@ class EmuUriTest {
                 "emu:1GiB?latency=2000s|it can be 0 to PT1M",
                 "emu:1GiB?iops=-1|option 'iops' is a number, not '-1'",
                 "emu:1GiB?bw=0|bytes a second",
-                "emu:1GiB?fault=drop|no fault 'drop'; there is corrupt:LBA",
-                "emu:1GiB?fault=drop:0|no fault 'drop:0'",
+                "emu:1GiB?faults=dropp|no fault 'dropp'; there is drop, stall, delay=80us",
+                "emu:1GiB?faults=drop:0|fault 'drop:0': a fault's first command of 0",
                 "emu:1GiB?serial=123456789012345678901|at most 20 characters",
                 "emu:x.img?namespaces=2|an image is one namespace, not 2",
                 "emu:1GiB?lbs=512|no option 'lbs' here; there is lba",

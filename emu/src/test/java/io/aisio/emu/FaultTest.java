@@ -22,7 +22,7 @@ class FaultTest {
 
     @Test
     void corruptsOneBitOfEachBlockNamedAsItIsRead() throws Exception {
-        try (Host host = readyWith("corrupt:6,corrupt:3")) {
+        try (Host host = readyWith("corrupt@lba6,corrupt@lba3")) {
             Host.Ring io = host.createQueue(1, 16);
             host.data.segment().fill((byte) 0x40);
             assertThat(io.status(host.io(Opcode.WRITE, 0, 16))).isZero();
@@ -110,7 +110,7 @@ class FaultTest {
 
     @Test
     void stallsOneAdminCommand() throws Exception {
-        try (Host host = readyWith("stalladmin:2")) {
+        try (Host host = readyWith("stall@admin:2")) {
             Host.Entry get = Host.Entry.of(Opcode.GET_FEATURES, 0).dwords(7, 0);
             for (int cid = 1; cid <= 3; cid++) {
                 host.admin.put(get, cid);

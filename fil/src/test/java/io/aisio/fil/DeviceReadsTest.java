@@ -91,7 +91,7 @@ class DeviceReadsTest {
 
     @Test
     void tellsWhichReadFailedAndGoesOnWithTheRest() throws IOException {
-        try (Device device = Device.open("emu:" + path + "?mdts=2&fault=error:4");
+        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=error:4");
                 DeviceBlocks blocks = DeviceBlocks.open(device);
                 BlockReads reads = blocks.reads(SLOTS, MOST)) {
             for (int slot = 0; slot < SLOTS; slot++) {

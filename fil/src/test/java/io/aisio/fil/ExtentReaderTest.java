@@ -182,7 +182,7 @@ class ExtentReaderTest {
                 .make();
         long walked = commandsToWalk(xfs);
         // Each file in commands of 16 KiB: seven of the first, then those of the second.
-        String name = "emu:" + xfs.image + "?mdts=2&fault=" + fault + ":" + (walked + 7 + 5);
+        String name = "emu:" + xfs.image + "?mdts=2&faults=" + fault + ":" + (walked + 7 + 5);
         List<Queue> queues = new ArrayList<>();
         try (Opened opened = new Opened(name);
                 ExtentReader reader = ExtentReader.open(watched(opened.device, queues), opened.xal, 4, 1 << 20)) {
@@ -228,7 +228,7 @@ class ExtentReaderTest {
     /** How many I/O commands opening and walking take: the first at which a fault is not met before the reading. */
     private static long commandsToWalk(Xfs xfs) {
         for (long n = 1; ; n++) {
-            try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2&fault=fatal:" + n)) {
+            try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2&faults=fatal:" + n)) {
                 assertThat(opened.files).hasSize(xfs.sources.size());
                 return n - 1;
             } catch (IOException e) {
@@ -244,7 +244,7 @@ class ExtentReaderTest {
         try (Opened opened = new Opened("emu:" + xfs.image)) {
             lba = opened.xal.pieces(opened.file("/a")).getFirst().position() / 512 + 3;
         }
-        try (Opened opened = new Opened("emu:" + xfs.image + "?fault=corrupt:" + lba);
+        try (Opened opened = new Opened("emu:" + xfs.image + "?faults=corrupt@lba" + lba);
                 ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 16, 1 << 20)) {
             byte[] got = opened.read(reader).get("/a");
             byte[] expected = xfs.sources.get("/a").clone();

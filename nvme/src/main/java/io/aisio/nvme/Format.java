@@ -41,7 +41,8 @@ public record Format(int lbaFormat, boolean extendedLba, int protectionType, boo
         return new Format(lbaFormat, false, 0, false, Erase.NONE);
     }
 
-    Command command(int nsid) {
+    /** The command that gives it to a namespace. */
+    public Command command(int nsid) {
         return Command.of(
                 Opcode.FORMAT_NVM,
                 nsid,

@@ -9,6 +9,12 @@ public final class AsyncEvent {
     /** Type: a notice. */
     public static final int TYPE_NOTICE = 2;
 
+    /** Type: of an I/O command set, or of the NVM command set. */
+    public static final int TYPE_IO_COMMAND_SET = 6;
+
+    /** I/O command set: a sanitize operation completed. Its log page is {@link LogPage#SANITIZE_STATUS}. */
+    public static final int IO_SANITIZE_COMPLETED = 1;
+
     /** Error: a write to the doorbell of a queue that does not exist. */
     public static final int ERROR_INVALID_DOORBELL_REGISTER = 0;
     /** Error: a value that the doorbell's queue does not have. */

@@ -33,6 +33,8 @@ public final class IdentifyController {
     public static final long RTD3E = 88;
     /** Optional asynchronous events supported, 32 bits. */
     public static final long OAES = 92;
+    /** Controller attributes, 32 bits. */
+    public static final long CTRATT = 96;
     /** Controller type: 1 for an I/O controller. */
     public static final long CNTRLTYPE = 111;
     /** Command retry delay times 1 to 3, 16 bits each, in 100 ms. */
@@ -55,6 +57,10 @@ public final class IdentifyController {
     public static final long WCTEMP = 266;
     /** Critical composite temperature, 16 bits, in kelvin. */
     public static final long CCTEMP = 268;
+    /** Sanitize capabilities, 32 bits. */
+    public static final long SANICAP = 328;
+    /** The largest endurance group identifier, 16 bits. */
+    public static final long ENDGIDMAX = 340;
     /** Submission queue entry size: required (3:0) and largest (7:4), powers of two. */
     public static final long SQES = 512;
     /** Completion queue entry size: required (3:0) and largest (7:4), powers of two. */
@@ -73,6 +79,8 @@ public final class IdentifyController {
     public static final long AWUN = 526;
     /** Atomic write unit, power fail, 16 bits, 0's based, in logical blocks. */
     public static final long AWUPF = 528;
+    /** Copy descriptor formats supported, 16 bits: a bit a format. */
+    public static final long OCFS = 534;
     /** SGL support, 32 bits. */
     public static final long SGLS = 536;
     /** NVM subsystem qualified name, UTF-8 ended by 0. */
@@ -84,6 +92,34 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
+    /** CTRATT: endurance groups. */
+    public static final int CTRATT_ENDURANCE_GROUPS = 1 << 4;
+    /** CTRATT: extended LBA formats: more than 16, and guards of 32 and 64 bits. */
+    public static final int CTRATT_EXTENDED_LBA_FORMATS = 1 << 15;
+    /** CTRATT: Flexible Data Placement. */
+    public static final int CTRATT_DATA_PLACEMENT = 1 << 19;
+    /** LPA: the Commands Supported and Effects log page. */
+    public static final int LPA_COMMAND_EFFECTS = 1 << 1;
+    /** LPA: Get Log Page takes an offset and 32-bit lengths. */
+    public static final int LPA_EXTENDED = 1 << 2;
+    /** LPA: the Supported Log Pages log page, and others of version 2.0. */
+    public static final int LPA_SUPPORTED_LOG_PAGES = 1 << 5;
+    /** FNA: Format NVM takes all namespaces at once. */
+    public static final int FNA_ALL_NAMESPACES = 1;
+    /** FNA: cryptographic erase. */
+    public static final int FNA_CRYPTOGRAPHIC_ERASE = 1 << 2;
+    /** SANICAP: crypto erase. */
+    public static final int SANICAP_CRYPTO_ERASE = 1;
+    /** SANICAP: block erase. */
+    public static final int SANICAP_BLOCK_ERASE = 1 << 1;
+    /** SANICAP: overwrite. */
+    public static final int SANICAP_OVERWRITE = 1 << 2;
+    /** SANICAP: blocks are deallocated after it, whatever the command says. */
+    public static final int SANICAP_NO_DEALLOCATE_INHIBITED = 1 << 29;
+    /** OACS: Device Self-test. */
+    public static final int OACS_SELF_TEST = 1 << 4;
+    /** OACS: directives. */
+    public static final int OACS_DIRECTIVES = 1 << 5;
     /** OACS: Virtualization Management. */
     public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */

@@ -23,6 +23,14 @@ public final class IdentifyNamespace {
     public static final long DPC = 28;
     /** End-to-end data protection settings. */
     public static final long DPS = 29;
+    /** Copy: the most blocks of one source range, 16 bits; 0 where there is no Copy. */
+    public static final long MSSRL = 74;
+    /** Copy: the most blocks of one command, 32 bits. */
+    public static final long MCL = 76;
+    /** Copy: the most source ranges, 0's based. */
+    public static final long MSRC = 80;
+    /** Endurance group identifier, 16 bits; 0 for none. */
+    public static final long ENDGID = 102;
     /** Namespace attributes. Bit 0: write protected. */
     public static final long NSATTR = 99;
     /** What a deallocated block reads as: bits 2:0, 1 for zeroes. */
@@ -39,6 +47,19 @@ public final class IdentifyNamespace {
     public static final int LBAF_MAX = 16;
     /** LBA formats that the structure has room for since version 2.0. */
     public static final int LBAF_MAX_2_0 = 64;
+
+    /** MC: metadata at the end of each block. */
+    public static final int MC_EXTENDED = 1;
+    /** MC: metadata in a buffer of its own. */
+    public static final int MC_SEPARATE = 1 << 1;
+    /** DPC: type 1; types 2 and 3 have the next two bits. */
+    public static final int DPC_TYPE_1 = 1;
+    /** DPC: protection information as the first bytes of the metadata. */
+    public static final int DPC_FIRST = 1 << 3;
+    /** DPC: protection information as the last bytes of the metadata. */
+    public static final int DPC_LAST = 1 << 4;
+    /** FLBAS: the metadata follows the data of each block. */
+    public static final int FLBAS_EXTENDED = 1 << 4;
 
     /** NSATTR: write protected. */
     public static final int NSATTR_WRITE_PROTECTED = 1;

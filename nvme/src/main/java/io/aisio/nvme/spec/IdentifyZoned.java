@@ -30,5 +30,8 @@ public final class IdentifyZoned {
     /** MAR and MOR: no limit. */
     public static final int NO_LIMIT = 0xFFFF_FFFF;
 
+    /** ZOC: zones' capacity may change. */
+    public static final int ZOC_VARIABLE_CAPACITY = 1;
+
     private IdentifyZoned() {}
 }

@@ -25,10 +25,18 @@ public final class Opcode {
     public static final int GET_FEATURES = 0x0A;
     /** Admin: Asynchronous Event Request. */
     public static final int ASYNC_EVENT_REQUEST = 0x0C;
+    /** Admin: Device Self-test. */
+    public static final int DEVICE_SELF_TEST = 0x14;
+    /** Admin: Directive Send. */
+    public static final int DIRECTIVE_SEND = 0x19;
+    /** Admin: Directive Receive. */
+    public static final int DIRECTIVE_RECEIVE = 0x1A;
     /** Admin: Virtualization Management. */
     public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
     /** Admin: Format NVM. */
     public static final int FORMAT_NVM = 0x80;
+    /** Admin: Sanitize. */
+    public static final int SANITIZE = 0x84;
 
     /** NVM: Flush. */
     public static final int FLUSH = 0x00;
@@ -46,6 +54,10 @@ public final class Opcode {
     public static final int DATASET_MANAGEMENT = 0x09;
     /** NVM: Verify. */
     public static final int VERIFY = 0x0C;
+    /** I/O Management Receive (TP4146, version 2.1). */
+    public static final int IO_MANAGEMENT_RECEIVE = 0x12;
+    /** I/O Management Send (TP4146, version 2.1). */
+    public static final int IO_MANAGEMENT_SEND = 0x1D;
     /** NVM: Copy. */
     public static final int COPY = 0x19;
 
@@ -71,6 +83,10 @@ public final class Opcode {
             case SET_FEATURES -> "Set Features";
             case GET_FEATURES -> "Get Features";
             case ASYNC_EVENT_REQUEST -> "Asynchronous Event Request";
+            case DEVICE_SELF_TEST -> "Device Self-test";
+            case DIRECTIVE_SEND -> "Directive Send";
+            case DIRECTIVE_RECEIVE -> "Directive Receive";
+            case SANITIZE -> "Sanitize";
             case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
             case FORMAT_NVM -> "Format NVM";
             default -> "admin opcode 0x%02x".formatted(opcode);
@@ -89,6 +105,8 @@ public final class Opcode {
             case DATASET_MANAGEMENT -> "Dataset Management";
             case VERIFY -> "Verify";
             case COPY -> "Copy";
+            case IO_MANAGEMENT_RECEIVE -> "I/O Management Receive";
+            case IO_MANAGEMENT_SEND -> "I/O Management Send";
             case ZONE_MANAGEMENT_SEND -> "Zone Management Send";
             case ZONE_MANAGEMENT_RECEIVE -> "Zone Management Receive";
             case ZONE_APPEND -> "Zone Append";

@@ -35,6 +35,8 @@ public final class Protection {
     /** DPS: protection information is the first bytes of the metadata, not the last. */
     public static final int DPS_FIRST = 1 << 3;
 
+    /** Command dword 12: the controller checks the storage tag (STC). */
+    public static final int CHECK_STORAGE_TAG = 1 << 24;
     /** Command dword 12: the controller checks the reference tag (PRCHK). */
     public static final int CHECK_REFERENCE_TAG = 1 << 26;
     /** Command dword 12: the controller checks the application tag (PRCHK). */

@@ -38,6 +38,14 @@ public record Status(int bits) {
     /** Generic. */
     public static final int INVALID_PRP_OFFSET = 0x013;
     /** Generic. */
+    public static final int SANITIZE_FAILED = 0x01C;
+    /** Generic. */
+    public static final int SANITIZE_IN_PROGRESS = 0x01D;
+    /** Generic, Flexible Data Placement. */
+    public static final int FDP_DISABLED = 0x029;
+    /** Generic, Flexible Data Placement. */
+    public static final int INVALID_PLACEMENT_HANDLE_LIST = 0x02A;
+    /** Generic. */
     public static final int NAMESPACE_WRITE_PROTECTED = 0x020;
     /** Generic, since version 2.0. */
     public static final int INVALID_COMMAND_SET = 0x02C;
@@ -72,6 +80,8 @@ public record Status(int bits) {
     public static final int FEATURE_NOT_CHANGEABLE = 0x10E;
     /** Command specific. */
     public static final int FEATURE_NOT_NAMESPACE_SPECIFIC = 0x10F;
+    /** Command specific. */
+    public static final int SELF_TEST_IN_PROGRESS = 0x11D;
     /** Command specific. */
     public static final int INVALID_CONTROLLER_IDENTIFIER = 0x11F;
     /** Command specific. */
@@ -195,6 +205,8 @@ public record Status(int bits) {
             case 0x020 -> "Namespace is Write Protected";
             case 0x021 -> "Command Interrupted";
             case 0x022 -> "Transient Transport Error";
+            case 0x029 -> "FDP Disabled";
+            case 0x02A -> "Invalid Placement Handle List";
             case 0x02C -> "Invalid I/O Command Set";
             case 0x080 -> "LBA Out of Range";
             case 0x081 -> "Capacity Exceeded";

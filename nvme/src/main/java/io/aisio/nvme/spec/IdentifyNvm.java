@@ -1,0 +1,25 @@
+package io.aisio.nvme.spec;
+
+/**
+ * What the NVM command set adds to Identify (NVM Command Set 1.0, sections 4.1.5.2 and 4.1.5.4): CNS 05h and 06h with CSI
+ * 00h, {@value Identify#BYTES} bytes each.
+ */
+public final class IdentifyNvm {
+    /** Namespace: storage tag mask, 64 bits. */
+    public static final long LBSTM = 0;
+    /** Namespace: protection information capabilities. */
+    public static final long PIC = 8;
+    /** Namespace: the first LBA format's extension; they follow one another, {@value #ELBAF_BYTES} bytes each. */
+    public static final long ELBAF = 12;
+    /** Bytes of an LBA format extension: storage tag size in bits (6:0), protection information format (8:7). */
+    public static final int ELBAF_BYTES = 4;
+    /** Where the protection information format stands in an LBA format extension. */
+    public static final int PIF_SHIFT = 7;
+    /** LBA format extension: storage tag size, as a mask. */
+    public static final int STS_MASK = 0x7F;
+
+    /** Controller: most blocks of a Verify, Write Zeroes and Write Uncorrectable, a byte each from here on. */
+    public static final long VSL = 0;
+
+    private IdentifyNvm() {}
+}

@@ -5,4 +5,7 @@ module io.aisio.fil {
     requires transitive io.aisio.xal;
 
     exports io.aisio.fil;
+
+    provides java.nio.file.spi.FileSystemProvider with
+            io.aisio.fil.nio.AisioFileSystemProvider;
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +24,7 @@ final class Xfs {
 
     final Path image;
     private final Path folder;
+    private final StringBuilder specials = new StringBuilder();
 
     Xfs(Path folder) {
         this.folder = folder;
@@ -37,16 +39,27 @@ final class Xfs {
         return this;
     }
 
+    /** Adds lines of a prototype file: symbolic links, pipes, directories with what is in them. */
+    Xfs special(String lines) {
+        specials.append(lines).append('\n');
+        return this;
+    }
+
     /** Makes the image. */
     Xfs make(String... options) throws Exception {
+        return make(StandardCharsets.UTF_8, options);
+    }
+
+    /** Makes the image, with names in a character set. */
+    Xfs make(Charset charset, String... options) throws Exception {
         StringBuilder prototype = new StringBuilder("/\n0 0\nd--755 0 0\n");
         for (Map.Entry<String, byte[]> source : sources.entrySet()) {
             String name = source.getKey().substring(1);
             Path file = Files.write(folder.resolve(name), source.getValue());
             prototype.append(name).append(" ---644 0 0 ").append(file).append('\n');
         }
-        prototype.append("$\n");
-        Path description = Files.writeString(folder.resolve("fil.proto"), prototype);
+        prototype.append(specials).append("$\n");
+        Path description = Files.writeString(folder.resolve("fil.proto"), prototype, charset);
         try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
             file.setLength(BYTES);
         }

@@ -48,7 +48,7 @@ public class IndexBenchmark {
         /** Fills the index. */
         @Setup(Level.Trial)
         public void fill() throws IOException {
-            Volume volume = new Volume("xfs", "made up", "on disk", "", "", 4096, 1L << 30, -1, List.of());
+            Volume volume = new Volume("xfs", "made up", "on disk", "", "", 4096, 1L << 30, -1, -1, List.of());
             long begun = System.nanoTime();
             writer = IndexWriter.create(volume, null);
             reader = writer.reader();

@@ -12,6 +12,7 @@ import java.util.List;
  * @param label given by its owner; empty if none
  * @param blockBytes size of a block in bytes; extents are multiples of it
  * @param blocks of the whole file system
+ * @param freeBlocks those that nothing takes, as they were when it was opened; -1 if it does not tell
  * @param inodes how many inodes are in use; -1 if it does not tell
  * @param features by their usual names, such as {@code reflink}
  */
@@ -23,5 +24,6 @@ public record Volume(
         String label,
         int blockBytes,
         long blocks,
+        long freeBlocks,
         long inodes,
         List<String> features) {}

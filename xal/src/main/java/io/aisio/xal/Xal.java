@@ -1,7 +1,6 @@
 package io.aisio.xal;
 
 import io.aisio.xal.backend.Backend;
-import io.aisio.xal.backend.Child;
 import io.aisio.xal.mount.MountedTree;
 import io.aisio.xal.xfs.XfsVolume;
 import java.io.IOException;
@@ -16,6 +15,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -103,6 +103,38 @@ public final class Xal implements AutoCloseable {
             }
         }
         return found;
+    }
+
+    /**
+     * The root directory.
+     *
+     * @throws IOException if its inode is damaged or cannot be read
+     */
+    public Entry root() throws IOException {
+        return backend.root();
+    }
+
+    /**
+     * The names that a directory holds, in no order; their inodes are not looked at. A part that is damaged hides no
+     * other.
+     *
+     * @param problems takes what kept some from being read; without any, the list is complete
+     */
+    public List<Child> children(Entry directory, Consumer<IOException> problems) {
+        List<Child> children = new ArrayList<>();
+        backend.list(directory, children::add, problems);
+        return children;
+    }
+
+    /**
+     * Reads the inode that a directory's name stands for.
+     *
+     * @param child one of {@link #children}
+     * @throws XfsException if the inode is free or damaged, or of another type than the directory says
+     * @throws IOException if the source cannot be read
+     */
+    public Entry child(Entry directory, Child child) throws IOException {
+        return backend.child(directory.path(), child);
     }
 
     /**

@@ -153,6 +153,10 @@ final class FileQueue implements Queue {
         return failure;
     }
 
+    /** {@inheritDoc} The kernel does not mind. */
+    @Override
+    public void handOver() {}
+
     @Override
     public void close() {
         if (!closed) {

@@ -98,6 +98,15 @@ public interface Queue extends AutoCloseable {
     IOException failure(int slot);
 
     /**
+     * Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example.
+     *
+     * @throws UnsupportedOperationException if the queue stays with the thread that used it first
+     */
+    default void handOver() {
+        throw new UnsupportedOperationException("the queue stays with the thread that used it first");
+    }
+
+    /**
      * Closes the queue; what is in flight is given up, and its memory is no longer used by the device when this returns.
      * Closing again does nothing.
      */

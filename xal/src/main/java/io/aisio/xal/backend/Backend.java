@@ -1,6 +1,7 @@
 package io.aisio.xal.backend;
 
 import io.aisio.xal.Attributes;
+import io.aisio.xal.Child;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.Volume;

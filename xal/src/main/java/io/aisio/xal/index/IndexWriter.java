@@ -3,12 +3,12 @@ package io.aisio.xal.index;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.aisio.xal.Extent;
+import io.aisio.xal.FileName;
 import io.aisio.xal.FileType;
 import io.aisio.xal.IndexException;
 import io.aisio.xal.Inode;
 import io.aisio.xal.Volume;
 import io.aisio.xal.backend.Catalog;
-import io.aisio.xal.backend.FileName;
 import io.aisio.xal.backend.InodeBatch;
 import io.aisio.xal.backend.NameBatch;
 import java.io.IOException;

@@ -7,7 +7,7 @@ final class Layout {
     /** {@code AISIOXAL}, and the version of this layout. */
     static final long MAGIC_VALUE = 0x4C41584F49534941L;
 
-    static final int VERSION_VALUE = 3;
+    static final int VERSION_VALUE = 4;
 
     static final long MAGIC = 0;
     static final long VERSION = 8;

@@ -1,7 +1,7 @@
 package io.aisio.xal.index;
 
+import io.aisio.xal.FileName;
 import io.aisio.xal.FileType;
-import io.aisio.xal.backend.FileName;
 import io.aisio.xal.backend.NameBatch;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -241,7 +241,7 @@ final class Region implements AutoCloseable {
     void describe(Volume volume) {
         memory.set(JAVA_INT, Layout.BLOCK_BYTES, volume.blockBytes());
         ByteBuffer out = memory.asSlice(Layout.VOLUME, Layout.VOLUME_ROOM).asByteBuffer();
-        out.putLong(volume.blocks()).putLong(volume.inodes());
+        out.putLong(volume.blocks()).putLong(volume.freeBlocks()).putLong(volume.inodes());
         for (String text : List.of(
                 volume.type(), volume.how(), volume.uuid(), volume.label(), String.join(",", volume.features()))) {
             put(out, text, 255);
@@ -260,6 +260,7 @@ final class Region implements AutoCloseable {
         ByteBuffer in =
                 memory.asSlice(Layout.VOLUME, Layout.VOLUME_ROOM).asReadOnly().asByteBuffer();
         long blocks = in.getLong();
+        long freeBlocks = in.getLong();
         long inodes = in.getLong();
         String type = text(in);
         String how = text(in);
@@ -274,6 +275,7 @@ final class Region implements AutoCloseable {
                 label,
                 memory.get(JAVA_INT, Layout.BLOCK_BYTES),
                 blocks,
+                freeBlocks,
                 inodes,
                 features.isEmpty() ? List.of() : List.of(features.split(",", -1)));
     }

@@ -1,6 +1,6 @@
 package io.aisio.xal.index;
 
-import io.aisio.xal.backend.FileName;
+import io.aisio.xal.FileName;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;

@@ -12,15 +12,15 @@ import io.aisio.linux.FileSystemStatus;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mounts;
 import io.aisio.xal.Attributes;
+import io.aisio.xal.Child;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
+import io.aisio.xal.FileName;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
 import io.aisio.xal.Volume;
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
-import io.aisio.xal.backend.Child;
-import io.aisio.xal.backend.FileName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -171,6 +171,7 @@ public final class MountedTree implements Backend {
                 status.label(),
                 status.blockBytes(),
                 status.blocks(),
+                status.freeBlocks(),
                 status.inodes() == 0 ? -1 : status.inodes() - status.freeInodes(),
                 List.of());
     }

@@ -9,6 +9,9 @@ final class AgFreeHeader {
     static final long VERSIONNUM = 4;
     static final long SEQNO = 8;
     static final long LENGTH = 12;
+    static final long FLCOUNT = 48;
+    static final long FREEBLKS = 52;
+    static final long BTREEBLKS = 60;
     static final long UUID = 64;
     static final long REFCOUNT_ROOT = 88;
     static final long REFCOUNT_LEVEL = 92;
@@ -31,5 +34,13 @@ final class AgFreeHeader {
         where.check(OnDisk.u32(s, SEQNO) == ag, "seqno", OnDisk.u32(s, SEQNO), "" + ag);
         long length = geometry.agLength(ag);
         where.check(OnDisk.u32(s, LENGTH) == length, "length", OnDisk.u32(s, LENGTH), "" + length);
+    }
+
+    /** The group's blocks that no file takes: those in its trees of free space, in its list, and of the trees themselves. */
+    static long free(Geometry geometry, long ag, MemorySegment s, Where where) throws XfsException {
+        long free = OnDisk.u32(s, FREEBLKS) + OnDisk.u32(s, FLCOUNT) + OnDisk.u32(s, BTREEBLKS);
+        long length = geometry.agLength(ag);
+        where.check(free <= length, "freeblks", free, "at most " + length + ", with flcount and btreeblks");
+        return free;
     }
 }

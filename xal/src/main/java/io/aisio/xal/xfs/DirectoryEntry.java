@@ -1,9 +1,9 @@
 package io.aisio.xal.xfs;
 
+import io.aisio.xal.Child;
+import io.aisio.xal.FileName;
 import io.aisio.xal.FileType;
 import io.aisio.xal.XfsException;
-import io.aisio.xal.backend.Child;
-import io.aisio.xal.backend.FileName;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;

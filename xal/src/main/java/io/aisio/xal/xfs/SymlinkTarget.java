@@ -1,8 +1,8 @@
 package io.aisio.xal.xfs;
 
 import io.aisio.xal.Extent;
+import io.aisio.xal.FileName;
 import io.aisio.xal.XfsException;
-import io.aisio.xal.backend.FileName;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;

@@ -2,6 +2,7 @@ package io.aisio.xal.xfs;
 
 import io.aisio.xal.Attributes;
 import io.aisio.xal.BlockSource;
+import io.aisio.xal.Child;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileType;
@@ -10,7 +11,6 @@ import io.aisio.xal.Volume;
 import io.aisio.xal.XfsException;
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
-import io.aisio.xal.backend.Child;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -23,18 +23,30 @@ public final class XfsVolume implements Backend {
     private final BlockSource source;
     private final Geometry geometry;
     private final Superblock.Identity identity;
-    /** In use, when it was opened. */
-    private final long inodes;
+    /** Blocks that were free and inodes that were in use when it was opened. */
+    private final Counts counts;
 
     private final MetadataReader reader;
     private final SharedBlocks shared;
 
+    /**
+     * What the heads of allocation groups count.
+     *
+     * @param freeBlocks blocks that nothing takes
+     * @param inodes in use
+     */
+    private record Counts(long freeBlocks, long inodes) {
+        Counts plus(Counts other) {
+            return new Counts(freeBlocks + other.freeBlocks, inodes + other.inodes);
+        }
+    }
+
     private XfsVolume(
-            BlockSource source, Geometry geometry, Superblock.Identity identity, long inodes, MetadataReader reader) {
+            BlockSource source, Geometry geometry, Superblock.Identity identity, Counts counts, MetadataReader reader) {
         this.source = source;
         this.geometry = geometry;
         this.identity = identity;
-        this.inodes = inodes;
+        this.counts = counts;
         this.reader = reader;
         shared = new SharedBlocks(geometry, reader);
     }
@@ -68,23 +80,25 @@ public final class XfsVolume implements Backend {
             if (!unrecovered) {
                 LogHead.check(geometry, reader, identity);
             }
-            long inodes = 0;
+            Counts counts = new Counts(0, 0);
             for (long ag = 0; ag < geometry.agCount(); ag++) {
-                inodes += checkHeaders(geometry, reader, ag);
+                counts = counts.plus(checkHeaders(geometry, reader, ag));
             }
-            return new XfsVolume(source, geometry, identity, inodes, reader);
+            return new XfsVolume(source, geometry, identity, counts, reader);
         } catch (IOException | RuntimeException e) {
             reader.close();
             throw e;
         }
     }
 
-    /** Checks the heads of an allocation group. @return how many of its inodes are in use */
-    private static long checkHeaders(Geometry geometry, MetadataReader reader, long ag) throws IOException {
+    /** Checks the heads of an allocation group. */
+    private static Counts checkHeaders(Geometry geometry, MetadataReader reader, long ag) throws IOException {
         int sector = 1 << geometry.sectorLog();
         long free = geometry.agPosition(ag) + (long) AgFreeHeader.SECTOR * sector;
         Where where = geometry.where("AGF", ag, free);
-        AgFreeHeader.check(geometry, ag, reader.read(free, sector), where);
+        MemorySegment agf = reader.read(free, sector);
+        AgFreeHeader.check(geometry, ag, agf, where);
+        long freeBlocks = AgFreeHeader.free(geometry, ag, agf, where);
         long inodes = geometry.agPosition(ag) + (long) AgInodeHeader.SECTOR * sector;
         where = geometry.where("AGI", ag, inodes);
         MemorySegment agi = reader.read(inodes, sector);
@@ -94,7 +108,7 @@ public final class XfsVolume implements Backend {
         long count = OnDisk.u32(agi, AgInodeHeader.COUNT);
         long unused = OnDisk.u32(agi, AgInodeHeader.FREECOUNT);
         where.check(unused <= count, "freecount", unused, "at most " + count + ", the inodes that there are");
-        return count - unused;
+        return new Counts(freeBlocks, count - unused);
     }
 
     @Override
@@ -107,7 +121,8 @@ public final class XfsVolume implements Backend {
                 identity.label(),
                 geometry.blockSize(),
                 geometry.blocks(),
-                inodes,
+                counts.freeBlocks(),
+                counts.inodes(),
                 identity.features());
     }
 

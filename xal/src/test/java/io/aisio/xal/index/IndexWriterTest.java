@@ -36,8 +36,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** An index against plain maps. */
 class IndexWriterTest {
-    static final Volume VOLUME =
-            new Volume("xfs", "test", "on disk", "uuid", "label", 4096, 1 << 20, 100, List.of("reflink", "rmap"));
+    static final Volume VOLUME = new Volume(
+            "xfs", "test", "on disk", "uuid", "label", 4096, 1 << 20, 1 << 19, 100, List.of("reflink", "rmap"));
     private static final int FILE = 0100644;
     private static final int DIRECTORY = 040755;
     private static final long ROOT = 128;

@@ -76,7 +76,8 @@ final class NvmeQueue implements Queue {
         return pair.failure(slot);
     }
 
-    void handOver() {
+    @Override
+    public void handOver() {
         pair.handOver();
     }
 

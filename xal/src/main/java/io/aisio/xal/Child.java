@@ -1,6 +1,5 @@
-package io.aisio.xal.backend;
+package io.aisio.xal;
 
-import io.aisio.xal.FileType;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,4 +1,4 @@
-package io.aisio.xal.backend;
+package io.aisio.xal;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 

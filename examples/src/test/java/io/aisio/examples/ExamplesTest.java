@@ -1,0 +1,79 @@
+package io.aisio.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Each example, run as a person would, but in this JVM. */
+@Timeout(60)
+class ExamplesTest {
+    @TempDir
+    private Path folder;
+
+    private interface Main {
+        void run(String[] arguments) throws IOException;
+    }
+
+    private static List<String> lines(Main main, String device) throws IOException {
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        PrintStream before = System.out;
+        System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+        try {
+            main.run(new String[] {device});
+        } finally {
+            System.setOut(before);
+        }
+        return printed.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    @Test
+    void walkImageReadsEveryFile() throws Exception {
+        Path mkfs = Path.of("/usr/sbin/mkfs.xfs");
+        assumeTrue(Files.isExecutable(mkfs), "needs mkfs.xfs (apt-get install xfsprogs)");
+        Path one = Files.write(folder.resolve("one"), new byte[100_000]);
+        Path two = Files.write(folder.resolve("two"), new byte[7]);
+        Path prototype = Files.writeString(
+                folder.resolve("prototype"),
+                "/\n0 0\nd--755 0 0\na d--755 0 0\none ---644 0 0 %s\n$\ntwo ---644 0 0 %s\n$\n".formatted(one, two));
+        Path image = folder.resolve("set.img");
+        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+            file.setLength(512L << 20);
+        }
+        Process process = new ProcessBuilder(mkfs.toString(), "-q", "-f", "-p", prototype.toString(), image.toString())
+                .inheritIO()
+                .start();
+        assertThat(process.waitFor()).isZero();
+        assertThat(lines(WalkImage::main, "emu:" + image))
+                .containsExactly("100000\t/a/one", "7\t/two", "100007\tread of emu:" + image);
+    }
+
+    @Test
+    void readBlocksShowsTheFirstBytes() throws IOException {
+        byte[] content = new byte[1 << 20];
+        content[0] = 0x41;
+        content[1] = (byte) 0xFF;
+        Path image = Files.write(folder.resolve("blocks.img"), content);
+        List<String> lines = lines(ReadBlocks::main, "emu:" + image + "?readonly");
+        assertThat(lines.getFirst()).startsWith("41 ff 00 ");
+        assertThat(lines.getLast()).contains("user-space queue pairs");
+        assertThat(lines(ReadBlocks::main, image + "?readonly").getFirst()).startsWith("41 ff 00 ");
+    }
+
+    @Test
+    void fullSpeedTellsHowManyReadsItMade() throws IOException {
+        List<String> lines = lines(FullSpeed::main, "emu:null,1TiB");
+        assertThat(lines.getFirst()).matches("[1-9][0-9]+ reads a second of 4096 bytes");
+        assertThat(lines.getLast()).contains("null media");
+    }
+}

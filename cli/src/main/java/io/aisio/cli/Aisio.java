@@ -28,6 +28,7 @@ import picocli.CommandLine.ScopeType;
             DevbindCommand.class,
             HugepagesCommand.class,
             Xnvmeperf.class,
+            EmuCommand.class,
             XalCommand.class,
             Train.class,
             HelpCommand.class
@@ -38,8 +39,8 @@ import picocli.CommandLine.ScopeType;
             "  ./aisio xnvmeperf run --iopattern randread --qdepth 128 --iosize 512 --runtime 3 emu:null,1TiB",
             "",
             "A DEVICE is a name such as emu:1GiB (a software controller with memory),",
-            "emu:null,1TiB (one that moves no data), emu:/path/to/image, /path/to/file, or 0000:82:00.0",
-            "(a controller on the PCI bus that devbind gave to user space)."
+            "emu:null,1TiB (one that moves no data), emu:/path/to/image, /path/to/file, 0000:82:00.0 (a",
+            "controller on the PCI bus that devbind gave to user space), or vfu:/path/to/socket (vfio-user)."
         },
         // What is the same in each of its commands.
         scope = ScopeType.INHERIT,

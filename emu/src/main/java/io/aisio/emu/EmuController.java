@@ -1,5 +1,6 @@
 package io.aisio.emu;
 
+import io.aisio.linux.Mapping;
 import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Registers;
@@ -65,14 +66,18 @@ public final class EmuController implements AutoCloseable {
     private int busySteps;
     private boolean closed;
 
-    private EmuController(String name, EmuConfiguration configuration, List<Namespace> media) throws IOException {
+    private EmuController(
+            String name, EmuConfiguration configuration, List<Namespace> media, @Nullable Mapping registerMemory)
+            throws IOException {
         this.name = name;
         this.configuration = configuration;
         namespaces = media.toArray(Namespace[]::new);
         int pairs = configuration.queuePairs();
-        registers = new RegisterFile(
-                Registers.capabilities(configuration.entries(), READY_TIMEOUT_MILLIS, configuration.doorbellStride()),
-                pairs + 1);
+        long capabilities =
+                Registers.capabilities(configuration.entries(), READY_TIMEOUT_MILLIS, configuration.doorbellStride());
+        registers = registerMemory == null
+                ? new RegisterFile(capabilities, pairs + 1)
+                : new RegisterFile(capabilities, registerMemory);
         queues = new QueueTable(registers, space, pairs, configuration.isPaced());
         features = new Features(pairs, namespaces.length);
         Counters counters = new Counters();
@@ -98,13 +103,19 @@ public final class EmuController implements AutoCloseable {
      * @throws IOException if the medium cannot be opened; one sentence with the next step
      */
     public static EmuController open(String name, EmuConfiguration configuration) throws IOException {
+        return open(name, configuration, null);
+    }
+
+    /** The same, with its registers in memory that somebody else has too: of {@link #registerBytes}, zeroed. */
+    static EmuController open(String name, EmuConfiguration configuration, @Nullable Mapping registerMemory)
+            throws IOException {
         List<Namespace> namespaces = new ArrayList<>();
         try {
             for (int id = 1; id <= configuration.namespaces(); id++) {
                 Media media = openMedia(configuration);
                 namespaces.add(new Namespace(id, media, configuration.readOnly(), configuration.lbaBytes()));
             }
-            return new EmuController(name, configuration, namespaces);
+            return new EmuController(name, configuration, namespaces, registerMemory);
         } catch (IOException | RuntimeException e) {
             namespaces.forEach(namespace -> namespace.media.close());
             throw e;
@@ -239,6 +250,34 @@ public final class EmuController implements AutoCloseable {
             wish = wishes.poll();
         }
         return done;
+    }
+
+    /** Bytes of the registers and doorbells of such a controller. */
+    static long registerBytes(EmuConfiguration configuration) {
+        return RegisterFile.bytes(configuration.queuePairs() + 1, configuration.doorbellStride());
+    }
+
+    /** The memory that it reaches, for who says which that is. */
+    IovaSpace space() {
+        return space;
+    }
+
+    /** Takes in what was stored to a register, by the thread that steps. */
+    void registerWritten() {
+        int ignored = step();
+        if (!vanished) {
+            registers.restore();
+        }
+    }
+
+    /** Resets the function, by the thread that steps: queues and registers are as at the beginning. */
+    void resetFunction() {
+        if (!vanished) {
+            registers.bar().write32(Registers.CC, 0);
+            int ignored = step();
+            reset();
+            registers.resetFunction();
+        }
     }
 
     /** One step, on whatever thread runs the controller. */

@@ -48,9 +48,9 @@ final class IovaSpace {
         final long bytes;
         private final Mapping mapping;
 
-        private Region(Mapping mapping, long iova) {
+        private Region(Mapping mapping, MemorySegment memory, long iova) {
             this.mapping = mapping;
-            this.memory = mapping.segment();
+            this.memory = memory;
             this.iova = iova;
             this.bytes = memory.byteSize();
         }
@@ -156,9 +156,38 @@ final class IovaSpace {
             throw new IllegalStateException("the function is closed");
         }
         long bytes = mapping.segment().byteSize();
-        Region region = new Region(mapping, range(bytes));
+        Region region = new Region(mapping, mapping.segment(), range(bytes));
         // Never back into a gap: what lies behind the gap is in use.
         next = Math.max(next, region.iova + bytes + Mapping.PAGE_SIZE);
+        insert(region);
+        return region;
+    }
+
+    /**
+     * Takes in memory that somebody else has chosen an address for, which may lie anywhere.
+     *
+     * @param mapping becomes the region's: it is closed with it
+     * @param memory the part of it that is meant
+     * @param iova not negative, and nor is what follows the last byte
+     * @return null if some of the addresses are taken
+     * @throws IllegalStateException if the function is closed
+     */
+    @Nullable
+    synchronized Region map(Mapping mapping, MemorySegment memory, long iova) {
+        if (closed) {
+            throw new IllegalStateException("the function is closed");
+        }
+        Region region = new Region(mapping, memory, iova);
+        for (Region other : table) {
+            if (other.iova < iova + region.bytes && iova < other.iova + other.bytes) {
+                return null;
+            }
+        }
+        insert(region);
+        return region;
+    }
+
+    private void insert(Region region) {
         List<Region> regions = new ArrayList<>(List.of(table));
         int at = 0;
         while (at < regions.size() && regions.get(at).iova < region.iova) {
@@ -166,7 +195,6 @@ final class IovaSpace {
         }
         regions.add(at, region);
         table = regions.toArray(NONE);
-        return region;
     }
 
     private synchronized void remove(Region region) {

@@ -51,12 +51,25 @@ final class RegisterFile {
      * @throws LinuxException if there is no memory
      */
     RegisterFile(long capabilities, int queues) throws LinuxException {
+        this(capabilities, Mapping.anonymous(bytes(queues, Registers.doorbellStride(capabilities))));
+    }
+
+    /**
+     * @param capabilities the value of CAP
+     * @param mapping where the registers are, of {@link #bytes}, zeroed; others may have it too
+     */
+    RegisterFile(long capabilities, Mapping mapping) {
         this.capabilities = capabilities;
         this.stride = Registers.doorbellStride(capabilities);
-        mapping = Mapping.anonymous(Registers.sqTailDoorbell(queues, stride));
+        this.mapping = mapping;
         memory = mapping.segment();
         bar = new MappedBar(memory);
         restore();
+    }
+
+    /** Bytes of the registers and of so many queue pairs' doorbells, in whole pages. */
+    static long bytes(int queues, int stride) {
+        return Registers.sqTailDoorbell(queues, stride) + Mapping.PAGE_SIZE - 1 & -Mapping.PAGE_SIZE;
     }
 
     MappedBar bar() {
@@ -187,6 +200,15 @@ final class RegisterFile {
         bar.write32(Registers.INTMC, 0);
         invalidRegister = false;
         invalidValue = false;
+    }
+
+    /** A reset of the function: the admin queue's registers go too. */
+    void resetFunction() {
+        bar.write32(Registers.AQA, 0);
+        bar.write64(Registers.ASQ, 0);
+        bar.write64(Registers.ACQ, 0);
+        reset();
+        restore();
     }
 
     /** All registers read as all ones: what a load returns when the function has left the bus. */

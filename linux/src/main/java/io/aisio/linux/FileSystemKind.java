@@ -31,4 +31,9 @@ public record FileSystemKind(long magic, long blockBytes) {
     public boolean isLocal() {
         return magic == TMPFS || magic == HUGETLBFS || magic == EXT || magic == XFS || magic == BTRFS;
     }
+
+    /** Whether its files are of huge pages, of {@link #blockBytes()} each. */
+    public boolean hasHugePages() {
+        return magic == HUGETLBFS;
+    }
 }

@@ -1,0 +1,132 @@
+package io.aisio.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A server and its clients, each a process, as a person runs them; and what is left when one of them is killed. */
+@Tag("slow")
+class EmuServeIT {
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    @TempDir
+    Path folder;
+
+    private Path socket() {
+        return folder.resolve("nvme.sock");
+    }
+
+    private Shell.Running serve(String medium) {
+        Shell.Running server = Shell.aisio("emu", "serve", "--socket", socket().toString(), medium)
+                .within(PATIENCE)
+                .start();
+        awaits(server, "is served");
+        return server;
+    }
+
+    private static void awaits(Shell.Running program, String words) {
+        long until = System.nanoTime() + PATIENCE.toNanos();
+        while (!program.errSoFar().contains(words)) {
+            if (System.nanoTime() > until || !program.process().isAlive()) {
+                program.process().destroyForcibly();
+                throw new AssertionError("no '" + words + "' from " + program.command() + ":\n" + program.errSoFar());
+            }
+            Thread.onSpinWait();
+        }
+    }
+
+    private Shell verify(long count) {
+        return Shell.aisio(
+                        "xnvmeperf",
+                        "verify",
+                        "--iosize",
+                        "4096",
+                        "--count",
+                        Long.toString(count),
+                        "--destroy-data",
+                        "vfu:" + socket())
+                .within(PATIENCE);
+    }
+
+    private Shell endless() {
+        return Shell.aisio(
+                        "xnvmeperf",
+                        "run",
+                        "--iopattern",
+                        "randread",
+                        "--qdepth",
+                        "32",
+                        "--iosize",
+                        "4096",
+                        "--runtime",
+                        "100",
+                        "vfu:" + socket())
+                .within(PATIENCE);
+    }
+
+    @Test
+    void servesAnotherProcessAndEndsInOrder() throws Exception {
+        Shell.Running server = serve("256MiB");
+        verify(1024).run().succeeds().prints("vfio-user");
+        awaits(server, "left");
+        server.signal("INT");
+        server.await().exits(Exit.INTERRUPTED).says("client 1 (process ", "came", "left", "interrupted");
+        assertThat(socket()).doesNotExist();
+    }
+
+    @Test
+    void aClientThatIsKilledInMidIoHarmsNobody() throws Exception {
+        Shell.Running server = serve("256MiB");
+        Shell.Running killed = endless().start();
+        awaits(server, "client 1 (process " + killed.process().pid());
+        Shell.Running other = verify(200_000).start();
+        awaits(server, "client 2");
+        killed.signal("KILL");
+        killed.await().exits(137);
+        awaits(server, "client 1 (process " + killed.process().pid() + ") left");
+        other.await().succeeds();
+        verify(256).run().succeeds();
+        server.signal("TERM");
+        server.await().exits(143);
+        assertThat(socket()).doesNotExist();
+    }
+
+    @Test
+    void aServerThatIsKilledInMidIoIsTrulyAndPromptlyTold() throws Exception {
+        Shell.Running server = serve("256MiB");
+        Shell.Running client = endless().start();
+        awaits(server, "client 1");
+        client.awaitsThread("xnvmeperf-cpu");
+        server.signal("KILL");
+        server.await().exits(137);
+        long begun = System.nanoTime();
+        client.await().failsWith(Exit.FAILED, "removed");
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(20));
+        // What it has left is told apart from a server, and the next one takes its place.
+        verify(16).run().failsWith(Exit.FAILED, "nobody listens on this socket", "next: start it again");
+        Shell.Running next = serve("256MiB");
+        verify(64).run().succeeds();
+        next.signal("INT");
+        next.await().exits(Exit.INTERRUPTED);
+    }
+
+    @Test
+    void saysWhatIsWrong() throws Exception {
+        Path file = Files.writeString(folder.resolve("file"), "mine");
+        Shell.aisio("emu", "serve", "--socket", file.toString(), "1GiB")
+                .run()
+                .failsWith(Exit.FAILED, "is no socket", "next:");
+        Shell.aisio("emu", "serve", "--socket", socket().toString(), "/no/such/image")
+                .run()
+                .failsWith(Exit.FAILED, "/no/such/image");
+        Shell.aisio("emu", "serve", "--socket", "/no/such/folder/s", "1GiB")
+                .run()
+                .failsWith(Exit.FAILED, "there is no folder /no/such/folder; next:");
+        verify(1).run().failsWith(Exit.FAILED, "there is no such socket", "next:");
+    }
+}

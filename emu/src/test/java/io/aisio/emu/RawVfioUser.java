@@ -1,0 +1,185 @@
+package io.aisio.emu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aisio.linux.EventFd;
+import io.aisio.linux.OpenFile;
+import io.aisio.linux.UnixConnection;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One end of vfio-user in bytes, as the protocol's text has them and as SPDK's client was seen to send them: none of the
+ * offsets of the code that is tested.
+ */
+final class RawVfioUser implements AutoCloseable {
+    static final int EPERM = 1;
+    static final int ENOENT = 2;
+    static final int EINVAL = 22;
+
+    private static final Duration SOON = Duration.ofSeconds(20);
+
+    private final UnixConnection connection;
+    private final Arena arena = Arena.ofShared();
+
+    RawVfioUser(UnixConnection connection) {
+        this.connection = connection;
+    }
+
+    static RawVfioUser connect(Path socket) throws IOException {
+        return new RawVfioUser(UnixConnection.connect(socket, SOON));
+    }
+
+    /** A message that came. */
+    record Message(int id, int command, int size, int flags, int errno, ByteBuffer payload, List<OpenFile> files) {}
+
+    static ByteBuffer bytes(int size) {
+        return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    static byte[] message(int id, int command, int flags, byte[] payload) {
+        return bytes(16 + payload.length)
+                .putShort((short) id)
+                .putShort((short) command)
+                .putInt(16 + payload.length)
+                .putInt(flags)
+                .putInt(0)
+                .put(payload)
+                .array();
+    }
+
+    void send(byte[] message, OpenFile... files) throws IOException {
+        MemorySegment bytes = arena.allocate(Math.max(1, message.length));
+        MemorySegment.copy(message, 0, bytes, ValueLayout.JAVA_BYTE, 0, message.length);
+        connection.send(bytes.asSlice(0, message.length), List.of(files), SOON);
+    }
+
+    void sendEvents(byte[] message, EventFd... events) throws IOException {
+        MemorySegment bytes = arena.allocate(message.length);
+        MemorySegment.copy(message, 0, bytes, ValueLayout.JAVA_BYTE, 0, message.length);
+        connection.sendEvents(bytes, List.of(events), SOON);
+    }
+
+    private boolean fill(MemorySegment target, List<OpenFile> files) throws IOException {
+        for (long done = 0; done < target.byteSize(); ) {
+            UnixConnection.Received got = connection.receive(target.asSlice(done), 16, SOON);
+            files.addAll(got.files());
+            if (got.bytes() == 0) {
+                return false;
+            }
+            done += got.bytes();
+        }
+        return true;
+    }
+
+    Message receive() throws IOException {
+        List<OpenFile> files = new ArrayList<>();
+        MemorySegment header = arena.allocate(16);
+        if (!fill(header, files)) {
+            throw new IOException("the other end has left");
+        }
+        ByteBuffer fields = header.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+        int size = fields.getInt(4);
+        MemorySegment payload = arena.allocate(Math.max(1, size - 16)).asSlice(0, size - 16);
+        if (!fill(payload, files)) {
+            throw new IOException("the other end has left in the middle of a message");
+        }
+        return new Message(
+                fields.getShort(0) & 0xFFFF,
+                fields.getShort(2) & 0xFFFF,
+                size,
+                fields.getInt(8),
+                fields.getInt(12),
+                payload.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN),
+                files);
+    }
+
+    /** Whether the other end has left, once it is over. */
+    boolean isEnded() throws IOException {
+        try {
+            UnixConnection.Received got = connection.receive(arena.allocate(1), 0, SOON);
+            return got.bytes() == 0;
+        } catch (IOException e) {
+            // ECONNRESET: it left with something of ours unread.
+            return String.valueOf(e.getMessage()).contains("ECONNRESET");
+        }
+    }
+
+    /** Sends a command, with id 0 as SPDK's client, and returns the reply, checked to be one. */
+    Message call(int command, byte[] payload, OpenFile... files) throws IOException {
+        send(message(0, command, 0, payload), files);
+        Message reply = receive();
+        assertThat(reply.id()).isZero();
+        assertThat(reply.command()).isEqualTo(command);
+        assertThat(reply.flags() & 0xF).as("a reply").isEqualTo(1);
+        if ((reply.flags() & 0x20) != 0) {
+            assertThat(reply.size()).as("an error is a bare header").isEqualTo(16);
+            assertThat(reply.errno()).isNotZero();
+        }
+        return reply;
+    }
+
+    Message version() throws IOException {
+        // Major 0, minor 1, no JSON.
+        return call(1, new byte[] {0, 0, 1, 0});
+    }
+
+    static byte[] dmaMap(int flags, long offset, long iova, long size) {
+        return bytes(32)
+                .putInt(32)
+                .putInt(flags)
+                .putLong(offset)
+                .putLong(iova)
+                .putLong(size)
+                .array();
+    }
+
+    static byte[] dmaUnmap(int flags, long iova, long size) {
+        return bytes(24).putInt(24).putInt(flags).putLong(iova).putLong(size).array();
+    }
+
+    static byte[] access(int region, long offset, int count, byte... data) {
+        return bytes(16 + data.length)
+                .putLong(offset)
+                .putInt(region)
+                .putInt(count)
+                .put(data)
+                .array();
+    }
+
+    long read(int region, long offset, int count) throws IOException {
+        Message reply = call(9, access(region, offset, count));
+        assertThat(reply.errno())
+                .as("reading %d bytes at %d of region %d", count, offset, region)
+                .isZero();
+        assertThat(reply.payload().remaining()).isEqualTo(16 + count);
+        return switch (count) {
+            case 2 -> reply.payload().getShort(16) & 0xFFFF;
+            case 4 -> reply.payload().getInt(16) & 0xFFFF_FFFFL;
+            default -> reply.payload().getLong(16);
+        };
+    }
+
+    void write(int region, long offset, int count, long value) throws IOException {
+        ByteBuffer data = bytes(8).putLong(value);
+        Message reply = call(10, access(region, offset, count, java.util.Arrays.copyOf(data.array(), count)));
+        assertThat(reply.errno())
+                .as("writing %d bytes at %d of region %d", count, offset, region)
+                .isZero();
+        assertThat(reply.payload().remaining()).isEqualTo(16);
+    }
+
+    @Override
+    public void close() {
+        connection.close();
+        arena.close();
+    }
+}

@@ -129,7 +129,8 @@ final class UringQueue implements Queue {
         MemorySegment memory = buffer.segment().asSlice(offset, bytes);
         boolean straight = memory.address() % target.memoryAlignment() == 0;
         copies[slot] = copy(slot, straight ? 0 : bytes);
-        buffers[slot] = straight ? register(buffer) : IoUring.NO_BUFFER;
+        boolean registers = memory.address() % target.registeredAlignment() == 0;
+        buffers[slot] = straight && registers ? register(buffer) : IoUring.NO_BUFFER;
         bound[slot] = buffer;
         data[slot] = memory;
         writes[slot] = write;
@@ -428,7 +429,7 @@ final class UringQueue implements Queue {
         for (int slot = 0; slot < depth(); slot++) {
             Buffer buffer = bound[slot];
             if (buffer != null && buffer.segment().scope().isAlive()) {
-                buffers[slot] = copies[slot] == null ? register(buffer) : IoUring.NO_BUFFER;
+                buffers[slot] = buffers[slot] == IoUring.NO_BUFFER ? IoUring.NO_BUFFER : register(buffer);
                 bindWhole(slot);
             }
         }

@@ -221,6 +221,26 @@ final class KernelPathCases {
         }
     }
 
+    static void aDriverWithQueuesForItIsPolled() throws IOException {
+        Machine.run("modprobe", "-r", "nvme");
+        try {
+            Machine.run("modprobe", "nvme", "poll_queues=1");
+            for (String name : List.of(BLOCK + "?iopoll", GENERIC + "?iopoll")) {
+                try (Device device = open(name)) {
+                    assertThat(device.path()).contains("device polled");
+                    assertThat(device.capabilities().traits())
+                            .contains(Trait.DEVICE_POLLED)
+                            .doesNotContain(Trait.SLEEPS);
+                    Driven.mix(device, 44, 1);
+                }
+            }
+        } finally {
+            Machine.run("modprobe", "-r", "-q", "nvme");
+            Machine.run("modprobe", "nvme");
+            Machine.awaitNamespacesAt(Driven.CONTROLLER, 2);
+        }
+    }
+
     static void aDriverThatIsNotPolledIsNotPolled() {
         assertThat(catchThrowable(() -> open(BLOCK + "?iopoll").close()))
                 .isInstanceOf(IOException.class)

@@ -6,6 +6,7 @@ module io.aisio.bench {
     requires HdrHistogram;
     requires java.management;
     requires jdk.management;
+    requires jdk.unsupported;
     requires tools.jackson.databind;
 
     exports io.aisio.bench;

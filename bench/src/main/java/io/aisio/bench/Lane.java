@@ -21,6 +21,7 @@ final class Lane implements AutoCloseable {
     private final Device device;
     private final Queue queue;
     private final int ioBytes;
+    private final int batch;
     private final Failures failures;
 
     private final LbaGenerator readLbas;
@@ -68,6 +69,7 @@ final class Lane implements AutoCloseable {
         this.device = device;
         this.queue = queue;
         this.ioBytes = (int) options.ioBytes();
+        this.batch = options.batch();
         this.failures = failures;
         this.readPercent = options.readPercent();
         this.mixed = options.reads() && options.writes();
@@ -139,7 +141,7 @@ final class Lane implements AutoCloseable {
      * @throws IOException if the device takes no more
      */
     int turn(boolean alone) throws IOException {
-        int n = alone && queue.sleeps() ? queue.await(slots) : queue.poll(slots);
+        int n = alone && queue.sleeps() ? queue.await(slots, batch) : queue.poll(slots);
         if (n != 0) {
             settle(n);
             send(n);

@@ -75,6 +75,7 @@ public final class ReportJson {
         node.put("rwmixread", options.readPercent());
         node.put("bs", options.ioBytes());
         node.put("iodepth", options.queueDepth());
+        node.put("iodepth_batch_complete_min", options.batch());
         node.put("nqueues", options.queuesPerDevice());
         node.put("runtime_s", options.runtime().toNanos() / 1e9);
         node.put("ramp_time_s", options.warmup().toNanos() / 1e9);

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param interval how often to tell how it goes, or zero for never
  * @param seed where the random numbers start
  * @param destroyData whether the devices' contents may be destroyed
+ * @param batch I/Os whose completion is waited for at a time, where a device can wait for several; 1 to the queue depth
  */
 public record RunOptions(
         List<String> devices,
@@ -38,7 +39,8 @@ public record RunOptions(
         boolean latency,
         Duration interval,
         long seed,
-        boolean destroyData) {
+        boolean destroyData,
+        int batch) {
     /** The seed unless one is given: two runs then ask for the same blocks. */
     public static final long DEFAULT_SEED = 42;
 
@@ -55,6 +57,11 @@ public record RunOptions(
         Fit.checkDevices(devices);
         devices.forEach(DeviceUri::parse);
         Fit.checkShape(queueDepth, ioBytes, queuesPerDevice);
+        if (batch < 1 || batch > queueDepth) {
+            throw new IllegalArgumentException(
+                    "--batch " + batch + ": 1 or more I/Os are waited for at a time, and no more" + " than the "
+                            + queueDepth + " of --qdepth");
+        }
         if (readPercent < 0 || readPercent > 100) {
             throw new IllegalArgumentException(
                     "--rwmix " + readPercent + ": how many of a hundred I/Os read, 0 to 100");
@@ -74,6 +81,38 @@ public record RunOptions(
             throw new IllegalArgumentException(
                     "--interval " + seconds(interval) + ": seconds, more than 0; try --interval 1");
         }
+    }
+
+    /** A run that goes on with whatever completes. */
+    public RunOptions(
+            List<String> devices,
+            IoPattern pattern,
+            int readPercent,
+            int queueDepth,
+            long ioBytes,
+            Duration runtime,
+            Duration warmup,
+            int queuesPerDevice,
+            @Nullable CpuSet cpus,
+            boolean latency,
+            Duration interval,
+            long seed,
+            boolean destroyData) {
+        this(
+                devices,
+                pattern,
+                readPercent,
+                queueDepth,
+                ioBytes,
+                runtime,
+                warmup,
+                queuesPerDevice,
+                cpus,
+                latency,
+                interval,
+                seed,
+                destroyData,
+                1);
     }
 
     /** A run with one queue a device, on the processors of this process, without warm-up, latency or intervals. */

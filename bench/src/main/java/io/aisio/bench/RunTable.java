@@ -32,6 +32,9 @@ public final class RunTable {
         line(text, "io pattern", options.pattern() + (options.pattern().mixed() ? mix(options) : ""));
         line(text, "queues per device", options.queuesPerDevice());
         line(text, "queue depth", options.queueDepth());
+        if (options.batch() > 1) {
+            line(text, "batch", options.batch());
+        }
         line(text, "io size", options.ioBytes());
         line(text, "runtime", RunOptions.seconds(options.runtime()));
         if (!options.warmup().isZero()) {

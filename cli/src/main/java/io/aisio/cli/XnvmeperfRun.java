@@ -96,6 +96,14 @@ final class XnvmeperfRun implements Callable<Integer> {
             description = "Queues of each device (1).")
     private int queues;
 
+    @Option(
+            names = "--batch",
+            converter = XnvmeperfOptions.Whole.class,
+            defaultValue = "1",
+            paramLabel = "N",
+            description = "I/Os whose completion is waited for at a time, where the path can wait for several (1).")
+    private int batch;
+
     @ArgGroup(exclusive = true)
     private @Nullable Cpus cpus;
 
@@ -209,7 +217,8 @@ final class XnvmeperfRun implements Callable<Integer> {
                     latency,
                     interval == null ? Duration.ZERO : interval,
                     seed,
-                    destroyData);
+                    destroyData,
+                    batch);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }

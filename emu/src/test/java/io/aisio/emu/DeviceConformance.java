@@ -29,6 +29,10 @@ public abstract class DeviceConformance {
     private static final int DEPTH = 16;
     /** How much of the device is written. */
     private static final int AREA = 1 << 20;
+    /** How far from a page memory begins. */
+    private static final int[] AWRY = {0, 4, 512, 1028};
+
+    private static final int MOST_AWRY = 1028;
 
     /** One path's. */
     protected DeviceConformance() {}
@@ -339,8 +343,9 @@ public abstract class DeviceConformance {
                     int at = on.lba * random.nextInt(most / on.lba);
                     bytes[slot] = on.lba * (1 + random.nextInt((most - at) / on.lba));
                     from[slot] = slot * stripe + at;
-                    // Where the stripe ends, 4 bytes more would be the neighbour's memory.
-                    offset[slot] = from[slot] + (at + bytes[slot] == stripe ? 0 : 4L * random.nextInt(2));
+                    // Where the stripe ends, more would be the neighbour's memory.
+                    boolean room = at + bytes[slot] + MOST_AWRY <= stripe;
+                    offset[slot] = from[slot] + (room ? AWRY[random.nextInt(AWRY.length)] : 0);
                     writing[slot] = random.nextBoolean();
                     lbas[i] = from[slot] / on.lba;
                     prepare(on, oracle, random, slot, writing[slot], from[slot], offset[slot], bytes[slot]);

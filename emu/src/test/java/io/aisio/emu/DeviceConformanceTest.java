@@ -1,18 +1,24 @@
 package io.aisio.emu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.management.ThreadMXBean;
+import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Capabilities.Trait;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Queue;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** That devices are alike whatever the path to them: one suite, run on each path that a test machine may have. */
@@ -145,6 +151,69 @@ class DeviceConformanceTest {
 
     @Nested
     class UringOnABlockDevice extends OnLoop {
+        @Test
+        void allocatesNothingPerCommand() throws IOException {
+            ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+            int depth = 32;
+            try (Device device = open();
+                    Buffer buffer = device.allocate(depth * 4096L);
+                    Queue queue = device.openQueue(depth)) {
+                int[] slots = new int[depth];
+                long[] lbas = new long[depth];
+                for (int slot = 0; slot < depth; slot++) {
+                    slots[slot] = slot;
+                    queue.bindRead(slot, buffer, slot * 4096L, 4096);
+                }
+                queue.submit(slots, lbas, depth);
+                long allocated = Long.MAX_VALUE;
+                // The first rounds are not compiled yet.
+                for (int round = 0; round < 20 && allocated >= 10_000; round++) {
+                    long before = threads.getCurrentThreadAllocatedBytes();
+                    for (int commands = 0; commands < 20_000; ) {
+                        int n = queue.await(slots, 4);
+                        for (int i = 0; i < n; i++) {
+                            requireDone(slots[i]);
+                        }
+                        queue.submit(slots, lbas, n);
+                        commands += n;
+                    }
+                    allocated = Math.min(allocated, threads.getCurrentThreadAllocatedBytes() - before);
+                }
+                assertThat(allocated)
+                        .as("bytes in the best of 20 rounds of 20,000 reads")
+                        .isLessThan(10_000);
+            }
+        }
+
+        /** Without an object of AssertJ's. */
+        private static void requireDone(int slot) {
+            if (slot < 0) {
+                throw new AssertionError("the read of slot " + ~slot + " failed");
+            }
+        }
+
+        @Test
+        void whatTheDeviceCannotReadIsAnInputOutputError() throws IOException {
+            try (Device device = open();
+                    Buffer buffer = device.allocate(8192);
+                    Queue queue = device.openQueue(2)) {
+                try (RandomAccessFile file =
+                        new RandomAccessFile(folder.resolve("image").toFile(), "rw")) {
+                    file.setLength(BYTES / 2);
+                }
+                queue.bindRead(0, buffer, 0, 4096);
+                queue.bindRead(1, buffer, 4096, 4096);
+                long gone = BYTES * 3 / 4 / 4096;
+                queue.submit(new int[] {0, 1}, new long[] {gone, 0}, 2);
+                int[] completed = new int[2];
+                int n = queue.await(completed, 2);
+                assertThat(n).isEqualTo(2);
+                assertThat(completed).containsExactlyInAnyOrder(~0, 1);
+                assertThat(queue.failure(0)).hasMessageContaining("LBA " + gone).hasMessageContaining("EIO");
+                assertThatThrownBy(() -> device.read(gone, buffer, 0, 4096)).hasMessageContaining("EIO");
+            }
+        }
+
         @Override
         protected Device open() throws IOException {
             Device device = required(loop() + "?path=uring");

@@ -388,6 +388,12 @@ final class FileDevice implements Device, UringTarget, CallTarget {
         return memoryAlignment;
     }
 
+    /** Linux takes the pages of a registered buffer for pieces, of which each must be whole blocks where it goes direct. */
+    @Override
+    public int registeredAlignment() {
+        return direct ? Math.max(memoryAlignment, Math.min(geometry.lbaBytes(), Mapping.PAGE_SIZE)) : 1;
+    }
+
     @Override
     public boolean sleeps() {
         return !options.devicePolled();

@@ -367,6 +367,11 @@ final class PassthroughDevice implements Device, UringTarget, CallTarget {
     }
 
     @Override
+    public int registeredAlignment() {
+        return Integer.BYTES;
+    }
+
+    @Override
     public boolean sleeps() {
         return !options.devicePolled();
     }

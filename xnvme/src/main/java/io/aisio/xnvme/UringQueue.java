@@ -31,7 +31,9 @@ final class UringQueue implements Queue {
 
     private final @Nullable Buffer[] bound;
     private final @Nullable MemorySegment[] data;
-    /** What is moved in place of a slot's data, where that lies badly. */
+    /** What is moved in place of a slot's data, where that lies badly; a part of the slot's copy. */
+    private final @Nullable MemorySegment[] aside;
+
     private final @Nullable Mapping[] copies;
 
     private final int[] buffers;
@@ -65,6 +67,7 @@ final class UringQueue implements Queue {
         countsBytes = target.countsBytes();
         bound = new Buffer[depth];
         data = new MemorySegment[depth];
+        aside = new MemorySegment[depth];
         copies = new Mapping[depth];
         buffers = new int[depth];
         writes = new boolean[depth];
@@ -128,26 +131,28 @@ final class UringQueue implements Queue {
         }
         MemorySegment memory = buffer.segment().asSlice(offset, bytes);
         boolean straight = memory.address() % target.memoryAlignment() == 0;
-        copies[slot] = copy(slot, straight ? 0 : bytes);
-        buffers[slot] = straight ? register(buffer) : IoUring.NO_BUFFER;
+        aside[slot] = straight ? null : copy(slot, bytes).segment().asSlice(0, bytes);
+        boolean registers = memory.address() % target.registeredAlignment() == 0;
+        buffers[slot] = straight && registers ? register(buffer) : IoUring.NO_BUFFER;
         bound[slot] = buffer;
         data[slot] = memory;
         writes[slot] = write;
         bindWhole(slot);
     }
 
-    /** The copy that the slot has, if it is large enough, or a new one; none for no bytes. */
-    private @Nullable Mapping copy(int slot, int bytes) {
+    /** The memory beside a slot's data, kept for the next that lies badly. */
+    private Mapping copy(int slot, int bytes) {
         Mapping copy = copies[slot];
-        if (copy != null) {
-            if (bytes > 0 && copy.segment().byteSize() >= bytes) {
-                return copy;
-            }
-            copy.close();
-            copies[slot] = null;
+        if (copy != null && copy.segment().byteSize() >= bytes) {
+            return copy;
         }
         try {
-            return bytes == 0 ? null : Mapping.anonymous(bytes);
+            Mapping larger = Mapping.anonymous(bytes);
+            copies[slot] = larger;
+            if (copy != null) {
+                copy.close();
+            }
+            return larger;
         } catch (LinuxException e) {
             throw new UncheckedIOException(e);
         }
@@ -187,9 +192,8 @@ final class UringQueue implements Queue {
 
     /** What the kernel moves for a slot. */
     private MemorySegment memory(int slot) {
-        MemorySegment whole = Objects.requireNonNull(data[slot]);
-        Mapping copy = copies[slot];
-        return copy == null ? whole : copy.segment().asSlice(0, whole.byteSize());
+        MemorySegment copy = aside[slot];
+        return copy == null ? Objects.requireNonNull(data[slot]) : copy;
     }
 
     private int bytes(int slot) {
@@ -226,9 +230,9 @@ final class UringQueue implements Queue {
                 return;
             }
         }
-        Mapping copy = copies[slot];
+        MemorySegment copy = aside[slot];
         if (copy != null && writes[slot]) {
-            copy.segment().asSlice(0, bytes).copyFrom(Objects.requireNonNull(data[slot]));
+            copy.copyFrom(Objects.requireNonNull(data[slot]));
         }
         ring.start(slot, lba << shift);
     }
@@ -345,8 +349,9 @@ final class UringQueue implements Queue {
         if (failures[slot] != null) {
             return ~slot;
         }
-        if (copies[slot] != null && !writes[slot]) {
-            Objects.requireNonNull(data[slot]).copyFrom(memory(slot));
+        MemorySegment copy = aside[slot];
+        if (copy != null && !writes[slot]) {
+            Objects.requireNonNull(data[slot]).copyFrom(copy);
         }
         return slot;
     }
@@ -428,7 +433,7 @@ final class UringQueue implements Queue {
         for (int slot = 0; slot < depth(); slot++) {
             Buffer buffer = bound[slot];
             if (buffer != null && buffer.segment().scope().isAlive()) {
-                buffers[slot] = copies[slot] == null ? register(buffer) : IoUring.NO_BUFFER;
+                buffers[slot] = buffers[slot] == IoUring.NO_BUFFER ? IoUring.NO_BUFFER : register(buffer);
                 bindWhole(slot);
             }
         }

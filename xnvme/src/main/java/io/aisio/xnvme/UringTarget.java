@@ -4,6 +4,7 @@ import io.aisio.linux.IoUring;
 import io.aisio.linux.LinuxException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /** What commands of a {@link UringQueue} go to: a file or block device, or a namespace that takes NVMe commands. */
 interface UringTarget {
@@ -22,6 +23,9 @@ interface UringTarget {
 
     /** Of what the addresses of memory must be a multiple, a power of two. */
     int memoryAlignment();
+
+    /** The same of memory that is used as a part of a registered buffer; no less. */
+    int registeredAlignment();
 
     /** Whether a thread that waits sleeps, rather than polls. */
     boolean sleeps();
@@ -46,7 +50,7 @@ interface UringTarget {
     void notRegistered(LinuxException why);
 
     /** Why a command may not be carried out at all; null if it may. */
-    @org.jspecify.annotations.Nullable
+    @Nullable
     IOException refusal(boolean write, long lba, int bytes);
 
     /**

@@ -55,6 +55,8 @@ public final class IdentifyController {
     public static final long WCTEMP = 266;
     /** Critical composite temperature, 16 bits, in kelvin. */
     public static final long CCTEMP = 268;
+    /** Keep alive support: the unit of the timer in 100 ms, 16 bits; 0 if there is none. */
+    public static final long KAS = 320;
     /** Submission queue entry size: required (3:0) and largest (7:4), powers of two. */
     public static final long SQES = 512;
     /** Completion queue entry size: required (3:0) and largest (7:4), powers of two. */
@@ -84,6 +86,8 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
+    /** OACS: Doorbell Buffer Config. */
+    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** OACS: Virtualization Management. */
     public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */

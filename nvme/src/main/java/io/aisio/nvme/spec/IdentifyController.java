@@ -77,6 +77,10 @@ public final class IdentifyController {
     public static final long AWUPF = 528;
     /** SGL support, 32 bits. */
     public static final long SGLS = 536;
+    /** SGLS: SGLs are supported, with no alignment asked for. */
+    public static final int SGLS_SUPPORTED = 1;
+    /** SGLS: bits that say whether SGLs are supported; 2 stands for data that is aligned to 4 bytes. */
+    public static final int SGLS_MASK = 3;
     /** NVM subsystem qualified name, UTF-8 ended by 0. */
     public static final long SUBNQN = 768;
     /** Bytes of {@link #SUBNQN}. */

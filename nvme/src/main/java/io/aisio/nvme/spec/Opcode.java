@@ -27,6 +27,8 @@ public final class Opcode {
     public static final int ASYNC_EVENT_REQUEST = 0x0C;
     /** Admin: Virtualization Management. */
     public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
+    /** Admin: Doorbell Buffer Config. */
+    public static final int DOORBELL_BUFFER_CONFIG = 0x7C;
     /** Admin: Format NVM. */
     public static final int FORMAT_NVM = 0x80;
 
@@ -72,6 +74,7 @@ public final class Opcode {
             case GET_FEATURES -> "Get Features";
             case ASYNC_EVENT_REQUEST -> "Asynchronous Event Request";
             case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
+            case DOORBELL_BUFFER_CONFIG -> "Doorbell Buffer Config";
             case FORMAT_NVM -> "Format NVM";
             default -> "admin opcode 0x%02x".formatted(opcode);
         };

@@ -7,6 +7,7 @@ import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.QueuePair;
+import io.aisio.nvme.Timeouts;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.Buffer;
@@ -80,9 +81,16 @@ public final class NvmeDevice implements Device {
      */
     public static NvmeDevice open(PciFunction function, int nsid, String name, String path, boolean sleeping)
             throws IOException {
+        return open(function, nsid, name, path, sleeping, Timeouts.DEFAULT);
+    }
+
+    /** The same, with timeouts of the caller's. */
+    public static NvmeDevice open(
+            PciFunction function, int nsid, String name, String path, boolean sleeping, Timeouts timeouts)
+            throws IOException {
         NvmeController controller = null;
         try {
-            controller = NvmeController.open(function);
+            controller = NvmeController.open(function, timeouts);
             return new NvmeDevice(name, path, function, controller, nsid, sleeping);
         } catch (IOException | RuntimeException e) {
             try {

@@ -61,6 +61,8 @@ public final class IdentifyController {
     public static final long SANICAP = 328;
     /** The largest endurance group identifier, 16 bits. */
     public static final long ENDGIDMAX = 340;
+    /** Keep alive support: the unit of the timer in 100 ms, 16 bits; 0 if there is none. */
+    public static final long KAS = 320;
     /** Submission queue entry size: required (3:0) and largest (7:4), powers of two. */
     public static final long SQES = 512;
     /** Completion queue entry size: required (3:0) and largest (7:4), powers of two. */

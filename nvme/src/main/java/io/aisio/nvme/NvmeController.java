@@ -5,6 +5,7 @@ import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.PciFunction;
@@ -293,7 +294,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             requireContiguous(rings, QueuePair.ringBytes(entries));
             interrupt = sleeping ? takeInterrupt(qid) : null;
             createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)), interrupt);
-            createSubmissionQueue(qid, entries, rings.iova(0));
+            createSubmissionQueue(qid, entries, rings.iova(0), epoch);
         } catch (IOException | RuntimeException e) {
             if (rings != null && !mayStillAccessMemory()) {
                 rings.close();
@@ -322,10 +323,21 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             pair.startAnew(Recovery.NEVER);
             try {
                 createCompletionQueue(pair.qid(), pair.entries(), pair.completionQueue(), pair.interrupt());
-                createSubmissionQueue(pair.qid(), pair.entries(), pair.submissionQueue());
+                createSubmissionQueue(pair.qid(), pair.entries(), pair.submissionQueue(), epoch);
             } catch (NvmeException e) {
-                if (recovery.epoch == epoch || attempt == ATTEMPTS) {
+                if (recovery.epoch == epoch) {
                     throw e;
+                }
+                if (attempt == ATTEMPTS) {
+                    // What the controller said of queues that a reset took away meanwhile is no verdict.
+                    var overtaken = new NvmeException(
+                            "%s: queue %d could not be created in %d attempts, each overtaken by a reset"
+                                    .formatted(name(), pair.qid(), ATTEMPTS),
+                            new Status(Status.ABORTED_BY_HOST),
+                            true,
+                            Duration.ZERO);
+                    overtaken.initCause(e);
+                    throw overtaken;
                 }
                 continue;
             }
@@ -368,9 +380,9 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
-    private void createSubmissionQueue(int qid, int entries, long iova) throws NvmeException {
+    /** @param epoch of its completion queue: in another one there is none to take back */
+    private void createSubmissionQueue(int qid, int entries, long iova, int epoch) throws NvmeException {
         long attributes = (long) qid << 16 | 1;
-        int epoch = recovery.epoch;
         try {
             admin.execute(
                     new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova, 0);

@@ -138,7 +138,13 @@ final class VfioUserSession implements Runnable {
         } catch (InternalError e) {
             return "was sent away: memory that it had given was gone when the controller used it";
         } catch (IOException e) {
-            return stopping ? "left: the server ends" : "was lost: " + e.getMessage();
+            if (stopping) {
+                return "left: the server ends";
+            }
+            // What a process leaves that was killed before it had read its reply.
+            boolean reset =
+                    e instanceof LinuxException l && (l.errno() == Errno.ECONNRESET || l.errno() == Errno.EPIPE);
+            return reset ? "left in the middle of a message" : "was lost: " + e.getMessage();
         } catch (RuntimeException | Error e) {
             StackTraceElement[] trace = e.getStackTrace();
             return "was sent away by a fault of the server's own: " + e + (trace.length == 0 ? "" : " at " + trace[0]);

@@ -276,10 +276,13 @@ final class VfioUserSession implements Runnable {
         boolean wanted = (message.flags() & VfioUser.FLAG_NO_REPLY) == 0;
         try {
             Reply reply = execute(device, theirs, message);
+            // Before the reply: who has it may count what is open.
+            message.closeFiles();
             if (wanted) {
                 stream.reply(message, reply.payload, reply.files);
             }
         } catch (Refusal refusal) {
+            message.closeFiles();
             if (wanted) {
                 stream.replyError(message, refusal.errno);
             }

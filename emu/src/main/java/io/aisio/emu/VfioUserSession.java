@@ -138,7 +138,13 @@ final class VfioUserSession implements Runnable {
         } catch (InternalError e) {
             return "was sent away: memory that it had given was gone when the controller used it";
         } catch (IOException e) {
-            return stopping ? "left: the server ends" : "was lost: " + e.getMessage();
+            if (stopping) {
+                return "left: the server ends";
+            }
+            // What a process leaves that was killed before it had read its reply.
+            boolean reset =
+                    e instanceof LinuxException l && (l.errno() == Errno.ECONNRESET || l.errno() == Errno.EPIPE);
+            return reset ? "left in the middle of a message" : "was lost: " + e.getMessage();
         } catch (RuntimeException | Error e) {
             StackTraceElement[] trace = e.getStackTrace();
             return "was sent away by a fault of the server's own: " + e + (trace.length == 0 ? "" : " at " + trace[0]);
@@ -270,10 +276,13 @@ final class VfioUserSession implements Runnable {
         boolean wanted = (message.flags() & VfioUser.FLAG_NO_REPLY) == 0;
         try {
             Reply reply = execute(device, theirs, message);
+            // Before the reply: who has it may count what is open.
+            message.closeFiles();
             if (wanted) {
                 stream.reply(message, reply.payload, reply.files);
             }
         } catch (Refusal refusal) {
+            message.closeFiles();
             if (wanted) {
                 stream.replyError(message, refusal.errno);
             }
@@ -400,17 +409,16 @@ final class VfioUserSession implements Runnable {
         boolean fits = room >= whole;
         MemorySegment info = MemorySegment.ofArray(new byte[fits ? whole : VfioUser.REGION_INFO]);
         VfioUser.u32(info, VfioUser.ARGSZ, whole);
-        VfioUser.u32(
-                info,
-                VfioUser.ARG_FLAGS,
-                VfioUser.REGION_FLAG_READ
-                        | VfioUser.REGION_FLAG_WRITE
-                        | VfioUser.REGION_FLAG_MMAP
-                        | VfioUser.REGION_FLAG_CAPS);
+        int accessible = VfioUser.REGION_FLAG_READ | VfioUser.REGION_FLAG_WRITE;
         VfioUser.u64(info, VfioUser.REGION_SIZE, device.bar.size());
         if (!fits) {
+            // Nothing is said of what is not there: QEMU takes capabilities without an offset for an error. It asks again,
+            // with the room that is told.
+            VfioUser.u32(info, VfioUser.ARG_FLAGS, accessible);
             return Reply.of(info);
         }
+        VfioUser.u32(
+                info, VfioUser.ARG_FLAGS, accessible | VfioUser.REGION_FLAG_MMAP | VfioUser.REGION_FLAG_CAPS);
         int cap = VfioUser.REGION_INFO;
         VfioUser.u32(info, VfioUser.REGION_CAP_OFFSET, cap);
         VfioUser.u16(info, cap + VfioUser.CAP_ID, VfioUser.CAP_SPARSE_MMAP);

@@ -29,6 +29,7 @@ import picocli.CommandLine.ScopeType;
             HugepagesCommand.class,
             Xnvmeperf.class,
             XalCommand.class,
+            XnvmeCommand.class,
             Train.class,
             HelpCommand.class
         },

@@ -21,6 +21,8 @@ import java.util.function.Consumer;
  * @param iops I/O commands a second at most, 0 for no limit
  * @param bytesPerSecond bytes a second that I/O commands move at most, 0 for no limit
  * @param faults what it does wrong
+ * @param shadow whether it takes shadow doorbells (Doorbell Buffer Config)
+ * @param sgl whether I/O commands may describe their data by SGLs
  */
 public record EmuConfiguration(
         Medium medium,
@@ -35,7 +37,9 @@ public record EmuConfiguration(
         Duration latency,
         long iops,
         long bytesPerSecond,
-        FaultPlan faults) {
+        FaultPlan faults,
+        boolean shadow,
+        boolean sgl) {
     /** The most namespaces: chosen so that one list of Identify names all. */
     public static final int MAX_NAMESPACES = 1024;
     /** The most queue pairs: queue identifiers have 16 bits, and 0 is the admin queue's. */
@@ -127,7 +131,9 @@ public record EmuConfiguration(
                 Duration.ZERO,
                 0,
                 0,
-                FaultPlan.NONE);
+                FaultPlan.NONE,
+                false,
+                false);
     }
 
     /** The same with another number of namespaces. */
@@ -188,6 +194,16 @@ public record EmuConfiguration(
         return with(changed -> changed.faults = value);
     }
 
+    /** The same, with or without shadow doorbells. */
+    public EmuConfiguration withShadow(boolean value) {
+        return with(changed -> changed.shadow = value);
+    }
+
+    /** The same, with or without SGLs. */
+    public EmuConfiguration withSgl(boolean value) {
+        return with(changed -> changed.sgl = value);
+    }
+
     private EmuConfiguration with(Consumer<Changed> change) {
         Changed changed = new Changed(this);
         change.accept(changed);
@@ -209,6 +225,8 @@ public record EmuConfiguration(
         long iops;
         long bytesPerSecond;
         FaultPlan faults;
+        boolean shadow;
+        boolean sgl;
 
         Changed(EmuConfiguration from) {
             medium = from.medium;
@@ -224,6 +242,8 @@ public record EmuConfiguration(
             iops = from.iops;
             bytesPerSecond = from.bytesPerSecond;
             faults = from.faults;
+            shadow = from.shadow;
+            sgl = from.sgl;
         }
 
         EmuConfiguration configuration() {
@@ -240,7 +260,9 @@ public record EmuConfiguration(
                     latency,
                     iops,
                     bytesPerSecond,
-                    faults);
+                    faults,
+                    shadow,
+                    sgl);
         }
     }
 

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
  * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
  * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code faults}
- * ({@link FaultPlan#parse}).
+ * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}.
  *
  * @param configuration the controller
  * @param nsid the namespace that is opened, 1 to the number of namespaces
@@ -59,7 +59,9 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 "latency",
                 "iops",
                 "bw",
-                "faults");
+                "faults",
+                "shadow",
+                "sgl");
         boolean readOnly = uri.flag("readonly");
         try {
             return new EmuUri(configuration(uri, readOnly), count(uri, "nsid", 1));
@@ -86,7 +88,9 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 latency(uri.options().get("latency")),
                 count(uri, "iops", 0),
                 bandwidth == null ? 0 : bandwidth(bandwidth),
-                faults == null ? FaultPlan.NONE : FaultPlan.parse(faults));
+                faults == null ? FaultPlan.NONE : FaultPlan.parse(faults),
+                uri.flag("shadow"),
+                uri.flag("sgl"));
     }
 
     private static EmuConfiguration.Medium medium(String target) {

@@ -48,7 +48,12 @@ final class IdentifyPages {
         Wire.i32(page, IdentifyController.VER, RegisterFile.VERSION);
         Wire.i32(page, IdentifyController.OAES, AsyncEvent.NAMESPACE_ATTRIBUTE_NOTICES);
         Wire.u8(page, IdentifyController.CNTRLTYPE, IO_CONTROLLER);
-        Wire.u16(page, IdentifyController.OACS, IdentifyController.OACS_FORMAT);
+        Wire.u16(
+                page,
+                IdentifyController.OACS,
+                IdentifyController.OACS_FORMAT
+                        | (configuration.shadow() ? IdentifyController.OACS_DOORBELL_BUFFER : 0));
+        Wire.i32(page, IdentifyController.SGLS, configuration.sgl() ? IdentifyController.SGLS_SUPPORTED : 0);
         Wire.u8(page, IdentifyController.ACL, ABORT_LIMIT);
         Wire.u8(page, IdentifyController.AERL, AsyncEvents.LIMIT - 1);
         Wire.u8(page, IdentifyController.FRMW, FRMW_ONE_READ_ONLY_SLOT);

@@ -61,6 +61,8 @@ public final class IdentifyController {
     public static final long SANICAP = 328;
     /** The largest endurance group identifier, 16 bits. */
     public static final long ENDGIDMAX = 340;
+    /** Keep alive support: the unit of the timer in 100 ms, 16 bits; 0 if there is none. */
+    public static final long KAS = 320;
     /** Submission queue entry size: required (3:0) and largest (7:4), powers of two. */
     public static final long SQES = 512;
     /** Completion queue entry size: required (3:0) and largest (7:4), powers of two. */
@@ -83,6 +85,10 @@ public final class IdentifyController {
     public static final long OCFS = 534;
     /** SGL support, 32 bits. */
     public static final long SGLS = 536;
+    /** SGLS: SGLs are supported, with no alignment asked for. */
+    public static final int SGLS_SUPPORTED = 1;
+    /** SGLS: bits that say whether SGLs are supported; 2 stands for data that is aligned to 4 bytes. */
+    public static final int SGLS_MASK = 3;
     /** NVM subsystem qualified name, UTF-8 ended by 0. */
     public static final long SUBNQN = 768;
     /** Bytes of {@link #SUBNQN}. */
@@ -120,6 +126,8 @@ public final class IdentifyController {
     public static final int OACS_SELF_TEST = 1 << 4;
     /** OACS: directives. */
     public static final int OACS_DIRECTIVES = 1 << 5;
+    /** OACS: Doorbell Buffer Config. */
+    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** OACS: Virtualization Management. */
     public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */

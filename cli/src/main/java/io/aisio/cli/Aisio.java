@@ -30,6 +30,7 @@ import picocli.CommandLine.ScopeType;
             Xnvmeperf.class,
             EmuCommand.class,
             XalCommand.class,
+            XnvmeCommand.class,
             Train.class,
             HelpCommand.class
         },

@@ -249,6 +249,21 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return function.name();
     }
 
+    /**
+     * A register, for people to look at: this driver writes those that there are.
+     *
+     * @param offset one of {@link io.aisio.nvme.spec.Registers}'
+     * @param bytes 4 or 8
+     * @return its value; all ones if the controller is gone from the bus
+     */
+    public long register(long offset, int bytes) {
+        return switch (bytes) {
+            case Integer.BYTES -> registers.bar().read32(offset) & 0xFFFF_FFFFL;
+            case Long.BYTES -> registers.bar().read64(offset);
+            default -> throw new IllegalArgumentException("a register of " + bytes + " bytes; they have 4 or 8");
+        };
+    }
+
     /** What the controller says of itself. */
     public ControllerIdentity identity() {
         return identity;

@@ -98,8 +98,6 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
-    /** OACS: Doorbell Buffer Config. */
-    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** CTRATT: endurance groups. */
     public static final int CTRATT_ENDURANCE_GROUPS = 1 << 4;
     /** CTRATT: extended LBA formats: more than 16, and guards of 32 and 64 bits. */
@@ -128,6 +126,8 @@ public final class IdentifyController {
     public static final int OACS_SELF_TEST = 1 << 4;
     /** OACS: directives. */
     public static final int OACS_DIRECTIVES = 1 << 5;
+    /** OACS: Doorbell Buffer Config. */
+    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** OACS: Virtualization Management. */
     public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */

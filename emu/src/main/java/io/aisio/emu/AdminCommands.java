@@ -98,6 +98,7 @@ final class AdminCommands {
             case Opcode.GET_LOG_PAGE -> getLogPage(command);
             case Opcode.ABORT -> abort(command);
             case Opcode.ASYNC_EVENT_REQUEST -> events.request(command.cid());
+            case Opcode.DOORBELL_BUFFER_CONFIG -> shadow(command);
             case Opcode.FORMAT_NVM -> format(command);
             case Opcode.SANITIZE -> sanitizer.start(command);
             case Opcode.DEVICE_SELF_TEST -> selfTest(command);
@@ -127,6 +128,7 @@ final class AdminCommands {
                     Opcode.GET_LOG_PAGE,
                     Opcode.ABORT,
                     Opcode.ASYNC_EVENT_REQUEST,
+                    Opcode.DOORBELL_BUFFER_CONFIG,
                     Opcode.FORMAT_NVM,
                     Opcode.SANITIZE,
                     Opcode.DEVICE_SELF_TEST,
@@ -353,6 +355,17 @@ final class AdminCommands {
         }
         command.result = aborted ? 0 : NOT_ABORTED;
         return Status.SUCCESS;
+    }
+
+    /** Section 5.7. */
+    private int shadow(Command command) {
+        if (!configuration.shadow()) {
+            return Status.INVALID_OPCODE | DNR;
+        }
+        if (((command.prp1 | command.prp2) & (PrpWalk.PAGE - 1)) != 0) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        return queues.shadow(command.prp1, command.prp2) ? Status.SUCCESS : Status.INVALID_FIELD | DNR;
     }
 
     /** Section 5.23. The new format is in force, and the data gone, when the command completes. */

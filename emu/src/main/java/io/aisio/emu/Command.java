@@ -1,5 +1,6 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.spec.Sgl;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.MemorySegment;
@@ -32,7 +33,17 @@ final class Command {
     /** Command dwords 14 and 15. */
     long cdw14;
 
+    private final boolean sgls;
     private long word0;
+
+    Command() {
+        this(false);
+    }
+
+    /** @param sgls whether SGLs may describe the data of I/O commands */
+    Command(boolean sgls) {
+        this.sgls = sgls;
+    }
 
     /** Copies the entry, once: what the driver does to the slot from now on changes nothing. */
     void load(int queue, MemorySegment ring, long offset) {
@@ -88,9 +99,14 @@ final class Command {
         return Sqe.nsid(word0);
     }
 
-    /** Whether it asks for fused execution or for SGLs, of which the controller has neither. */
+    /** PSDT: 0 where PRPs describe the data. */
+    int psdt() {
+        return Sqe.psdt(word0);
+    }
+
+    /** Whether it asks for fused execution, or for SGLs where the controller has none: admin commands have PRPs. */
     boolean fusedOrSgl() {
-        return Sqe.fuse(word0) != 0 || Sqe.psdt(word0) != 0;
+        return Sqe.fuse(word0) != 0 || (psdt() != 0 && (!sgls || queue == 0 || psdt() != Sgl.PSDT));
     }
 
     /** Dwords 0 and 1 of its completion. */

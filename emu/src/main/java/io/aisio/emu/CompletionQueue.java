@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 
 /** The controller's side of a completion queue (section 4.1): it owns the tail, the driver the head. */
 final class CompletionQueue {
@@ -21,6 +22,9 @@ final class CompletionQueue {
     int submissionQueues;
 
     private final RegisterFile registers;
+    /** Where the driver writes its head instead of the doorbell; null where there is none. */
+    private @Nullable ShadowDoorbells shadow;
+
     private final long doorbell;
     private int tail;
     private int phase = 1;
@@ -34,6 +38,18 @@ final class CompletionQueue {
         this.ring = ring;
         this.registers = registers;
         this.doorbell = Registers.cqHeadDoorbell(id, registers.stride());
+    }
+
+    /**
+     * From now on the driver writes its head to memory, which is looked at whenever there is no room; {@code running} if it
+     * has used the doorbell before.
+     */
+    void follow(ShadowDoorbells doorbells, boolean running) {
+        if (running) {
+            boolean ignored = look();
+            doorbells.begin(doorbell - Registers.DOORBELLS, head);
+        }
+        shadow = doorbells;
     }
 
     /** Whether an entry can be posted without overwriting one that the driver has not consumed. */
@@ -84,7 +100,8 @@ final class CompletionQueue {
      * @return false if its value is new, and one that the driver cannot mean: beyond the queue, or beyond the tail
      */
     boolean look() {
-        int value = registers.doorbell(doorbell);
+        ShadowDoorbells doorbells = shadow;
+        int value = doorbells == null ? registers.doorbell(doorbell) : doorbells.value(doorbell - Registers.DOORBELLS);
         if (value == seen) {
             return true;
         }

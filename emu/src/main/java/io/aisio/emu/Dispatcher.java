@@ -34,7 +34,10 @@ final class Dispatcher {
     private final AsyncEvents events;
     private final @Nullable Pace pace;
     private final @Nullable FaultInjector faults;
-    private final Command command = new Command();
+    private final Command command;
+    /** Whether SGLs may describe an I/O command's data. */
+    private final boolean sgls;
+
     private @Nullable End end;
     /** A second completion that its queue had no room for yet. */
     private @Nullable Duplicate duplicate;
@@ -49,6 +52,7 @@ final class Dispatcher {
             Logs logs,
             AsyncEvents events,
             @Nullable Pace pace,
+            boolean sgls,
             @Nullable FaultInjector faults) {
         this.admin = admin;
         this.nvm = nvm;
@@ -57,6 +61,8 @@ final class Dispatcher {
         this.logs = logs;
         this.events = events;
         this.pace = pace;
+        this.sgls = sgls;
+        command = new Command(sgls);
         this.faults = faults;
     }
 
@@ -152,6 +158,9 @@ final class Dispatcher {
     }
 
     private int execute() {
+        if (sgls) {
+            prps.describedBy(command.queue == 0 ? 0 : command.psdt());
+        }
         if (command.queue != 0) {
             return executeNvm();
         }

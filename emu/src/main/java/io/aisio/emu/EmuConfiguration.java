@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param iops I/O commands a second at most, 0 for no limit
  * @param bytesPerSecond bytes a second that I/O commands move at most, 0 for no limit
  * @param faults what it does wrong
+ * @param shadow whether it takes shadow doorbells (Doorbell Buffer Config)
+ * @param sgl whether I/O commands may describe their data by SGLs
  * @param metadata what blocks have beside their data, at first
  * @param zones the zones of its namespaces, null for none
  * @param placement Flexible Data Placement, null for none
@@ -41,6 +43,8 @@ public record EmuConfiguration(
         long iops,
         long bytesPerSecond,
         FaultPlan faults,
+        boolean shadow,
+        boolean sgl,
         Metadata metadata,
         @Nullable Zones zones,
         @Nullable Placement placement) {
@@ -189,7 +193,9 @@ public record EmuConfiguration(
             Duration latency,
             long iops,
             long bytesPerSecond,
-            FaultPlan faults) {
+            FaultPlan faults,
+            boolean shadow,
+            boolean sgl) {
         this(
                 medium,
                 namespaces,
@@ -204,6 +210,8 @@ public record EmuConfiguration(
                 iops,
                 bytesPerSecond,
                 faults,
+                shadow,
+                sgl,
                 Metadata.NONE,
                 null,
                 null);
@@ -238,7 +246,9 @@ public record EmuConfiguration(
                 Duration.ZERO,
                 0,
                 0,
-                FaultPlan.NONE);
+                FaultPlan.NONE,
+                false,
+                false);
     }
 
     /** The same with another number of namespaces. */
@@ -299,6 +309,16 @@ public record EmuConfiguration(
         return with(changed -> changed.faults = value);
     }
 
+    /** The same, with or without shadow doorbells. */
+    public EmuConfiguration withShadow(boolean value) {
+        return with(changed -> changed.shadow = value);
+    }
+
+    /** The same, with or without SGLs. */
+    public EmuConfiguration withSgl(boolean value) {
+        return with(changed -> changed.sgl = value);
+    }
+
     /** The same with other metadata. */
     public EmuConfiguration withMetadata(Metadata value) {
         return with(changed -> changed.metadata = value);
@@ -335,6 +355,8 @@ public record EmuConfiguration(
         long iops;
         long bytesPerSecond;
         FaultPlan faults;
+        boolean shadow;
+        boolean sgl;
         Metadata metadata;
 
         @Nullable
@@ -357,6 +379,8 @@ public record EmuConfiguration(
             iops = from.iops;
             bytesPerSecond = from.bytesPerSecond;
             faults = from.faults;
+            shadow = from.shadow;
+            sgl = from.sgl;
             metadata = from.metadata;
             zones = from.zones;
             placement = from.placement;
@@ -377,6 +401,8 @@ public record EmuConfiguration(
                     iops,
                     bytesPerSecond,
                     faults,
+                    shadow,
+                    sgl,
                     metadata,
                     zones,
                     placement);

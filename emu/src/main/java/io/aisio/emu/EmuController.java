@@ -92,7 +92,7 @@ public final class EmuController implements AutoCloseable {
                 ? new Pace(configuration.latency().toNanos(), configuration.iops(), configuration.bytesPerSecond())
                 : null;
         faults = configuration.faults().isEmpty() ? null : new FaultInjector(configuration.faults());
-        dispatcher = new Dispatcher(admin, nvm, queues, prps, logs, events, pace, faults);
+        dispatcher = new Dispatcher(admin, nvm, queues, prps, logs, events, pace, configuration.sgl(), faults);
         function = new EmuFunction(this, name, registers.bar(), space);
         thread = new EmuThread(this);
     }
@@ -345,7 +345,7 @@ public final class EmuController implements AutoCloseable {
 
     private boolean isGone(SubmissionQueue queue) {
         SubmissionQueue admin = queues.submission(0);
-        return isDead(queue) || (admin != null && isDead(admin));
+        return isDead(queue) || (admin != null && isDead(admin)) || queues.lostShadow();
     }
 
     private static boolean isDead(SubmissionQueue queue) {

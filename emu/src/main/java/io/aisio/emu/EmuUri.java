@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
  * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
  * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code faults}
- * ({@link FaultPlan#parse}). Metadata: {@code ms} (bytes a block), {@code extended}, {@code pi} (protection type),
+ * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}. Metadata: {@code ms} (bytes a block), {@code extended}, {@code pi} (protection type),
  * {@code pifirst}, {@code guard} (16, 32 or 64 bits). Zones: {@code zoned} (size), {@code zonecap} (capacity),
  * {@code maxopen}, {@code maxactive}. Data placement: {@code fdp} (reclaim unit handles), {@code rusize} (of a reclaim
  * unit).
@@ -67,6 +67,8 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 "iops",
                 "bw",
                 "faults",
+                "shadow",
+                "sgl",
                 "ms",
                 "extended",
                 "pi",
@@ -104,7 +106,9 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 latency(uri.options().get("latency")),
                 count(uri, "iops", 0),
                 bandwidth == null ? 0 : bandwidth(bandwidth),
-                faults == null ? FaultPlan.NONE : FaultPlan.parse(faults));
+                faults == null ? FaultPlan.NONE : FaultPlan.parse(faults),
+                uri.flag("shadow"),
+                uri.flag("sgl"));
         return plain.withMetadata(metadata(uri)).withZones(zones(uri)).withPlacement(placement(uri));
     }
 

@@ -59,7 +59,8 @@ final class IdentifyPages {
                 IdentifyController.OACS,
                 IdentifyController.OACS_FORMAT
                         | IdentifyController.OACS_SELF_TEST
-                        | (placed ? IdentifyController.OACS_DIRECTIVES : 0));
+                        | (placed ? IdentifyController.OACS_DIRECTIVES : 0)
+                        | (configuration.shadow() ? IdentifyController.OACS_DOORBELL_BUFFER : 0));
         Wire.i32(
                 page,
                 IdentifyController.CTRATT,
@@ -76,6 +77,7 @@ final class IdentifyPages {
                         | IdentifyController.SANICAP_OVERWRITE);
         Wire.u8(page, IdentifyController.FNA, IdentifyController.FNA_CRYPTOGRAPHIC_ERASE);
         Wire.u16(page, IdentifyController.OCFS, COPY_FORMATS);
+        Wire.i32(page, IdentifyController.SGLS, configuration.sgl() ? IdentifyController.SGLS_SUPPORTED : 0);
         Wire.u8(page, IdentifyController.ACL, ABORT_LIMIT);
         Wire.u8(page, IdentifyController.AERL, AsyncEvents.LIMIT - 1);
         Wire.u8(page, IdentifyController.FRMW, FRMW_ONE_READ_ONLY_SLOT);

@@ -1,15 +1,17 @@
 package io.aisio.emu;
 
 import io.aisio.linux.Mapping;
+import io.aisio.nvme.spec.Sgl;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Follows a command's PRP entries and lists (section 4.3) to the memory that they mean, all of it before a byte is
- * moved. Entries that follow one another are one run, so that a transfer is few copies. One object, used again for each
- * command.
+ * Follows a command's PRP entries and lists (section 4.3), or its SGL (section 4.4), to the memory that they mean, all of
+ * it before a byte is moved. Entries that follow one another are one run, so that a transfer is few copies. One object,
+ * used again for each command.
  */
 final class PrpWalk {
     /** The one memory page size that the controller has, MPSMIN = MPSMAX. */
@@ -17,11 +19,16 @@ final class PrpWalk {
 
     private static final int ENTRY = Long.BYTES;
 
+    /** Descriptors of one SGL that are looked at: more than any driver needs, few enough for a list without an end. */
+    private static final int MOST_DESCRIPTORS = 1 << 16;
+
     private final IovaSpace space;
-    private final IovaSpace.Region[] regions;
-    private final long[] offsets;
-    private final long[] lengths;
+    private IovaSpace.Region[] regions;
+    private long[] offsets;
+    private long[] lengths;
     private int runs;
+    /** Whether the two words of the next mapping are an SGL's descriptor. */
+    private boolean sgl;
 
     /** The table in which {@link #last} was found. */
     private IovaSpace.Region[] table;
@@ -39,8 +46,13 @@ final class PrpWalk {
         lengths = new long[pages];
     }
 
+    /** Says how the next command describes its data, by its PSDT. */
+    void describedBy(int psdt) {
+        sgl = psdt != 0;
+    }
+
     /**
-     * Maps a transfer.
+     * Maps a transfer. The two words of a command whose data an SGL describes are a descriptor.
      *
      * @param bytes its length, at least 1
      * @return 0, or the status of what is wrong with the entries; there are no runs then
@@ -49,6 +61,9 @@ final class PrpWalk {
         runs = 0;
         list = null;
         forgetOldTable();
+        if (sgl) {
+            return sgl(prp1, prp2, bytes);
+        }
         if ((prp1 & 3) != 0) {
             return refuse(Status.INVALID_PRP_OFFSET);
         }
@@ -147,6 +162,71 @@ final class PrpWalk {
         }
     }
 
+    /**
+     * A descriptor is of the data, or of a segment of descriptors, of which the last may be of the next segment. Together the
+     * data blocks are as long as the transfer.
+     */
+    private int sgl(long address, long word1, long bytes) {
+        long rest = bytes;
+        int left = MOST_DESCRIPTORS;
+        long at = address;
+        long word = word1;
+        while (Sgl.type(word) != Sgl.DATA_BLOCK) {
+            boolean last = Sgl.type(word) == Sgl.LAST_SEGMENT;
+            if ((!last && Sgl.type(word) != Sgl.SEGMENT) || Sgl.subtype(word) != 0) {
+                return refuse(Status.INVALID_SGL_TYPE);
+            }
+            long length = Sgl.length(word);
+            if (length == 0 || length % Sgl.BYTES != 0) {
+                return refuse(Status.INVALID_SGL_SEGMENT);
+            }
+            left -= (int) (length / Sgl.BYTES);
+            if (left < 0) {
+                return refuse(Status.INVALID_SGL_COUNT);
+            }
+            IovaSpace.Region region = space.find(at, length);
+            if (region == null) {
+                return refuse(Status.DATA_TRANSFER_ERROR);
+            }
+            list = region;
+            long offset = at - region.iova;
+            long end = offset + length - (last ? 0 : Sgl.BYTES);
+            for (; offset < end; offset += Sgl.BYTES) {
+                // Once: the driver may change it meanwhile.
+                long block = Wire.i64(region.memory, offset + Sgl.WORD1);
+                int status = dataBlock(Wire.i64(region.memory, offset + Sgl.ADDRESS), block, rest);
+                if (status != Status.SUCCESS) {
+                    return status;
+                }
+                rest -= Sgl.length(block);
+            }
+            if (last) {
+                return rest == 0 ? Status.SUCCESS : refuse(Status.INVALID_SGL_LENGTH);
+            }
+            at = Wire.i64(region.memory, offset + Sgl.ADDRESS);
+            word = Wire.i64(region.memory, offset + Sgl.WORD1);
+            if (Sgl.type(word) == Sgl.DATA_BLOCK) {
+                return refuse(Status.INVALID_SGL_SEGMENT);
+            }
+        }
+        return Sgl.length(word) == rest ? dataBlock(at, word, rest) : refuse(Status.INVALID_SGL_LENGTH);
+    }
+
+    private int dataBlock(long address, long word1, long rest) {
+        int type = Sgl.type(word1);
+        long length = Sgl.length(word1);
+        if (type == Sgl.SEGMENT || type == Sgl.LAST_SEGMENT) {
+            return refuse(Status.INVALID_SGL_SEGMENT);
+        }
+        if (type != Sgl.DATA_BLOCK || Sgl.subtype(word1) != 0) {
+            return refuse(Status.INVALID_SGL_TYPE);
+        }
+        if (length > rest) {
+            return refuse(Status.INVALID_SGL_LENGTH);
+        }
+        return length == 0 || add(address, length) ? Status.SUCCESS : refuse(Status.DATA_TRANSFER_ERROR);
+    }
+
     /** Adds to the last run what follows it, else begins a new one. */
     private boolean add(long address, long bytes) {
         IovaSpace.Region region = last;
@@ -162,6 +242,12 @@ final class PrpWalk {
         if (i > 0 && regions[i - 1] == region && offsets[i - 1] + lengths[i - 1] == offset) {
             lengths[i - 1] += bytes;
             return true;
+        }
+        if (i == regions.length) {
+            // Only an SGL has more runs than a transfer has pages.
+            regions = Arrays.copyOf(regions, 2 * i);
+            offsets = Arrays.copyOf(offsets, 2 * i);
+            lengths = Arrays.copyOf(lengths, 2 * i);
         }
         // Mostly it is the same as last time, and a store that the collector must know of costs more than a look.
         if (regions[i] != region) {

@@ -18,6 +18,8 @@ final class QueueTable {
     private final @Nullable CompletionQueue[] completion;
     /** The I/O submission queues, to go round. */
     private SubmissionQueue[] io = NONE;
+    /** What the driver writes instead of doorbells; null until it says where. */
+    private @Nullable ShadowDoorbells shadow;
 
     /**
      * @param pairs I/O queue pairs that there can be
@@ -66,6 +68,7 @@ final class QueueTable {
         registers.clearDoorbell(Registers.cqHeadDoorbell(id, registers.stride()));
         CompletionQueue queue = new CompletionQueue(id, entries, ring, registers);
         completion[id] = queue;
+        follow(queue, false);
         return queue;
     }
 
@@ -81,6 +84,7 @@ final class QueueTable {
         SubmissionQueue queue = new SubmissionQueue(id, entries, ring, completions, delayed, registers);
         submission[id] = queue;
         completions.submissionQueues++;
+        follow(queue, false);
         collect();
         return queue;
     }
@@ -97,8 +101,53 @@ final class QueueTable {
         registers.clearDoorbell(Registers.cqHeadDoorbell(queue.id, registers.stride()));
     }
 
-    /** All queues go. */
+    /**
+     * Doorbell Buffer Config: every I/O queue that has a place in the pages, now or later, is driven through them.
+     *
+     * @return false if there is no memory at one of the addresses
+     */
+    boolean shadow(long values, long events) {
+        IovaSpace.Region first = space.find(values, PrpWalk.PAGE);
+        IovaSpace.Region second = space.find(events, PrpWalk.PAGE);
+        if (first == null || second == null) {
+            return false;
+        }
+        shadow = new ShadowDoorbells(first, values - first.iova, second, events - second.iova);
+        for (int id = 1; id < completion.length; id++) {
+            CompletionQueue completions = completion[id];
+            if (completions != null) {
+                follow(completions, true);
+            }
+            SubmissionQueue submissions = submission[id];
+            if (submissions != null) {
+                follow(submissions, true);
+            }
+        }
+        return true;
+    }
+
+    /** Whether the memory of the shadow doorbells has been freed. */
+    boolean lostShadow() {
+        return shadow != null && !shadow.alive();
+    }
+
+    private void follow(CompletionQueue queue, boolean running) {
+        long offset = Registers.cqHeadDoorbell(queue.id, registers.stride()) - Registers.DOORBELLS;
+        if (shadow != null && queue.id != 0 && ShadowDoorbells.holds(offset)) {
+            queue.follow(shadow, running);
+        }
+    }
+
+    private void follow(SubmissionQueue queue, boolean running) {
+        long offset = Registers.sqTailDoorbell(queue.id, registers.stride()) - Registers.DOORBELLS;
+        if (shadow != null && queue.id != 0 && ShadowDoorbells.holds(offset)) {
+            queue.follow(shadow, running);
+        }
+    }
+
+    /** All queues go, and the shadow doorbells. */
     void clear() {
+        shadow = null;
         Arrays.fill(submission, null);
         Arrays.fill(completion, null);
         io = NONE;

@@ -18,6 +18,9 @@ final class RegisterFile {
     /** The version that the controller implements: 1.4. */
     static final int VERSION = 0x0001_0400;
 
+    /** What stands in a doorbell whose value was taken: no queue is as large. */
+    static final int TAKEN = -1;
+
     /** AQA: bits that are not reserved. */
     private static final int AQA_MASK = 0x0FFF_0FFF;
     /** CC: bits that are not reserved. */
@@ -126,6 +129,15 @@ final class RegisterFile {
     /** A doorbell's value; release of the driver, acquire here: the entries are there before the tail is. */
     int doorbell(long offset) {
         return bar.read32(offset);
+    }
+
+    /**
+     * Takes a doorbell's value, and leaves {@link #TAKEN} there, so that the same value is seen when it is written again.
+     * What a doorbell reads as is not defined.
+     */
+    int takeDoorbell(long offset) {
+        int value = bar.read32(offset);
+        return value == TAKEN ? value : (int) INT.getAndSet(memory, offset, TAKEN);
     }
 
     /** Sets a doorbell to 0, as for a queue that is new or gone. */

@@ -22,6 +22,10 @@ final class SubmissionQueue {
     private final long doorbell;
     private int tail;
     private int seen;
+    /** What the driver writes instead of the doorbell; null where there is none. */
+    private @Nullable ShadowDoorbells shadow;
+    /** Whether the shadow doorbell is looked at without being told by the doorbell. */
+    private boolean awake;
 
     SubmissionQueue(
             int id,
@@ -39,9 +43,44 @@ final class SubmissionQueue {
         this.doorbell = Registers.sqTailDoorbell(id, registers.stride());
     }
 
+    /** From now on the driver writes its tail to memory, {@code running} if it has used the doorbell before. */
+    void follow(ShadowDoorbells doorbells, boolean running) {
+        if (running) {
+            doorbells.begin(doorbell - Registers.DOORBELLS, tail());
+        }
+        shadow = doorbells;
+        awake = true;
+    }
+
+    private int shadowTail(ShadowDoorbells doorbells) {
+        long offset = doorbell - Registers.DOORBELLS;
+        int rung = registers.takeDoorbell(doorbell);
+        awake |= rung != RegisterFile.TAKEN;
+        if (!awake) {
+            return tail;
+        }
+        take(doorbells.value(offset));
+        if (tail == head) {
+            // The doorbell is to ring at the next step; what came before the driver could see this is looked for.
+            doorbells.event(offset, tail);
+            awake = false;
+            take(doorbells.value(offset));
+            awake = tail != head;
+        }
+        return tail;
+    }
+
     /** The driver's tail; a doorbell beyond the queue is told once and leaves the tail where it was. */
     int tail() {
-        int value = registers.doorbell(doorbell);
+        ShadowDoorbells doorbells = shadow;
+        if (doorbells != null) {
+            return shadowTail(doorbells);
+        }
+        take(registers.doorbell(doorbell));
+        return tail;
+    }
+
+    private void take(int value) {
         if (value != seen) {
             seen = value;
             if (value < 0 || value >= entries) {
@@ -50,6 +89,5 @@ final class SubmissionQueue {
                 tail = value;
             }
         }
-        return tail;
     }
 }

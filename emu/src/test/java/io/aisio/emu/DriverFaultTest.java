@@ -73,6 +73,18 @@ class DriverFaultTest {
             }
         }
 
+        /** Two rounds of reads, all of them good, whatever was before. */
+        void assertWorks() throws NvmeException {
+            for (int round = 0; round < 2; round++) {
+                int[] before = good.clone();
+                submitAll();
+                takeAll();
+                for (int slot = 0; slot < DEPTH; slot++) {
+                    assertThat(good[slot]).as("slot " + slot).isEqualTo(before[slot] + 1);
+                }
+            }
+        }
+
         /** Closes everything that the driver holds: no memory may be left. */
         @Override
         public void close() throws IOException {
@@ -86,81 +98,110 @@ class DriverFaultTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 4, 8})
-    void timesOutWhenTheControllerDropsACompletion(int which) throws Exception {
-        try (Reads reads = new Reads(with("drop:" + which))) {
+    void deletesTheQueuesAndGoesOnWhenTheControllerDropsACompletion(int which) throws Exception {
+        try (Reads reads = new Reads(with("drop:" + which + ",abortrefused"))) {
             reads.submitAll();
             reads.takeAll();
             reads.assertEachCameBackOnce();
             int slot = which - 1;
             assertThat(reads.bad[slot]).isEqualTo(1);
             assertThat(reads.good).containsOnlyOnce(0);
-            assertThat(reads.pair.failure(slot))
+            NvmeException failure = reads.pair.failure(slot);
+            assertThat(failure)
                     .hasMessageContaining("emu:driven: queue 1: Read of namespace 1 at LBA " + (100 + slot))
                     .hasRootCauseMessage(
                             "emu:driven: queue 1: Read of namespace 1 at LBA %d: no answer within 400 ms", 100 + slot);
-            assertThat(reads.pair.failure(slot).status()).isEqualTo(new Status(Status.ABORTED_BY_HOST));
-            assertThatThrownBy(reads::submitAll)
-                    .isInstanceOf(NvmeException.class)
-                    .hasMessageContaining("no answer within 400 ms");
-            assertThatThrownBy(() -> reads.driven.driver.createQueuePair(1)).isInstanceOf(NvmeException.class);
+            assertThat(failure.status()).isEqualTo(new Status(Status.ABORTED_BY_HOST));
+            assertThat(failure.retryable()).isTrue();
+            assertThat(reads.driven.driver.resets()).isZero();
+            reads.assertWorks();
         }
     }
 
     @Test
-    void refusesASecondCompletionOfACommand() throws Exception {
-        try (Reads reads = new Reads(with("duplicate:1"))) {
-            reads.pair.submit(new int[] {0}, new long[] {100}, 1);
+    void abortsACommandThatHangsAndGoesOn() throws Exception {
+        try (Reads reads = new Reads(with("stall:3"))) {
+            reads.submitAll();
             reads.takeAll();
-            assertThat(reads.good).startsWith(1, 0);
-            assertThat(failureOf(reads))
-                    .hasMessageMatching("emu:driven: queue 1: the controller completed CID"
-                            + " 0x[0-7]\\p{XDigit}{3}, which is of no command in flight");
+            reads.assertEachCameBackOnce();
+            assertThat(reads.bad).containsExactly(0, 0, 1, 0, 0, 0, 0, 0);
+            NvmeException failure = reads.pair.failure(2);
+            assertThat(failure).hasMessageContaining("LBA 102: Command Abort Requested");
+            assertThat(failure.retryable()).isTrue();
+            assertThat(reads.driven.driver.resets()).isZero();
+            reads.assertWorks();
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "'stall:3,abortrefused,stall@deletesq:1', at LBA 102: no answer within 400 ms",
+        "'stall:3,stall@abort,stall@deletesq:1', at LBA 102: no answer within 400 ms",
+        "duplicate:3, which is of no command in flight",
+        "wrongcid:2, queue 1: the controller completed CID",
+        "wrongsqid:2, names submission queue",
+        "wrongsqhd:2, has the submission queue head at",
+        "fatal:4, CSTS.CFS",
+    })
+    void resetsTheControllerAndGoesOn(String faults, String why) throws Exception {
+        try (Reads reads = new Reads(with(faults))) {
+            reads.submitAll();
+            reads.takeAll();
+            reads.assertEachCameBackOnce();
+            reads.assertWorks();
+            NvmeController driver = reads.driven.driver;
+            assertThat(driver.failure()).isNull();
+            assertThat(driver.resets()).isEqualTo(1);
+            assertThat(reads.bad).contains(1);
+            assertThat(driver.namespaces()).hasSize(1);
+            int slot = DEPTH - 1;
+            assertThat(reads.pair.failure(slot).retryable()).isTrue();
+            if (!faults.startsWith("stall")) {
+                assertThat(reads.pair.failure(slot)).hasMessageContaining("at LBA 107");
+            }
+            assertThat(root(reads.driven.driver.lastReset())).hasMessageContaining(why.strip());
+        }
+    }
+
+    private static Throwable root(Throwable thrown) {
+        Throwable root = thrown;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return root;
+    }
+
     @Test
-    void refusesASecondCompletionThatHadToWaitForRoom() throws Exception {
+    void resetsWhenASecondCompletionHadToWaitForRoom() throws Exception {
         try (Reads reads = new Reads(with("duplicate:8"))) {
             reads.submitAll();
             reads.takeAll();
             reads.assertEachCameBackOnce();
             assertThat(reads.good).containsOnly(1);
-            assertThat(failureOf(reads)).hasMessageEndingWith("which is of no command in flight");
+            long deadline = System.nanoTime() + Host.GIVE_UP_NANOS;
+            while (reads.driven.driver.resets() == 0 && System.nanoTime() - deadline < 0) {
+                assertThat(reads.pair.poll(new int[DEPTH])).isZero();
+            }
+            assertThat(reads.driven.driver.lastReset()).hasMessageEndingWith("which is of no command in flight");
+            reads.assertWorks();
         }
     }
 
     @Test
-    void failsWhatIsInFlightWhenACommandIsCompletedTwice() throws Exception {
-        try (Reads reads = new Reads(with("duplicate:3"))) {
+    void failsForGoodWhenAResetBringsNothingBack() throws Exception {
+        try (Reads reads = new Reads(with("fatal:4,neverready:2-"))) {
             reads.submitAll();
             reads.takeAll();
             reads.assertEachCameBackOnce();
-            assertThat(reads.good).startsWith(1, 1, 1);
-            assertThat(reads.bad).endsWith(1, 1, 1, 1, 1);
-            assertThat(reads.pair.failure(7))
-                    .hasRootCauseMessage(reads.driven.driver.failure().getMessage());
+            assertThat(reads.driven.driver.failure()).hasMessageContaining("CSTS.CFS");
+            assertThat(reads.driven.driver.failure().getSuppressed())
+                    .hasSize(2)
+                    .allSatisfy(tried -> assertThat(tried).hasMessageContaining("did not become ready within"));
+            assertThat(reads.pair.failure(7).retryable()).isFalse();
+            assertThatThrownBy(reads::submitAll)
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining("CSTS.CFS");
         }
-    }
-
-    @Test
-    void failsWhatIsInFlightWhenACompletionNamesAnotherCommand() throws Exception {
-        try (Reads reads = new Reads(with("wrongcid:2"))) {
-            reads.submitAll();
-            reads.takeAll();
-            reads.assertEachCameBackOnce();
-            assertThat(reads.good).startsWith(1, 0);
-            assertThat(reads.bad).endsWith(1, 1, 1, 1, 1, 1, 1);
-            assertThat(reads.driven.driver.failure()).hasMessageContaining("queue 1: the controller completed CID 0x8");
-        }
-    }
-
-    /** Submits until the controller's failure shows: it has happened, but nothing in flight needs to notice. */
-    private static NvmeException failureOf(Reads reads) {
-        long deadline = System.nanoTime() + Host.GIVE_UP_NANOS;
-        while (reads.driven.driver.failure() == null && System.nanoTime() - deadline < 0) {
-            assertThat(reads.pair.poll(new int[DEPTH])).isZero();
-        }
-        return reads.driven.driver.failure();
     }
 
     @Test
@@ -180,19 +221,19 @@ class DriverFaultTest {
         }
     }
 
-    @ParameterizedTest
-    @CsvSource({"fatal:4, CSTS.CFS", "vanish:4, all ones"})
-    void failsWhatIsInFlightWhenTheControllerEnds(String fault, String why) throws Exception {
-        try (Reads reads = new Reads(with(fault))) {
+    @Test
+    void failsWhatIsInFlightWhenTheDeviceIsPulled() throws Exception {
+        try (Reads reads = new Reads(with("vanish:4"))) {
             reads.submitAll();
             reads.takeAll();
             reads.assertEachCameBackOnce();
             assertThat(reads.bad).endsWith(1, 1, 1, 1, 1);
             assertThat(reads.pair.failure(7)).hasMessageContaining("LBA 107");
-            assertThat(reads.driven.driver.failure()).hasMessageContaining(why);
+            assertThat(reads.pair.failure(7).retryable()).isFalse();
+            assertThat(reads.driven.driver.failure()).hasMessageContaining("all ones");
             assertThatThrownBy(reads::submitAll)
                     .isInstanceOf(NvmeException.class)
-                    .hasMessageContaining(why);
+                    .hasMessageContaining("all ones");
         }
     }
 
@@ -212,18 +253,26 @@ class DriverFaultTest {
 
     @ParameterizedTest
     @CsvSource({
-        "5, Create I/O Completion Queue",
-        "6, Create I/O Submission Queue",
-        "7, Delete I/O Submission Queue",
-        "8, Delete I/O Completion Queue"
+        "createcq, Create I/O Completion Queue",
+        "createsq, Create I/O Submission Queue",
+        "deletesq, Delete I/O Submission Queue",
+        "deletecq, Delete I/O Completion Queue"
     })
-    void failsWhenAQueueCommandIsNeverAnswered(int which, String command) throws Exception {
-        try (Driven driven = with("stall@admin:" + which)) {
+    void resetsWhenAQueueCommandIsNeverAnswered(String which, String command) throws Exception {
+        try (Driven driven = with("stall@%s:1,stall@abort".formatted(which))) {
             int before = driven.function.live();
-            assertThatThrownBy(() -> driven.driver.createQueuePair(4).close())
-                    .isInstanceOf(NvmeException.class)
-                    .hasMessage("emu:driven: " + command + ": no answer within 400 ms");
+            if (which.startsWith("create")) {
+                NvmeException failure =
+                        catchThrowableOfType(NvmeException.class, () -> driven.driver.createQueuePair(4));
+                assertThat(failure).hasMessageStartingWith("emu:driven: " + command + ": no answer within 400 ms");
+                assertThat(failure.retryable()).isTrue();
+            } else {
+                // A reset deletes them too.
+                driven.driver.createQueuePair(4).close();
+            }
+            assertThat(driven.driver.resets()).isEqualTo(1);
             assertThat(driven.function.live()).isEqualTo(before);
+            driven.driver.createQueuePair(4).close();
             driven.driver.close();
             assertThat(driven.function.live()).isZero();
         }
@@ -241,17 +290,28 @@ class DriverFaultTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"duplicate:3", "wrongcid:3", "fatal:3", "vanish:3", "error:3"})
-    void endsASynchronousCallWithWhatIsWrong(String fault) throws Exception {
+    @ValueSource(strings = {"duplicate:3", "wrongcid:3", "fatal:3", "error:3", "error:3-5"})
+    void aSynchronousCallSurvivesWhatMayBeTriedAgain(String fault) throws Exception {
         String name = "emu:1MiB?faults=" + fault;
         try (Device device = Device.open(name);
                 Buffer buffer = device.allocate(4096)) {
-            // A second completion is seen at the latest by the command after it.
-            IOException failure = catchThrowableOfType(IOException.class, () -> {
-                for (int i = 0; i < 10; i++) {
-                    device.read(8, buffer);
-                }
-            });
+            for (int i = 0; i < 10; i++) {
+                device.read(8, buffer);
+            }
+            device.flush();
+        }
+        assertThat(threads(name)).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"vanish:3", "error:3-6", "error=2/81/dnr:3"})
+    void aSynchronousCallEndsWithWhatIsWrong(String fault) throws Exception {
+        String name = "emu:1MiB?faults=" + fault;
+        try (Device device = Device.open(name);
+                Buffer buffer = device.allocate(4096)) {
+            device.read(8, buffer);
+            device.read(8, buffer);
+            IOException failure = catchThrowableOfType(IOException.class, () -> device.read(8, buffer));
             assertThat(failure).hasMessageContaining(name + ":").hasMessageContaining("queue 1");
             if (fault.startsWith("error")) {
                 assertThat(failure).hasMessageContaining("at LBA 8").hasMessageContaining("Unrecovered Read Error");

@@ -28,6 +28,9 @@ public record ControllerIdentity(
         boolean volatileWriteCache,
         long shutdownMicros) {
 
+    /** Nothing is known yet. */
+    static final ControllerIdentity UNKNOWN = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
+
     /** The longest shutdown that is believed: a minute, where the field could ask for more than an hour. */
     private static final long MAX_SHUTDOWN_MICROS = 60_000_000;
 

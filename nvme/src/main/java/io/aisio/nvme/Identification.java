@@ -6,6 +6,7 @@ import io.aisio.nvme.spec.IdentifyNamespace;
 import io.aisio.nvme.spec.IdentifyZoned;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Protection;
+import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -14,7 +15,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +36,10 @@ final class Identification {
         this.registers = registers;
     }
 
-    ControllerIdentity controller() throws IOException {
+    /** What a controller says of itself: for everybody, and for the driver. */
+    record Described(ControllerIdentity identity, Offer offer) {}
+
+    Described controller() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment data = identify(arena, 0, Identify.CNS_CONTROLLER, Identify.CSI_NVM);
             int sqes = Wire.u8(data, IdentifyController.SQES);
@@ -45,16 +48,12 @@ final class Identification {
                 throw new NvmeException(
                         "%s: no entries of 64 and 16 bytes (SQES 0x%02x, CQES 0x%02x)".formatted(name, sqes, cqes));
             }
-            return ControllerIdentity.of(data, registers.minPageSize());
+            return new Described(ControllerIdentity.of(data, registers.minPageSize()), Offer.of(data));
         }
     }
 
-    /**
-     * The active namespaces that can be used, by ascending NSID.
-     *
-     * @param failed whether the controller has failed meanwhile
-     */
-    Map<Integer, Namespace> namespaces(BooleanSupplier failed) throws IOException {
+    /** The active namespaces that can be used, by ascending NSID. */
+    Map<Integer, Namespace> namespaces() throws IOException {
         Map<Integer, Namespace> found = new LinkedHashMap<>();
         for (int nsid : activeNamespaces()) {
             try {
@@ -64,7 +63,8 @@ final class Identification {
                 }
             } catch (NvmeException e) {
                 // One that the controller will not describe is left out too: it may have gone since it was listed.
-                if (e.status() == null || failed.getAsBoolean()) {
+                Status status = e.status();
+                if (status == null || status.code() == Status.ABORTED_BY_HOST) {
                     throw e;
                 }
             }

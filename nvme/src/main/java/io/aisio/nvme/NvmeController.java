@@ -1,71 +1,72 @@
 package io.aisio.nvme;
 
+import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
-import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.PciFunction;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An NVMe controller, brought up and owned by this driver.
  *
- * <p>Any thread may call it; admin commands go one at a time. Who opens it closes it, after its queue pairs, and gives the
- * function back after that.
+ * <p>Any thread may call it. Who opens it closes it, after its queue pairs, and gives the function back after that.
  *
- * <p>A controller that breaks the specification, reports a fatal error, does not answer in time or is gone <em>fails</em>:
- * it is disabled, or cut off memory where that fails, so that it leaves the host's memory alone, and from then on every
- * call says why. So does one that is removed or asked back. Recovery by Abort and reset is not there yet.
+ * <p>A controller that breaks the specification, reports a fatal error or does not answer in time is reset, and its queue
+ * pairs create their queues anew; what was in flight comes back as failed and {@linkplain NvmeException#retryable() may be
+ * tried again}. One that does not come back, is removed or asked back <em>fails</em>: it is disabled, or cut off memory
+ * where that fails, so that it leaves the host's memory alone, and from then on every call says why.
+ *
+ * <p>A thread of the controller's own listens to its events; nothing waits for it.
  */
 public final class NvmeController implements AdminCommands, AutoCloseable {
-    /** Depth of the admin queue: one command is in flight at a time, and a page holds 64 entries. */
-    private static final int ADMIN_DEPTH = 63;
     /** I/O queue pairs that the driver asks for; a controller grants what it has. */
     private static final int WANTED_QUEUE_PAIRS = 1024;
     /** Interrupt vectors that are asked for at most: the system has only so many, and few threads sleep. */
     private static final int MOST_VECTORS = 64;
-    /** How long a wait for an admin command sleeps between two looks, once it takes longer than a few of them. */
-    private static final long ADMIN_POLL_NANOS = 20_000;
-    /** Looks at the admin completion queue before the wait sleeps. */
-    private static final int ADMIN_SPINS = 100;
+    /** Event requests at most: one a type that the specification masks separately. */
+    private static final int MOST_EVENT_REQUESTS = 4;
+    /** How often queues are created anew when the controller is reset meanwhile. */
+    private static final int ATTEMPTS = 3;
+    /** Memory for the data of admin commands that is kept: so many threads rarely send them at once. */
+    private static final int KEPT_BUFFERS = 4;
 
     private final PciFunction function;
     private final Timeouts timeouts;
     private final ControllerRegisters registers;
     private final Identification identification;
-    private final QueuePair admin;
-    private final Object adminLock = new Object();
-    private final DmaMemory adminData;
-    private final int[] adminDone = new int[1];
+    private final Recovery recovery;
+    private final AdminQueue admin;
+    private final Housekeeping housekeeping;
+    /** For the data of admin commands, {@value Identify#BYTES} bytes each. */
+    private final ArrayDeque<DmaMemory> adminData = new ArrayDeque<>();
 
     /** Queue pairs that exist or are being created or deleted. */
     private final BitSet qids = new BitSet();
 
-    private ControllerIdentity identity;
+    private volatile ControllerIdentity identity;
+    private volatile Offer offer;
     private volatile Map<Integer, Namespace> namespaces = Map.of();
-    private int maxQueuePairs;
+    private volatile int maxQueuePairs;
 
     private final Object interruptLock = new Object();
     /** By vector; empty until the first queue pair whose owner sleeps. */
     private List<? extends Interrupt> interrupts = List.of();
 
     private final BitSet takenVectors = new BitSet();
-
-    private final Object failLock = new Object();
-    private volatile @Nullable NvmeException failure;
-    private volatile boolean mayStillAccessMemory;
-    /** Whether the controller has been let go, under {@link #failLock}: its registers may be gone any moment. */
-    private boolean released;
 
     private volatile boolean closed;
 
@@ -74,32 +75,64 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         this.timeouts = timeouts;
         registers = new ControllerRegisters(function.name(), function.bar(0));
         identification = new Identification(function.name(), this, registers);
-        int entries = ADMIN_DEPTH + 1;
+        recovery = new Recovery(this, function, registers);
+        housekeeping = new Housekeeping(this);
+        int entries = AdminQueue.DEPTH + 1;
         DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
         try {
-            adminData = function.allocate(Identify.BYTES);
+            adminData.add(function.allocate(Identify.BYTES));
         } catch (IOException | RuntimeException e) {
             rings.close();
             throw e;
         }
-        // No deadline of the queue's own: complete() has each command's, and Format's is not that of the others.
-        admin = new QueuePair(this, 0, ADMIN_DEPTH, rings, registers, null, Long.MAX_VALUE);
-        identity = new ControllerIdentity("", "", "", 0, 0, 0, 0, false, 0);
+        admin = new AdminQueue(this, recovery, timeouts, rings, registers);
+        identity = ControllerIdentity.UNKNOWN;
+        offer = Offer.NONE;
         try {
             requireContiguous(rings, QueuePair.ringBytes(entries));
-            registers.disable();
-            function.startDma();
-            registers.enable(entries, rings.iova(0), rings.iova(QueuePair.completionRing(entries)));
-            identity = identification.controller();
-            maxQueuePairs = negotiateQueuePairs();
-            namespaces = identification.namespaces(this::hasFailed);
+            recovery.bringUp(() -> {
+                registers.disable();
+                function.startDma();
+                bringUp();
+            });
             // Not before: a removal stops the controller, which bring-up would start again.
-            function.onRemoval(this::removed);
+            function.onRemoval(recovery::removed);
         } catch (IOException | RuntimeException e) {
-            fail(e instanceof NvmeException n ? n : new NvmeException(name() + ": bring-up failed: " + e.getMessage()));
+            recovery.fail(
+                    e instanceof NvmeException n
+                            ? n
+                            : new NvmeException(name() + ": bring-up failed: " + e.getMessage()));
             free();
             throw e;
         }
+        housekeeping.start();
+    }
+
+    /** Brings up a controller that is disabled: enables it, asks what it is and has, and tells it what the driver wants. */
+    void bringUp() throws IOException {
+        registers.enable(AdminQueue.DEPTH + 1, admin.submissionQueue(), admin.completionQueue());
+        Identification.Described described = identification.controller();
+        identity = described.identity();
+        offer = described.offer();
+        maxQueuePairs = negotiateQueuePairs();
+        namespaces = identification.namespaces();
+        askForEvents();
+    }
+
+    /** The notices that are wanted of those that there are; then requests for any event. */
+    private void askForEvents() throws IOException {
+        int notices =
+                offer.events() & (AsyncEvent.NAMESPACE_ATTRIBUTE_NOTICES | AsyncEvent.FIRMWARE_ACTIVATION_NOTICES);
+        if (notices != 0) {
+            execute(Command.of(
+                    Opcode.SET_FEATURES, 0, Feature.ASYNC_EVENT_CONFIGURATION, notices | AsyncEvent.ALL_HEALTH_EVENTS));
+        }
+        admin.requestEvents(eventRequests());
+    }
+
+    /** Event requests that are kept outstanding. */
+    int eventRequests() {
+        return Math.min(offer.eventRequests(), MOST_EVENT_REQUESTS);
     }
 
     /**
@@ -158,16 +191,15 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     private Completion format(Command command) throws IOException {
-        synchronized (adminLock) {
-            synchronized (qids) {
-                requireOpen();
-                if (!qids.isEmpty()) {
-                    throw new IllegalStateException(name() + ": namespace " + Integer.toUnsignedString(command.nsid())
-                            + " cannot be formatted while queue pairs " + qids + " are open");
-                }
+        // Held meanwhile, so that no queue pair is created.
+        synchronized (qids) {
+            requireOpen();
+            if (!qids.isEmpty()) {
+                throw new IllegalStateException(name() + ": namespace " + Integer.toUnsignedString(command.nsid())
+                        + " cannot be formatted while queue pairs " + qids + " are open");
             }
             Completion completion = execute(command);
-            namespaces = identification.namespaces(this::hasFailed);
+            namespaces = identification.namespaces();
             return completion;
         }
     }
@@ -184,7 +216,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return identity;
     }
 
-    /** The active namespaces that can be used, by ascending NSID, as they were at bring-up or the last format. */
+    /**
+     * The active namespaces that can be used, by ascending NSID: as they were at bring-up, the last reset or format, or the
+     * last time that the controller told of a change.
+     */
     public Collection<Namespace> namespaces() {
         return namespaces.values();
     }
@@ -250,6 +285,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
         int entries = depth + 1;
         int qid = takeQid();
+        int epoch = recovery.epoch;
         DmaMemory rings = null;
         Interrupt interrupt = null;
         try {
@@ -259,7 +295,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)), interrupt);
             createSubmissionQueue(qid, entries, rings.iova(0));
         } catch (IOException | RuntimeException e) {
-            if (rings != null && !mayStillAccessMemory) {
+            if (rings != null && !mayStillAccessMemory()) {
                 rings.close();
             }
             giveInterruptBack(interrupt);
@@ -267,14 +303,44 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             throw e;
         }
         return new QueuePair(
-                this, qid, depth, rings, registers, interrupt, timeouts.io().toNanos());
+                this,
+                epoch,
+                qid,
+                depth,
+                rings,
+                registers,
+                interrupt,
+                timeouts.io().toNanos());
+    }
+
+    /** Creates the queues of a pair anew, after a reset or after they were deleted, with nothing in flight. */
+    void recreate(QueuePair pair) throws NvmeException {
+        for (int attempt = 1; ; attempt++) {
+            recovery.awaitSettled();
+            recovery.requireWorking();
+            int epoch = recovery.epoch;
+            pair.startAnew(Recovery.NEVER);
+            try {
+                createCompletionQueue(pair.qid(), pair.entries(), pair.completionQueue(), pair.interrupt());
+                createSubmissionQueue(pair.qid(), pair.entries(), pair.submissionQueue());
+            } catch (NvmeException e) {
+                if (recovery.epoch == epoch || attempt == ATTEMPTS) {
+                    throw e;
+                }
+                continue;
+            }
+            pair.startAnew(epoch);
+            return;
+        }
     }
 
     /** Physically contiguous (PC); with interrupts (IEN and IV) only if the queue's owner sleeps. */
     private void createCompletionQueue(int qid, int entries, long iova, @Nullable Interrupt interrupt)
-            throws IOException {
+            throws NvmeException {
         long attributes = interrupt == null ? 1 : 1 | 1 << 1 | (long) interrupt.vector() << 16;
-        execute(new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
+        requireNotClosed();
+        admin.execute(
+                new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova, 0);
     }
 
     /** A vector of the queue's own. Vector 0 is the admin queue's too, and serves a function that has no other. */
@@ -302,39 +368,48 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
-    private void createSubmissionQueue(int qid, int entries, long iova) throws IOException {
+    private void createSubmissionQueue(int qid, int entries, long iova) throws NvmeException {
         long attributes = (long) qid << 16 | 1;
+        int epoch = recovery.epoch;
         try {
-            execute(new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova);
+            admin.execute(
+                    new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova, 0);
         } catch (NvmeException e) {
-            if (!hasFailed()) {
-                takeBackCompletionQueue(qid, e);
+            if (recovery.epoch == epoch) {
+                takeBackCompletionQueue(qid, epoch, e);
             }
             throw e;
         }
     }
 
-    private void takeBackCompletionQueue(int qid, NvmeException why) throws IOException {
+    private void takeBackCompletionQueue(int qid, int epoch, NvmeException why) {
         try {
-            execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+            admin.execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
         } catch (NvmeException e) {
             // It keeps the memory that is about to be freed.
             why.addSuppressed(e);
-            fail(e);
+            recovery.reset(epoch, e);
         }
     }
 
-    /** Deletes a queue pair: the submission queue first, which ends its commands, then the completion queue. */
+    /** Deletes a pair's queues: the submission queue first, which ends its commands, then the completion queue. */
+    void deleteQueues(int qid) throws NvmeException {
+        admin.execute(Command.of(Opcode.DELETE_IO_SQ, 0, qid));
+        admin.execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+    }
+
+    /** Deletes a queue pair, for good. */
     void delete(QueuePair pair) throws IOException {
         try {
-            if (!hasFailed()) {
-                execute(Command.of(Opcode.DELETE_IO_SQ, 0, pair.qid()));
-                execute(Command.of(Opcode.DELETE_IO_CQ, 0, pair.qid()));
+            if (pair.exists()) {
+                deleteQueues(pair.qid());
             }
         } catch (NvmeException e) {
             // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
-            fail(e);
-            throw e;
+            if (pair.exists()) {
+                recovery.reset(pair.epoch(), e);
+                throw e;
+            }
         } finally {
             giveInterruptBack(pair.interrupt());
             giveQidBack(pair.qid());
@@ -377,15 +452,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      * @throws NvmeException if the controller completes it with an error, or does not in time
      */
     public Completion execute(Command command, @Nullable DmaMemory data, int bytes) throws IOException {
-        synchronized (adminLock) {
-            requireOpen();
-            if (data == null) {
-                admin.bind(0, command);
-            } else {
-                admin.bind(0, command, data, 0, bytes);
-            }
-            return complete(command);
-        }
+        requireOpen();
+        return data == null ? admin.execute(command) : admin.execute(command, data, bytes);
     }
 
     /** @throws IllegalStateException if it formats while queue pairs are open: their commands count blocks of the old size */
@@ -402,150 +470,139 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         if (bytes == 0) {
             return execute(command);
         }
-        synchronized (adminLock) {
-            requireOpen();
-            if (bytes <= Identify.BYTES) {
-                return execute(command, data, adminData);
-            }
-            DmaMemory large = function.allocate(bytes);
-            try {
-                return execute(command, data, large);
-            } finally {
-                if (!mayStillAccessMemory) {
-                    large.close();
-                }
-            }
-        }
-    }
-
-    private Completion execute(Command command, MemorySegment data, DmaMemory memory) throws IOException {
-        int bytes = (int) data.byteSize();
-        memory.segment().fill((byte) 0).asSlice(0, bytes).copyFrom(data);
-        Completion completion = execute(command, memory, bytes);
-        if ((command.opcode() & 2) != 0) {
-            data.copyFrom(memory.segment().asSlice(0, bytes));
-        }
-        return completion;
-    }
-
-    /** Executes a queue creation, whose PRP entry 1 is the queue's address. */
-    private Completion execute(Command command, long iova) throws IOException {
-        synchronized (adminLock) {
-            requireOpen();
-            admin.bindAddress(0, command, iova);
-            return complete(command);
-        }
-    }
-
-    private Completion complete(Command command) throws NvmeException {
-        Duration limit = command.opcode() == Opcode.FORMAT_NVM ? timeouts.format() : timeouts.admin();
-        long deadline = System.nanoTime() + limit.toNanos();
-        long adminResult;
+        requireOpen();
+        DmaMemory memory = takeMemory(bytes);
         try {
-            admin.submit(new int[] {0}, new long[] {command.cdw10()}, 1);
-            int spins = 0;
-            while (admin.poll(adminDone) == 0) {
-                look();
-                if (!hasFailed() && System.nanoTime() - deadline > 0) {
-                    fail(new NvmeException("%s: %s: no answer within %d ms"
-                            .formatted(name(), Opcode.adminName(command.opcode()), limit.toMillis())));
-                }
-                if (++spins > ADMIN_SPINS) {
-                    LockSupport.parkNanos(ADMIN_POLL_NANOS);
+            memory.segment().fill((byte) 0).asSlice(0, bytes).copyFrom(data);
+            Completion completion = execute(command, memory, bytes);
+            if ((command.opcode() & 2) != 0) {
+                data.copyFrom(memory.segment().asSlice(0, bytes));
+            }
+            return completion;
+        } finally {
+            // Here the command has come back, or the controller was disabled: the memory is quiet.
+            giveMemoryBack(memory);
+        }
+    }
+
+    private DmaMemory takeMemory(int bytes) throws IOException {
+        if (bytes <= Identify.BYTES) {
+            synchronized (adminData) {
+                DmaMemory kept = adminData.poll();
+                if (kept != null) {
+                    return kept;
                 }
             }
-            adminResult = admin.lastResult();
-        } finally {
-            admin.handOver();
         }
-        requireWorking();
-        if (adminDone[0] < 0) {
-            throw admin.failure(0);
-        }
-        return new Completion(new Status(Status.SUCCESS), (int) adminResult, (int) (adminResult >>> 32));
+        return function.allocate(Math.max(bytes, Identify.BYTES));
     }
 
-    // Failure.
+    private void giveMemoryBack(DmaMemory memory) {
+        synchronized (adminData) {
+            if (memory.size() == Identify.BYTES && adminData.size() < KEPT_BUFFERS && !closed) {
+                adminData.add(memory);
+                return;
+            }
+        }
+        if (!mayStillAccessMemory()) {
+            memory.close();
+        }
+    }
 
-    /** Why the controller failed, or null. */
+    // Trouble.
+
+    /** Why the controller failed for good, or null. */
     public @Nullable NvmeException failure() {
-        return failure;
+        return recovery.failure();
     }
 
-    boolean hasFailed() {
-        return failure != null;
+    /** How often the controller was reset since it was opened, and came back. */
+    public int resets() {
+        return recovery.resets();
+    }
+
+    /** Why the controller was last reset, or null if it never was. */
+    public @Nullable NvmeException lastReset() {
+        return recovery.lastReset();
+    }
+
+    /**
+     * Resets the controller (section 7.3.2), for a caller who knows better: what is in flight is given up, and the queue
+     * pairs create their queues anew.
+     *
+     * @throws NvmeException if it does not come back; it has failed for good then
+     */
+    public void reset() throws NvmeException {
+        requireOpen();
+        recovery.reset(recovery.epoch, new NvmeException(name() + ": a reset was asked for"));
+        recovery.requireWorking();
+    }
+
+    /**
+     * Names who is told what the controller tells of its own accord and what happens to it, instead of whom was named
+     * before.
+     *
+     * @param listener called by the controller's own thread, one event at a time, soon after it happened
+     */
+    public void onEvent(Consumer<? super ControllerEvent> listener) {
+        housekeeping.listener(listener);
+    }
+
+    /**
+     * The Error Information log (section 5.14.1.1), newest first.
+     *
+     * @throws NvmeException if the controller does not tell
+     */
+    public List<ErrorEntry> errorLog() throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            long bytes = Math.min(Identify.BYTES, (long) offer.errorEntries() * LogPage.ERROR_ENTRY_BYTES);
+            MemorySegment log = arena.allocate(bytes, Long.BYTES);
+            execute(logPage(LogPage.ERROR_INFORMATION, bytes), log);
+            return ErrorEntry.of(log);
+        }
+    }
+
+    /** Get Log Page of the whole subsystem, which also lets the controller tell of the next event of its kind. */
+    static Command logPage(int identifier, long bytes) {
+        return Command.of(Opcode.GET_LOG_PAGE, -1, (int) (bytes / Integer.BYTES - 1) << 16 | identifier);
+    }
+
+    /** Asks for the namespaces anew. */
+    void readNamespaces() throws IOException {
+        namespaces = identification.namespaces();
+    }
+
+    AdminQueue admin() {
+        return admin;
+    }
+
+    Recovery recovery() {
+        return recovery;
+    }
+
+    void tell(ControllerEvent event) {
+        housekeeping.tell(event);
+    }
+
+    /** How long the controller wants a retry to wait: what it told for the CRD of a status. */
+    Duration retryDelay(int crd) {
+        return offer.retryDelay(crd);
     }
 
     /** Whether the controller could not be stopped after it failed: memory that it knows must not be used again. */
     boolean mayStillAccessMemory() {
-        return mayStillAccessMemory;
+        return recovery.mayStillAccessMemory();
     }
 
-    /** @throws NvmeException if the controller has failed, saying why */
-    void requireWorking() throws NvmeException {
-        NvmeException why = failure;
-        if (why != null) {
-            throw failed(why);
-        }
-    }
-
-    private static NvmeException failed(NvmeException why) {
-        var e = new NvmeException(String.valueOf(why.getMessage()));
-        e.initCause(why);
-        return e;
-    }
-
-    private void requireOpen() throws NvmeException {
+    private void requireNotClosed() {
         if (closed) {
             throw new IllegalStateException(name() + " is closed");
         }
-        requireWorking();
     }
 
-    /** Looks at the controller's status: a fatal error, or its absence, fails it. */
-    void look() {
-        try {
-            registers.requireAlive();
-        } catch (NvmeException e) {
-            fail(e);
-        }
-    }
-
-    /** Gives the controller up: disables it, so that it leaves memory alone, and lets every call say why. */
-    void fail(NvmeException why) {
-        synchronized (failLock) {
-            if (failure != null) {
-                return;
-            }
-            try {
-                registers.stop();
-            } catch (NvmeException stubborn) {
-                why.addSuppressed(stubborn);
-                // All ones alone may be a device that is there and does not answer. One that is gone reaches no memory.
-                mayStillAccessMemory = !cutOff(why) && !registers.areGone();
-            }
-            failure = why;
-        }
-    }
-
-    /** Keeps a controller that cannot be disabled from memory by other means; whether that worked. */
-    private boolean cutOff(NvmeException why) {
-        try {
-            function.stopDma();
-            return true;
-        } catch (IOException | UnsupportedOperationException e) {
-            why.addSuppressed(e);
-            return false;
-        }
-    }
-
-    /** The device is asked back or gone: whoever waits for a command learns of it now, not at the command's deadline. */
-    private void removed() {
-        synchronized (failLock) {
-            if (!released) {
-                fail(new NvmeException(name() + ": the device was removed, or is asked back by the system"));
-            }
-        }
+    private void requireOpen() throws NvmeException {
+        requireNotClosed();
+        recovery.requireWorking();
     }
 
     // The end.
@@ -558,32 +615,29 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      */
     @Override
     public void close() throws IOException {
-        synchronized (adminLock) {
+        synchronized (qids) {
             if (closed) {
                 return;
             }
-            synchronized (qids) {
-                // One that is being created counts: its rings and doorbells are about to be used without a check.
-                if (!qids.isEmpty()) {
-                    throw new IllegalStateException(name() + ": queue pairs " + qids + " are open");
-                }
-                closed = true;
+            // One that is being created counts: its rings and doorbells are about to be used without a check.
+            if (!qids.isEmpty()) {
+                throw new IllegalStateException(name() + ": queue pairs " + qids + " are open");
             }
-            // From here on a removal changes nothing: what it would stop is being stopped.
-            synchronized (failLock) {
-                released = true;
+            closed = true;
+        }
+        housekeeping.stop();
+        // From here on a removal changes nothing: what it would stop is being stopped.
+        recovery.release();
+        try {
+            if (failure() == null) {
+                Duration told = Duration.ofNanos(identity.shutdownMicros() * 1000);
+                registers.shutDown(told.compareTo(timeouts.shutdown()) > 0 ? told : timeouts.shutdown());
             }
-            try {
-                if (!hasFailed()) {
-                    Duration told = Duration.ofNanos(identity.shutdownMicros() * 1000);
-                    registers.shutDown(told.compareTo(timeouts.shutdown()) > 0 ? told : timeouts.shutdown());
-                }
-            } catch (NvmeException e) {
-                fail(e);
-                throw e;
-            } finally {
-                free();
-            }
+        } catch (NvmeException e) {
+            recovery.fail(e);
+            throw e;
+        } finally {
+            free();
         }
     }
 
@@ -593,12 +647,13 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     private void free() {
-        synchronized (failLock) {
-            released = true;
-        }
+        recovery.release();
         admin.free();
-        if (!mayStillAccessMemory) {
-            adminData.close();
+        if (!mayStillAccessMemory()) {
+            synchronized (adminData) {
+                adminData.forEach(DmaMemory::close);
+                adminData.clear();
+            }
         }
     }
 

@@ -71,21 +71,20 @@ public final class QueuePair implements AutoCloseable {
 
     /** Polls between two looks at the clock: at a few ns a poll far below the finest deadline, and next to no cost. */
     private static final int POLLS_PER_LOOK = 256;
-    /**
-     * Looks that must have seen a command before it is overdue: a slot's generations come round again, and after an idle
-     * time another command of the same CID could pass for one that was seen long ago. Not at every look, though.
-     */
-    private static final int LOOKS_AT_LEAST = 32;
-    /** The longest time between two looks for commands that are overdue. */
-    private static final long MAX_LOOK_NANOS = 100_000_000;
     /** The longest sleep between two looks for commands that are overdue, and for a controller that is gone. */
-    private static final Duration LONGEST_SLEEP = Duration.ofNanos(MAX_LOOK_NANOS);
+    private static final Duration LONGEST_SLEEP = Duration.ofNanos(Overdue.MAX_LOOK_NANOS);
+    /** The phase tag that no completion has: nothing is taken until the queues are new. */
+    private static final long NO_PHASE = -1;
+    /** In {@link #failed}, above the status: the controller never completed the command. */
+    private static final int GIVEN_UP = 1 << 15;
 
     private final NvmeController controller;
+    private final Recovery recovery;
     private final int qid;
     private final int depth;
     private final int entries;
-    private final long timeoutNanos;
+    /** What is overdue; null for the admin queue, whose commands have deadlines of their own. */
+    private final @Nullable Overdue overdue;
     /** What the controller raises with each completion; null if the queue is only polled. */
     private final @Nullable Interrupt interrupt;
 
@@ -130,26 +129,32 @@ public final class QueuePair implements AutoCloseable {
     private int head;
     private long phase = PHASE;
     private int outstanding;
-    /** Who uses it. Kept without assertions too: {@link #close()} frees memory that the owner reads unchecked. */
+    /**
+     * Who uses it; null once it is closed. Compared with the current thread at each batch: another thread would corrupt the
+     * rings, and {@link #close()} frees memory that the owner reads unchecked.
+     */
     private volatile @Nullable Thread owner;
-    /** Whether it is open and has an owner: all that a submission or a poll asks when assertions are off. */
-    private boolean entered;
 
     private boolean closed;
 
     private int polls;
-    private long lookedAt = System.nanoTime();
-    private final long[] seenToken;
-    private final long[] seenAt;
-    private final int[] seenTimes;
+    /** The controller's epoch in which the queues were created: another one now means that they are gone. */
+    private int epoch;
+    /** A rule that the controller broke, until something has been done about it. */
+    private @Nullable NvmeException trouble;
+    /** Why the queues were last deleted or lost. */
+    private @Nullable NvmeException lost;
 
     /**
+     * @param epoch the controller's, in which the queues were created
      * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
      * @param depth the most commands outstanding; the rings have one entry more
      * @param interrupt what the completion queue was created with, null for none
+     * @param timeoutNanos how long a command may take; 0 if somebody else sees to that
      */
     QueuePair(
             NvmeController controller,
+            int epoch,
             int qid,
             int depth,
             DmaMemory memory,
@@ -157,11 +162,12 @@ public final class QueuePair implements AutoCloseable {
             @Nullable Interrupt interrupt,
             long timeoutNanos) {
         this.controller = controller;
+        this.recovery = controller.recovery();
+        this.epoch = epoch;
         this.qid = qid;
         this.depth = depth;
         this.entries = depth + 1;
         this.interrupt = interrupt;
-        this.timeoutNanos = timeoutNanos;
         this.memory = memory;
         bar = registers.bar();
         rings = memory.segment();
@@ -183,9 +189,7 @@ public final class QueuePair implements AutoCloseable {
         templatesAddress = templates.address();
         token = new long[slots];
         failed = new int[slots];
-        seenToken = new long[slots];
-        seenAt = new long[slots];
-        seenTimes = new int[slots];
+        overdue = timeoutNanos == 0 ? null : new Overdue(qid, slots, timeoutNanos, controller.admin());
         Arrays.fill(token, UNBOUND);
     }
 
@@ -276,9 +280,9 @@ public final class QueuePair implements AutoCloseable {
         prepare(slot, command, Prp.first(data, offset), prp2, metadataIova);
     }
 
-    /** Binds a command whose PRP entry 1 is an address of its own: a queue creation. */
-    void bindAddress(int slot, Command command, long iova) {
-        prepare(slot, command, iova, 0, 0);
+    /** Binds a command whose PRP entries are addresses of their own: a queue creation. */
+    void bindAddresses(int slot, Command command, long prp1, long prp2) {
+        prepare(slot, command, prp1, prp2, 0);
     }
 
     private void prepare(int slot, Command command, long prp1, long prp2, long metadataIova) {
@@ -321,25 +325,24 @@ public final class QueuePair implements AutoCloseable {
      * @throws IndexOutOfBoundsException if either array is shorter; nothing is submitted then
      * @throws IllegalStateException if a slot is not bound, is in flight or does not exist, or the queue is closed;
      *     nothing is submitted then
-     * @throws NvmeException if the controller has failed; nothing is submitted then
+     * @throws NvmeException if the controller has failed, or was reset and does not create the queues anew; nothing is
+     *     submitted then
      */
     public void submit(int[] slots, long[] lbas, int n) throws NvmeException {
-        assert owned();
-        if (!entered) {
+        if (owner != Thread.currentThread()) {
             enter();
         }
-        controller.requireWorking();
+        // Another epoch, and the queues are gone: what is in flight is to be given up, then they are created anew.
+        if (recovery.epoch != epoch && !isRenewed()) {
+            claim(slots, lbas, n);
+            return;
+        }
         if (n <= 0) {
             return;
         }
-        if (n > depth - outstanding) {
-            throw new IllegalStateException(
-                    name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight");
-        }
         // Before a slot is claimed: one that is claimed and never submitted would be in flight for good.
-        if (n > slots.length || n > lbas.length) {
-            throw new IndexOutOfBoundsException(
-                    name() + ": " + n + " commands of " + slots.length + " slots and " + lbas.length + " LBAs");
+        if (n > depth - outstanding || n > slots.length || n > lbas.length) {
+            throw refused(slots, lbas, n);
         }
         // Fields in locals, and the ring's state written back once: a heap store between the stores to an entry would
         // keep the processor from merging them while the controller's side still holds the line.
@@ -382,6 +385,44 @@ public final class QueuePair implements AutoCloseable {
         ring(sqTailDoorbell, t);
     }
 
+    /**
+     * Whether the queues exist again. They are created anew only when nothing is in flight any more: until then, what is
+     * submitted shares the fate of what was submitted just before the reset.
+     */
+    private boolean isRenewed() throws NvmeException {
+        recovery.requireWorking();
+        if (outstanding != 0) {
+            return false;
+        }
+        controller.recreate(this);
+        return true;
+    }
+
+    /** Takes commands that nobody will see: the next polls return them as given up. */
+    private void claim(int[] slots, long[] lbas, int n) {
+        if (n > depth - outstanding || n > slots.length || n > lbas.length) {
+            throw refused(slots, lbas, n);
+        }
+        for (int i = 0; i < n; i++) {
+            int slot = slots[i] & token.length - 1;
+            if (slot != slots[i] || token[slot] >>> FREE_SHIFT != FREE) {
+                unclaim(slots, i);
+                throw refused(slots[i]);
+            }
+            token[slot] = (token[slot] + nextGeneration) & tokenMask;
+            putTemplate(templatesAddress + (long) slot * Sqe.BYTES + Sqe.CDW10, lbas[i]);
+        }
+        outstanding += Math.max(n, 0);
+    }
+
+    private RuntimeException refused(int[] slots, long[] lbas, int n) {
+        return n > depth - outstanding
+                ? new IllegalStateException(
+                        name() + ": " + n + " more commands with " + outstanding + " of " + depth + " in flight")
+                : new IndexOutOfBoundsException(
+                        name() + ": " + n + " commands of " + slots.length + " slots and " + lbas.length + " LBAs");
+    }
+
     private void unclaim(int[] slots, int n) {
         for (int i = 0; i < n; i++) {
             token[slots[i]] |= FREE << FREE_SHIFT;
@@ -399,17 +440,18 @@ public final class QueuePair implements AutoCloseable {
     /**
      * Takes completed commands, without waiting.
      *
-     * <p>While commands are in flight it also watches the time, every few hundred calls: a command that is overdue, or a
-     * controller that has failed or is gone, fails the controller, and then everything in flight is returned as failed.
-     * Their memory is then quiet, unless the controller could not even be disabled; {@link NvmeController#failure()} has
-     * that as a suppressed exception.
+     * <p>While commands are in flight it also watches the time, every few hundred calls. A command that is overdue is
+     * aborted; where that does not help, the queues are deleted, and where that does not help either, or the controller
+     * breaks a rule or reports a fatal error, it is reset, all of it within this call. What the controller never completed
+     * is then returned as failed, once its memory is quiet; {@link #failure} says whether it may be tried again. The next
+     * submission creates the queues anew. A controller that does not come back, or is gone, has failed for good
+     * ({@link NvmeController#failure()}); should it not even let itself be disabled, that has a suppressed exception.
      *
      * @param completed receives slots, {@code ~slot} (negative) for a command that failed; its length bounds how many
      * @return how many, 0 if none is complete
      */
     public int poll(int[] completed) {
-        assert owned();
-        if (!entered) {
+        if (owner != Thread.currentThread()) {
             enter();
         }
         long first = getLongAcquire(cqAddress + (long) head * Cqe.BYTES + Cqe.WORD1);
@@ -418,7 +460,7 @@ public final class QueuePair implements AutoCloseable {
         if ((++polls & POLLS_PER_LOOK - 1) == 0) {
             look();
         }
-        return n == 0 && outstanding != 0 && controller.hasFailed() ? giveUp(completed) : n;
+        return n == 0 && outstanding != 0 && recovery.epoch != epoch ? giveUp(completed) : n;
     }
 
     @Nullable
@@ -471,7 +513,7 @@ public final class QueuePair implements AutoCloseable {
             long expected = word & TOKEN_FIELDS;
             int slot = Cqe.cid(word) & tokens.length - 1;
             if (tokens[slot] != expected) {
-                return refuse(word, n, h, ph);
+                return refuse(word, n, h);
             }
             tokens[slot] = expected | FREE << FREE_SHIFT;
             completed[n++] = Cqe.status(word) == 0 ? slot : failed(slot, word);
@@ -483,13 +525,16 @@ public final class QueuePair implements AutoCloseable {
         if (n != 0) {
             long last = getLongAcquire(cq + (long) (h == 0 ? size - 1 : h - 1) * Cqe.BYTES + Cqe.WORD1);
             if (Cqe.sqHead(last) >= size) {
-                return refuse(last, n, h, ph);
+                return refuse(last, n, h);
             }
             head = h;
             phase = ph;
             outstanding -= n;
-            // A release: the controller may reuse the entries only after they were read here.
-            ring(cqHeadDoorbell, h);
+            // A release: the controller may reuse the entries only after they were read here. Queues that are gone have
+            // no doorbells either.
+            if (recovery.epoch == epoch) {
+                ring(cqHeadDoorbell, h);
+            }
         }
         return n;
     }
@@ -499,46 +544,131 @@ public final class QueuePair implements AutoCloseable {
         return ~slot;
     }
 
-    /** A completion that breaks the rules: nothing that this controller says can be believed any more. */
-    private int refuse(long word, int n, int h, long ph) {
+    /** A completion that breaks the rules: nothing that the controller says in these queues can be believed any more. */
+    private int refuse(long word, int n, int h) {
         head = h;
-        phase = ph;
+        phase = NO_PHASE;
         outstanding -= n;
-        controller.fail(unexpected(word));
+        trouble(unexpected(word));
         return n;
+    }
+
+    /** The admin queue's trouble is left to who polls it, as other threads wait for its lock. */
+    private void trouble(NvmeException why) {
+        if (overdue == null) {
+            trouble = why;
+        } else {
+            recovery.reset(epoch, why);
+        }
+    }
+
+    /** What the controller did wrong, for whom resets it; asked for once. */
+    @Nullable
+    NvmeException takeTrouble() {
+        NvmeException taken = trouble;
+        trouble = null;
+        return taken;
     }
 
     /** Looks at the clock and at the controller: is a command overdue, is the controller still there? */
     private void look() {
+        Overdue watch = overdue;
         long now = System.nanoTime();
-        if (outstanding == 0
-                || now - lookedAt < Math.min(timeoutNanos / LOOKS_AT_LEAST, MAX_LOOK_NANOS)
-                || controller.hasFailed()) {
+        if (watch == null || outstanding == 0 || recovery.epoch != epoch || !watch.isTime(now)) {
             return;
         }
-        lookedAt = now;
-        controller.look();
-        for (int slot = 0; slot < depth; slot++) {
-            // A slot that was submitted anew in between has another generation, at nearly every look.
-            if (token[slot] != seenToken[slot]) {
-                seenToken[slot] = token[slot];
-                seenAt[slot] = now;
-                seenTimes[slot] = 1;
-            } else if (isInFlight(slot) && ++seenTimes[slot] > LOOKS_AT_LEAST && now - seenAt[slot] > timeoutNanos) {
-                controller.fail(new NvmeException(
-                        "%s: no answer within %d ms".formatted(describe(slot), timeoutNanos / 1_000_000)));
-                return;
-            }
+        recovery.look(epoch);
+        controller.admin().poll();
+        if (recovery.epoch == epoch && watch.look(now, token) == Overdue.Step.DELETE) {
+            deleteQueues(
+                    new NvmeException("%s: no answer within %d ms".formatted(describe(watch.first()), watch.millis())));
         }
     }
 
-    /** Returns what is in flight as failed, once the controller has: it was disabled, so nothing more can complete. */
+    /** Deletes the queues, so that what is in flight is over and its memory quiet; a controller that does not is reset. */
+    private void deleteQueues(NvmeException why) {
+        int before = epoch;
+        try {
+            controller.deleteQueues(qid);
+            lost = why;
+            epoch = Recovery.NEVER;
+        } catch (IOException e) {
+            why.addSuppressed(e);
+            recovery.reset(before, why);
+        }
+    }
+
+    /** Entries of each ring. */
+    int entries() {
+        return entries;
+    }
+
+    /** Where the device finds the submission ring. */
+    long submissionQueue() {
+        return memory.iova(0);
+    }
+
+    /** Where the device finds the completion ring. */
+    long completionQueue() {
+        return memory.iova(completionRing(entries));
+    }
+
+    /** Whether the controller has the queues, as far as this side knows. */
+    boolean exists() {
+        return recovery.epoch == epoch;
+    }
+
+    /** The epoch in which the queues were created. */
+    int epoch() {
+        return epoch;
+    }
+
+    /** The identifier of the command that was last submitted in a slot. */
+    int cid(int slot) {
+        return cid(token[slot]);
+    }
+
+    /** The command identifier in a token. */
+    static int cid(long token) {
+        return (int) (token >>> Cqe.CID_SHIFT) & 0xFFFF;
+    }
+
+    /** Makes rings and slots as those of new queues; nothing may be in flight, or the controller is disabled. */
+    void startAnew(int inEpoch) {
+        memory.segment().asSlice(0, ringBytes(entries)).fill((byte) 0);
+        for (int slot = 0; slot < depth; slot++) {
+            if (isInFlight(slot)) {
+                token[slot] |= FREE << FREE_SHIFT;
+            }
+        }
+        outstanding = 0;
+        tail = 0;
+        head = 0;
+        phase = PHASE;
+        trouble = null;
+        if (overdue != null) {
+            overdue.startAnew();
+        }
+        epoch = inEpoch;
+    }
+
+    /** Returns what is in flight as failed, once the queues are gone: nothing more can complete. */
     private int giveUp(int[] completed) {
-        int n = 0;
+        if (epoch != Recovery.NEVER) {
+            NvmeException failure = recovery.failure();
+            lost = failure == null ? recovery.lastReset() : failure;
+        }
+        // What was completed before the queues went is as good as any; a poll takes it first.
+        long word = getLongAcquire(cqAddress + (long) head * Cqe.BYTES + Cqe.WORD1);
+        int n = (word & PHASE) == phase ? reap(completed) : 0;
+        if (n != 0) {
+            return n;
+        }
+        phase = NO_PHASE;
         for (int slot = 0; slot < depth && n < completed.length; slot++) {
             if (isInFlight(slot)) {
                 token[slot] |= FREE << FREE_SHIFT;
-                failed[slot] = Status.ABORTED_BY_HOST;
+                failed[slot] = Status.ABORTED_BY_HOST | GIVEN_UP;
                 completed[n++] = ~slot;
             }
         }
@@ -572,13 +702,14 @@ public final class QueuePair implements AutoCloseable {
         if (slot < 0 || slot >= depth || failed[slot] == 0) {
             throw new IllegalStateException(name() + ": slot " + slot + " has not failed");
         }
-        NvmeException controllerFailure = controller.failure();
-        if (failed[slot] == Status.ABORTED_BY_HOST && controllerFailure != null) {
-            var e = new NvmeException(describe(slot), new Status(failed[slot]));
-            e.initCause(controllerFailure);
-            return e;
+        Status status = new Status(failed[slot] & ~GIVEN_UP);
+        if (failed[slot] == status.bits()) {
+            return new NvmeException(describe(slot), status, !status.doNotRetry(), controller.retryDelay(status.crd()));
         }
-        return new NvmeException(describe(slot), new Status(failed[slot]));
+        NvmeException gone = recovery.failure();
+        var e = new NvmeException(describe(slot), status, gone == null, Duration.ZERO);
+        e.initCause(gone == null ? lost : gone);
+        return e;
     }
 
     /**
@@ -586,8 +717,7 @@ public final class QueuePair implements AutoCloseable {
      * own result, such as the LBA that Zone Append wrote to. Who wants that of each command takes one at a time.
      */
     public long lastResult() {
-        assert owned();
-        if (!entered) {
+        if (owner != Thread.currentThread()) {
             enter();
         }
         return getLongAcquire(cqAddress + (head == 0 ? entries - 1L : head - 1L) * Cqe.BYTES + Cqe.RESULT);
@@ -595,8 +725,10 @@ public final class QueuePair implements AutoCloseable {
 
     /** Lets another thread own the queue: the next that uses it. The caller orders the two, by a lock for example. */
     public void handOver() {
-        assert owned();
-        entered = false;
+        Thread user = owner;
+        if (user != null && user != Thread.currentThread()) {
+            throw belongsTo(user);
+        }
         owner = null;
     }
 
@@ -605,7 +737,7 @@ public final class QueuePair implements AutoCloseable {
      * nothing.
      *
      * @throws IllegalStateException if another thread owns the queue and is alive
-     * @throws NvmeException if the controller did not delete them; it is disabled then
+     * @throws NvmeException if the controller did not delete them; it is reset then
      */
     @Override
     public void close() throws IOException {
@@ -618,7 +750,7 @@ public final class QueuePair implements AutoCloseable {
                     name() + " is closed by " + Thread.currentThread() + ", but belongs to " + user);
         }
         closed = true;
-        entered = false;
+        owner = null;
         try {
             controller.delete(this);
         } finally {
@@ -629,7 +761,7 @@ public final class QueuePair implements AutoCloseable {
     /** Frees the queue's memory, unless the controller could not be stopped and may still write to it. */
     void free() {
         closed = true;
-        entered = false;
+        owner = null;
         if (controller.mayStillAccessMemory()) {
             return;
         }
@@ -654,21 +786,20 @@ public final class QueuePair implements AutoCloseable {
                 : what + " at LBA " + Long.toUnsignedString(entry.get(LONG_UNALIGNED, Sqe.CDW10));
     }
 
-    private boolean owned() {
-        Thread current = Thread.currentThread();
-        Thread user = owner;
-        if (user != null && user != current) {
-            throw new IllegalStateException(name() + " belongs to " + user + ", not to " + current);
-        }
-        return true;
-    }
-
+    /** The first thread that uses it owns it; any other is refused. */
     private void enter() {
         if (closed) {
             throw new IllegalStateException(name() + " is closed");
         }
+        Thread user = owner;
+        if (user != null) {
+            throw belongsTo(user);
+        }
         owner = Thread.currentThread();
-        entered = true;
+    }
+
+    private IllegalStateException belongsTo(Thread user) {
+        return new IllegalStateException(name() + " belongs to " + user + ", not to " + Thread.currentThread());
     }
 
     /**
@@ -685,7 +816,7 @@ public final class QueuePair implements AutoCloseable {
             }
         } catch (InternalError e) {
             // What a store to registers becomes that the kernel has taken away.
-            controller.fail(new NvmeException(name() + ": its doorbells are gone: the device was taken away"));
+            trouble(new NvmeException(name() + ": its doorbells are gone: the device was taken away"));
         }
     }
 

@@ -66,6 +66,9 @@ final class HandDrivenFunction implements PciFunction {
     /** Opcode that is never answered, -1 for none. */
     volatile int stalledOpcode = -1;
 
+    /** Command dword 10 of the last Abort: CID and submission queue. */
+    volatile int lastAborted;
+
     final List<Integer> adminOpcodes = new ArrayList<>();
     final Map<Integer, Rings> queues = new ConcurrentHashMap<>();
     final List<Mapping> live = new ArrayList<>();
@@ -146,6 +149,7 @@ final class HandDrivenFunction implements PciFunction {
         } else if (!enable && enabled) {
             enabled = false;
             queues.clear();
+            registers.segment().asSlice(Registers.DOORBELLS).fill((byte) 0);
             if (!staysReady) {
                 bar.write32(Registers.CSTS, 0);
             }
@@ -167,7 +171,7 @@ final class HandDrivenFunction implements PciFunction {
             synchronized (adminOpcodes) {
                 adminOpcodes.add(opcode);
             }
-            if (opcode == stalledOpcode) {
+            if (opcode == stalledOpcode || opcode == Opcode.ASYNC_EVENT_REQUEST) {
                 continue;
             }
             int status = opcode == failingOpcode || opcode == alsoFailingOpcode ? failingStatus : 0;
@@ -200,6 +204,7 @@ final class HandDrivenFunction implements PciFunction {
                     return (grantedQueuePairs - 1) << 16 | (grantedQueuePairs - 1);
                 }
             }
+            case Opcode.ABORT -> lastAborted = (int) cdw10;
             case Opcode.CREATE_IO_CQ -> completionQueues.put(qid, prp1);
             case Opcode.CREATE_IO_SQ ->
                 queues.put(

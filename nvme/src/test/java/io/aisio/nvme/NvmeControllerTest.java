@@ -2,6 +2,7 @@ package io.aisio.nvme;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.aisio.nvme.spec.IdentifyNamespace;
 import io.aisio.nvme.spec.Opcode;
@@ -9,6 +10,8 @@ import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Status;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -109,14 +112,16 @@ class NvmeControllerTest {
     }
 
     @Test
-    void aCompletionQueueThatCannotBeTakenBackFailsTheController() throws IOException {
+    void aCompletionQueueThatCannotBeTakenBackMeansAReset() throws IOException {
         with(f -> {}, (function, controller) -> {
             function.failingOpcode = Opcode.CREATE_IO_SQ;
             function.alsoFailingOpcode = Opcode.DELETE_IO_CQ;
             function.failingStatus = Status.INVALID_FIELD;
             assertThatThrownBy(() -> controller.createQueuePair(1)).hasMessageContaining("Create I/O Submission Queue");
-            assertThat(controller.failure()).hasMessageContaining("Delete I/O Completion Queue");
-            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            assertThat(controller.lastReset()).hasMessageContaining("Delete I/O Completion Queue");
+            function.failingOpcode = -1;
+            function.alsoFailingOpcode = -1;
+            controller.createQueuePair(1).close();
             controller.close();
         });
     }
@@ -158,6 +163,7 @@ class NvmeControllerTest {
                     .hasMessageContaining("Create I/O Submission Queue: Invalid Queue Size (sct 0x1, sc 0x02)");
             synchronized (function.adminOpcodes) {
                 assertThat(function.adminOpcodes).endsWith(Opcode.DELETE_IO_CQ);
+                assertThat(controller.resets()).isZero();
             }
             function.failingOpcode = -1;
             controller.createQueuePair(1).close();
@@ -166,13 +172,13 @@ class NvmeControllerTest {
     }
 
     @Test
-    void aQueueThatIsNotDeletedIsFreedOnlyOnceTheControllerIsDisabled() throws IOException {
+    void aQueueThatIsNotDeletedIsFreedOnlyOnceTheControllerWasReset() throws IOException {
         with(f -> {}, (function, controller) -> {
             QueuePair queue = controller.createQueuePair(1);
             function.failingStatus = Status.INTERNAL_ERROR;
             function.failingOpcode = Opcode.DELETE_IO_SQ;
             assertThatThrownBy(queue::close).hasMessageContaining("Internal Error");
-            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            assertThat(controller.resets()).isEqualTo(1);
             controller.close();
         });
     }
@@ -232,12 +238,83 @@ class NvmeControllerTest {
     }
 
     @Test
-    void anAdminCommandThatIsNotAnsweredFailsTheController() throws IOException {
+    void anAdminCommandThatIsNotAnsweredIsAbortedThenTheControllerIsReset() throws IOException {
         with(f -> {}, (function, controller) -> {
             function.stalledOpcode = Opcode.GET_FEATURES;
-            assertThatThrownBy(() -> controller.execute(Command.of(Opcode.GET_FEATURES, 0, 7)))
-                    .hasMessageContaining("Get Features: no answer within 300 ms");
-            assertThatThrownBy(() -> controller.createQueuePair(1)).hasMessageContaining("no answer within");
+            NvmeException failure = catchThrowableOfType(
+                    NvmeException.class, () -> controller.execute(Command.of(Opcode.GET_FEATURES, 0, 7)));
+            assertThat(failure).hasMessageContaining("Get Features: no answer within 300 ms");
+            assertThat(failure.retryable()).isTrue();
+            assertThat(function.lastAborted & 0xFFFF).isZero();
+            assertThat(controller.resets()).isEqualTo(1);
+            assertThat(controller.lastReset()).hasMessageContaining("Get Features: no answer");
+            function.stalledOpcode = -1;
+            controller.createQueuePair(1).close();
+            controller.close();
+        });
+    }
+
+    @Test
+    void aControllerThatDoesNotComeBackFromAResetHasFailedForGood() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            QueuePair queue = controller.createQueuePair(1);
+            function.stalledOpcode = Opcode.IDENTIFY;
+            NvmeException failure = catchThrowableOfType(NvmeException.class, controller::reset);
+            assertThat(failure).hasMessageContaining("a reset was asked for");
+            assertThat(failure.retryable()).isFalse();
+            assertThat(controller.failure().getSuppressed())
+                    .hasSize(2)
+                    .allSatisfy(tried -> assertThat(tried).hasMessageContaining("Identify: no answer within 300 ms"));
+            assertThat(function.bar(0).read32(Registers.CC) & Registers.CC_EN).isZero();
+            queue.close();
+            controller.close();
+        });
+    }
+
+    @Test
+    void aStuckAdminCommandDoesNotHoldUpAnother() throws Exception {
+        with(f -> {}, (function, controller) -> {
+            function.stalledOpcode = Opcode.GET_FEATURES;
+            List<Throwable> thrown = new ArrayList<>();
+            Thread stuck = Thread.ofPlatform().start(() -> {
+                try {
+                    controller.execute(Command.of(Opcode.GET_FEATURES, 0, 7));
+                } catch (IOException e) {
+                    thrown.add(e);
+                }
+            });
+            controller.createQueuePair(1).close();
+            assertThat(controller.resets()).isZero();
+            join(stuck);
+            assertThat(thrown).hasSize(1);
+            controller.close();
+        });
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void resetsAtOnceAreOneForEachThatWasAskedForAtMost() throws Exception {
+        with(f -> {}, (function, controller) -> {
+            List<Thread> threads = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                threads.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        controller.reset();
+                    } catch (NvmeException e) {
+                        throw new AssertionError(e);
+                    }
+                }));
+            }
+            threads.forEach(NvmeControllerTest::join);
+            assertThat(controller.resets()).isBetween(1, 4);
+            controller.createQueuePair(1).close();
             controller.close();
         });
     }

@@ -27,6 +27,14 @@ public final class AsyncEvent {
     /** OAES and the Asynchronous Event Configuration feature: namespace attribute notices. */
     public static final int NAMESPACE_ATTRIBUTE_NOTICES = 1 << 8;
 
+    /** Notice: firmware starts to be activated. Its log page is {@link LogPage#FIRMWARE_SLOT}. */
+    public static final int NOTICE_FIRMWARE_ACTIVATION = 1;
+
+    /** OAES and the Asynchronous Event Configuration feature: firmware activation notices. */
+    public static final int FIRMWARE_ACTIVATION_NOTICES = 1 << 9;
+    /** The Asynchronous Event Configuration feature: every critical warning of the SMART log. */
+    public static final int ALL_HEALTH_EVENTS = 0x1F;
+
     private AsyncEvent() {}
 
     /** Dword 0, made of its parts. */

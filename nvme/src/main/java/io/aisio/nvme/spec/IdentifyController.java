@@ -57,6 +57,8 @@ public final class IdentifyController {
     public static final long WCTEMP = 266;
     /** Critical composite temperature, 16 bits, in kelvin. */
     public static final long CCTEMP = 268;
+    /** Keep alive support: the unit of the timer in 100 ms, 16 bits; 0 if there is none. */
+    public static final long KAS = 320;
     /** Sanitize capabilities, 32 bits. */
     public static final long SANICAP = 328;
     /** The largest endurance group identifier, 16 bits. */
@@ -83,6 +85,10 @@ public final class IdentifyController {
     public static final long OCFS = 534;
     /** SGL support, 32 bits. */
     public static final long SGLS = 536;
+    /** SGLS: SGLs are supported, with no alignment asked for. */
+    public static final int SGLS_SUPPORTED = 1;
+    /** SGLS: bits that say whether SGLs are supported; 2 stands for data that is aligned to 4 bytes. */
+    public static final int SGLS_MASK = 3;
     /** NVM subsystem qualified name, UTF-8 ended by 0. */
     public static final long SUBNQN = 768;
     /** Bytes of {@link #SUBNQN}. */
@@ -92,6 +98,8 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
+    /** OACS: Doorbell Buffer Config. */
+    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** CTRATT: endurance groups. */
     public static final int CTRATT_ENDURANCE_GROUPS = 1 << 4;
     /** CTRATT: extended LBA formats: more than 16, and guards of 32 and 64 bits. */

@@ -33,6 +33,8 @@ public final class Opcode {
     public static final int DIRECTIVE_RECEIVE = 0x1A;
     /** Admin: Virtualization Management. */
     public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
+    /** Admin: Doorbell Buffer Config. */
+    public static final int DOORBELL_BUFFER_CONFIG = 0x7C;
     /** Admin: Format NVM. */
     public static final int FORMAT_NVM = 0x80;
     /** Admin: Sanitize. */
@@ -88,6 +90,7 @@ public final class Opcode {
             case DIRECTIVE_RECEIVE -> "Directive Receive";
             case SANITIZE -> "Sanitize";
             case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
+            case DOORBELL_BUFFER_CONFIG -> "Doorbell Buffer Config";
             case FORMAT_NVM -> "Format NVM";
             default -> "admin opcode 0x%02x".formatted(opcode);
         };

@@ -35,6 +35,14 @@ public record Status(int bits) {
     public static final int INVALID_NAMESPACE_OR_FORMAT = 0x00B;
     /** Generic. */
     public static final int COMMAND_SEQUENCE_ERROR = 0x00C;
+    /** Generic: an SGL's descriptor of its next segment is not the last of its segment, or has a wrong length. */
+    public static final int INVALID_SGL_SEGMENT = 0x00D;
+    /** Generic: an SGL has more descriptors than the controller takes. */
+    public static final int INVALID_SGL_COUNT = 0x00E;
+    /** Generic: an SGL's data blocks do not have the length of the command's data. */
+    public static final int INVALID_SGL_LENGTH = 0x00F;
+    /** Generic: an SGL has a descriptor of a type that is not supported. */
+    public static final int INVALID_SGL_TYPE = 0x011;
     /** Generic. */
     public static final int INVALID_PRP_OFFSET = 0x013;
     /** Generic. */

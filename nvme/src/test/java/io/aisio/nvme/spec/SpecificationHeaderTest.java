@@ -203,7 +203,14 @@ class SpecificationHeaderTest {
         code(ours, "NVME_VIRT_MGMT_RT_VQ_RESOURCE", VirtualizationManagement.RESOURCE_VQ);
         code(ours, "NVME_VIRT_MGMT_RT_VI_RESOURCE", VirtualizationManagement.RESOURCE_VI);
         code(ours, "NVME_CTRL_OACS_VIRT_MGMT", IdentifyController.OACS_VIRTUALIZATION);
+        code(ours, "NVME_CTRL_OACS_DBBUF_CFG", IdentifyController.OACS_DOORBELL_BUFFER);
+        code(ours, "NVME_CTRL_SGLS_SUPPORTED", IdentifyController.SGLS_MASK);
         code(ours, "NVME_CTRL_ONCS_COPY", IdentifyController.ONCS_COPY);
+        code(ours, "nvme_admin_dbbuf", Opcode.DOORBELL_BUFFER_CONFIG);
+        code(ours, "NVME_SC_SGL_INVALID_LAST", Status.INVALID_SGL_SEGMENT);
+        code(ours, "NVME_SC_SGL_INVALID_COUNT", Status.INVALID_SGL_COUNT);
+        code(ours, "NVME_SC_SGL_INVALID_DATA", Status.INVALID_SGL_LENGTH);
+        code(ours, "NVME_SC_SGL_INVALID_TYPE", Status.INVALID_SGL_TYPE);
 
         code(ours, "NVME_SC_INVALID_IOCS", Status.INVALID_COMMAND_SET);
         specific(ours, "NVME_SC_INVALID_CTRL_ID", Status.INVALID_CONTROLLER_IDENTIFIER);

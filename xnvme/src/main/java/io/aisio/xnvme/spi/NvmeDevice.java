@@ -7,6 +7,7 @@ import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.QueuePair;
+import io.aisio.nvme.Timeouts;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.Buffer;
@@ -80,9 +81,16 @@ public final class NvmeDevice implements Device {
      */
     public static NvmeDevice open(PciFunction function, int nsid, String name, String path, boolean sleeping)
             throws IOException {
+        return open(function, nsid, name, path, sleeping, Timeouts.DEFAULT);
+    }
+
+    /** The same, with timeouts of the caller's. */
+    public static NvmeDevice open(
+            PciFunction function, int nsid, String name, String path, boolean sleeping, Timeouts timeouts)
+            throws IOException {
         NvmeController controller = null;
         try {
-            controller = NvmeController.open(function);
+            controller = NvmeController.open(function, timeouts);
             return new NvmeDevice(name, path, function, controller, nsid, sleeping);
         } catch (IOException | RuntimeException e) {
             try {
@@ -167,10 +175,12 @@ public final class NvmeDevice implements Device {
     public void flush() throws IOException {
         synchronized (syncLock) {
             NvmeQueue queue = sync();
+            SyncCommands commands = new SyncCommands(queue);
             try {
-                queue.bind(0, Command.of(Opcode.FLUSH, namespace.nsid(), 0));
-                queue.submit(new int[] {0}, new long[1], 1);
-                drain(queue, new int[1]);
+                int slot = commands.freeSlot();
+                queue.bind(slot, Command.of(Opcode.FLUSH, namespace.nsid(), 0));
+                commands.start(slot, 0);
+                commands.finish();
             } finally {
                 queue.handOver();
             }
@@ -189,23 +199,13 @@ public final class NvmeDevice implements Device {
         requireBlocks();
         synchronized (syncLock) {
             NvmeQueue queue = sync();
-            int[] slots = new int[1];
-            long[] lbas = new long[1];
-            int[] completed = new int[1];
-            int free = 0;
+            SyncCommands commands = new SyncCommands(queue);
             try {
-                for (long done = 0; done < bytes; ) {
-                    int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
-                    slots[0] = free < queue.depth() ? free++ : take(queue, completed);
-                    queue.bindTransfer(slots[0], opcode, buffer, offset + done, part);
-                    lbas[0] = lba + done / geometry.lbaBytes();
-                    queue.submit(slots, lbas, 1);
-                    done += part;
-                }
+                transfer(queue, commands, opcode, lba, buffer, offset, bytes);
             } finally {
                 // Even after an error: nothing may be in flight into the caller's buffer when this returns.
                 try {
-                    drain(queue, completed);
+                    commands.finish();
                 } finally {
                     queue.handOver();
                 }
@@ -213,24 +213,18 @@ public final class NvmeDevice implements Device {
         }
     }
 
-    private static int take(NvmeQueue queue, int[] completed) throws IOException {
-        queue.await(completed);
-        if (completed[0] < 0) {
-            throw queue.failure(~completed[0]);
-        }
-        return completed[0];
-    }
-
-    private static void drain(NvmeQueue queue, int[] completed) throws IOException {
-        IOException first = null;
-        while (queue.outstanding() > 0) {
-            queue.await(completed);
-            if (completed[0] < 0 && first == null) {
-                first = queue.failure(~completed[0]);
+    private void transfer(
+            NvmeQueue queue, SyncCommands commands, int opcode, long lba, Buffer buffer, long offset, long bytes)
+            throws IOException {
+        for (long done = 0; done < bytes; ) {
+            int slot = commands.freeSlot();
+            if (slot < 0) {
+                return;
             }
-        }
-        if (first != null) {
-            throw first;
+            int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
+            queue.bindTransfer(slot, opcode, buffer, offset + done, part);
+            commands.start(slot, lba + done / geometry.lbaBytes());
+            done += part;
         }
     }
 

@@ -224,8 +224,7 @@ class CommandSetTest {
             admin.abortSelfTest();
             assertThat(logs.selfTests().results())
                     .extracting(LogPages.SelfTestResult::test, LogPages.SelfTestResult::ending)
-                    .containsExactly(
-                            tuple(2, 0), tuple(1, 0));
+                    .containsExactly(tuple(2, 0), tuple(1, 0));
             refused(Status.INVALID_LOG_PAGE, () -> logs.changedZones(1));
             refused(Status.INVALID_LOG_PAGE, () -> logs.dataPlacementStatistics(1));
             admin.format(1, Format.of(1));

@@ -29,8 +29,7 @@ class HostileTest {
         } else if (seed == 6) {
             configuration = configuration.withPlacement(new EmuConfiguration.Placement(4, 64 << 10));
         } else if (seed == 7) {
-            configuration = configuration.withMetadata(
-                    new EmuConfiguration.Metadata(16, true, 1, false, Guard.CRC64));
+            configuration = configuration.withMetadata(new EmuConfiguration.Metadata(16, true, 1, false, Guard.CRC64));
         }
         SplittableRandom random = new SplittableRandom(seed);
         try (Host host = Host.ready(configuration)) {
@@ -81,8 +80,7 @@ class HostileTest {
             Wire.i64(ring.sq.segment(), at + word * 8L, random.nextLong());
         }
         if (random.nextBoolean()) {
-            int[] opcodes = {
-                0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x12, 0x14, 0x19, 0x1A, 0x1D, 0x79, 0x7A, 0x7D, 0x80, 0x84
+            int[] opcodes = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x12, 0x14, 0x19, 0x1A, 0x1D, 0x79, 0x7A, 0x7D, 0x80, 0x84
             };
             Wire.u16(ring.sq.segment(), at, opcodes[random.nextInt(opcodes.length)]);
             Wire.i32(ring.sq.segment(), at + 4, random.nextInt(3));

@@ -16,8 +16,11 @@ final class CompletionQueue {
 
     final int id;
     final int entries;
-    /** The entries. Freed memory throws {@link IllegalStateException}. */
-    final MemorySegment ring;
+    /** Where the entries are. */
+    final long address;
+    /** The entries. Freed memory throws {@link IllegalStateException}; the driver may give it again. */
+    MemorySegment ring;
+
     /** How many submission queues complete into this one. */
     int submissionQueues;
 
@@ -32,9 +35,10 @@ final class CompletionQueue {
     /** The head doorbell as last looked at, to tell each wrong value once. */
     private int seen;
 
-    CompletionQueue(int id, int entries, MemorySegment ring, RegisterFile registers) {
+    CompletionQueue(int id, int entries, long address, MemorySegment ring, RegisterFile registers) {
         this.id = id;
         this.entries = entries;
+        this.address = address;
         this.ring = ring;
         this.registers = registers;
         this.doorbell = Registers.cqHeadDoorbell(id, registers.stride());

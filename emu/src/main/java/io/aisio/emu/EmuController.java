@@ -277,6 +277,11 @@ public final class EmuController implements AutoCloseable {
         return space;
     }
 
+    /** Memory was given: perhaps that of queues, once more. By the thread that steps. */
+    void memoryGiven() {
+        queues.findAgain();
+    }
+
     /** Takes in what was stored to a register, by the thread that steps. */
     void registerWritten() {
         int ignored = step();

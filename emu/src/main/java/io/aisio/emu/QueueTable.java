@@ -66,7 +66,7 @@ final class QueueTable {
             return null;
         }
         registers.clearDoorbell(Registers.cqHeadDoorbell(id, registers.stride()));
-        CompletionQueue queue = new CompletionQueue(id, entries, ring, registers);
+        CompletionQueue queue = new CompletionQueue(id, entries, address, ring, registers);
         completion[id] = queue;
         follow(queue, false);
         return queue;
@@ -81,7 +81,7 @@ final class QueueTable {
         }
         registers.clearDoorbell(Registers.sqTailDoorbell(id, registers.stride()));
         DelayLine delayed = paced && id != 0 ? new DelayLine(entries) : null;
-        SubmissionQueue queue = new SubmissionQueue(id, entries, ring, completions, delayed, registers);
+        SubmissionQueue queue = new SubmissionQueue(id, entries, address, ring, completions, delayed, registers);
         submission[id] = queue;
         completions.submissionQueues++;
         follow(queue, false);
@@ -170,6 +170,22 @@ final class QueueTable {
             } else if (registers.doorbell(at) != 0) {
                 registers.clearDoorbell(at);
                 registers.invalidDoorbellRegister();
+            }
+        }
+    }
+
+    /** Finds queues again whose memory was taken away, and has been given again since: a virtual machine does that. */
+    void findAgain() {
+        for (int id = 0; id < completion.length; id++) {
+            CompletionQueue completions = completion[id];
+            if (completions != null && !completions.ring.scope().isAlive()) {
+                MemorySegment ring = ring(completions.address, (long) completions.entries << Cqe.SHIFT);
+                completions.ring = ring == null ? completions.ring : ring;
+            }
+            SubmissionQueue submissions = submission[id];
+            if (submissions != null && !submissions.ring.scope().isAlive()) {
+                MemorySegment ring = ring(submissions.address, (long) submissions.entries << Sqe.SHIFT);
+                submissions.ring = ring == null ? submissions.ring : ring;
             }
         }
     }

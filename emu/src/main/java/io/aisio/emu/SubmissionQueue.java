@@ -8,8 +8,10 @@ import org.jspecify.annotations.Nullable;
 final class SubmissionQueue {
     final int id;
     final int entries;
-    /** The entries. Freed memory throws {@link IllegalStateException}. */
-    final MemorySegment ring;
+    /** Where the entries are. */
+    final long address;
+    /** The entries. Freed memory throws {@link IllegalStateException}; the driver may give it again. */
+    MemorySegment ring;
 
     final CompletionQueue completions;
     /** Where its commands wait until they are due; null if they are executed as they come. */
@@ -30,12 +32,14 @@ final class SubmissionQueue {
     SubmissionQueue(
             int id,
             int entries,
+            long address,
             MemorySegment ring,
             CompletionQueue completions,
             @Nullable DelayLine delayed,
             RegisterFile registers) {
         this.id = id;
         this.entries = entries;
+        this.address = address;
         this.ring = ring;
         this.completions = completions;
         this.delayed = delayed;

@@ -353,6 +353,7 @@ final class VfioUserSession implements Runnable {
         if (errno != 0) {
             throw new Refusal(errno);
         }
+        device.controller.memoryGiven();
         return Reply.EMPTY;
     }
 
@@ -412,13 +413,12 @@ final class VfioUserSession implements Runnable {
         int accessible = VfioUser.REGION_FLAG_READ | VfioUser.REGION_FLAG_WRITE;
         VfioUser.u64(info, VfioUser.REGION_SIZE, device.bar.size());
         if (!fits) {
-            // Nothing is said of what is not there: QEMU takes capabilities without an offset for an error. It asks again,
-            // with the room that is told.
+            // Nothing is said of what is not there: QEMU takes capabilities without an offset for an error, and asks
+            // again with the room that is told.
             VfioUser.u32(info, VfioUser.ARG_FLAGS, accessible);
             return Reply.of(info);
         }
-        VfioUser.u32(
-                info, VfioUser.ARG_FLAGS, accessible | VfioUser.REGION_FLAG_MMAP | VfioUser.REGION_FLAG_CAPS);
+        VfioUser.u32(info, VfioUser.ARG_FLAGS, accessible | VfioUser.REGION_FLAG_MMAP | VfioUser.REGION_FLAG_CAPS);
         int cap = VfioUser.REGION_INFO;
         VfioUser.u32(info, VfioUser.REGION_CAP_OFFSET, cap);
         VfioUser.u16(info, cap + VfioUser.CAP_ID, VfioUser.CAP_SPARSE_MMAP);

@@ -606,6 +606,28 @@ class VfioUserServerTest {
         }
     }
 
+    /** As QEMU does whenever the memory of its guest changes. */
+    @Test
+    void queuesWorkOnInMemoryThatWasTakenAwayAndGivenAgain() throws Exception {
+        try (Host host = host()) {
+            host.enable();
+            assertThat(host.admin(6, 0, IOVA + 65_536, 0, 1, 0)).isZero();
+            assertThat(host.raw.call(3, RawVfioUser.dmaUnmap(0, IOVA, 1 << 20)).errno())
+                    .isZero();
+            assertThat(host.raw
+                            .call(2, RawVfioUser.dmaMap(3, 0, IOVA, 32_768), host.file)
+                            .errno())
+                    .isZero();
+            assertThat(host.raw
+                            .call(2, RawVfioUser.dmaMap(3, 32_768, IOVA + 32_768, (1 << 20) - 32_768), host.file)
+                            .errno())
+                    .isZero();
+            for (int i = 0; i < 100; i++) {
+                assertThat(host.admin(6, 0, IOVA + 65_536, 0, 1, 0)).isZero();
+            }
+        }
+    }
+
     @Test
     void case26_memoryThatIsTakenAwayUnderQueuesFailsTheController() throws Exception {
         try (Host host = host()) {

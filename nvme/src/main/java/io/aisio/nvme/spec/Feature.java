@@ -23,5 +23,15 @@ public final class Feature {
     /** Asynchronous Event Configuration. */
     public static final int ASYNC_EVENT_CONFIGURATION = 0x0B;
 
+    /** Keep Alive Timer, in milliseconds. */
+    public static final int KEEP_ALIVE_TIMER = 0x0F;
+    /** Host Behavior Support, {@value #HOST_BEHAVIOR_BYTES} bytes of data. */
+    public static final int HOST_BEHAVIOR = 0x16;
+
+    /** Size of the data of Host Behavior Support. */
+    public static final int HOST_BEHAVIOR_BYTES = 512;
+    /** Host Behavior Support: advanced command retry enable, a byte: 1 to be told of retry delays. */
+    public static final long HOST_BEHAVIOR_ACRE = 0;
+
     private Feature() {}
 }

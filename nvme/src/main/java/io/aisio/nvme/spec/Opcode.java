@@ -25,6 +25,8 @@ public final class Opcode {
     public static final int GET_FEATURES = 0x0A;
     /** Admin: Asynchronous Event Request. */
     public static final int ASYNC_EVENT_REQUEST = 0x0C;
+    /** Admin: Keep Alive. */
+    public static final int KEEP_ALIVE = 0x18;
     /** Admin: Virtualization Management. */
     public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
     /** Admin: Doorbell Buffer Config. */
@@ -73,6 +75,7 @@ public final class Opcode {
             case SET_FEATURES -> "Set Features";
             case GET_FEATURES -> "Get Features";
             case ASYNC_EVENT_REQUEST -> "Asynchronous Event Request";
+            case KEEP_ALIVE -> "Keep Alive";
             case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
             case DOORBELL_BUFFER_CONFIG -> "Doorbell Buffer Config";
             case FORMAT_NVM -> "Format NVM";

@@ -31,6 +31,8 @@ public final class Opcode {
     public static final int DIRECTIVE_SEND = 0x19;
     /** Admin: Directive Receive. */
     public static final int DIRECTIVE_RECEIVE = 0x1A;
+    /** Admin: Keep Alive. */
+    public static final int KEEP_ALIVE = 0x18;
     /** Admin: Virtualization Management. */
     public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
     /** Admin: Doorbell Buffer Config. */
@@ -89,6 +91,7 @@ public final class Opcode {
             case DIRECTIVE_SEND -> "Directive Send";
             case DIRECTIVE_RECEIVE -> "Directive Receive";
             case SANITIZE -> "Sanitize";
+            case KEEP_ALIVE -> "Keep Alive";
             case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
             case DOORBELL_BUFFER_CONFIG -> "Doorbell Buffer Config";
             case FORMAT_NVM -> "Format NVM";

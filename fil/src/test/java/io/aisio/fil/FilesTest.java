@@ -423,7 +423,7 @@ class FilesTest {
         int failures = 0;
         byte[] content = xfs.sources.get("/large");
         for (int n = 100; n < 600; n += 50) {
-            URI uri = URI.create("aisio:emu:" + xfs.image + "?mdts=2&fault=error:" + n);
+            URI uri = URI.create("aisio:emu:" + xfs.image + "?mdts=2&faults=error:" + n);
             FileSystem opened;
             try {
                 opened = FileSystems.newFileSystem(uri, Map.of());

@@ -25,6 +25,7 @@ import picocli.CommandLine.ScopeType;
             XnvmeFormat.class,
             XnvmeSanitize.class,
             XnvmeZone.class,
-            XnvmeRegs.class
+            XnvmeRegs.class,
+            XnvmeReset.class
         })
 final class XnvmeCommand {}

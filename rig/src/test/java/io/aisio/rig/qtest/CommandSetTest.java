@@ -68,8 +68,10 @@ class CommandSetTest {
             assertThat(nvm.compare(6, written)).isFalse();
             nvm.copy(List.of(new LbaRange(5, 10), new LbaRange(20, 3)), 1000);
             nvm.read(1000, read.asSlice(0, 13 * 512));
-            assertThat(read.asSlice(0, 10 * 512).mismatch(written.asSlice(0, 10 * 512))).isEqualTo(-1);
-            assertThat(read.asSlice(10 * 512, 3 * 512).mismatch(written.asSlice(15 * 512, 3 * 512))).isEqualTo(-1);
+            assertThat(read.asSlice(0, 10 * 512).mismatch(written.asSlice(0, 10 * 512)))
+                    .isEqualTo(-1);
+            assertThat(read.asSlice(10 * 512, 3 * 512).mismatch(written.asSlice(15 * 512, 3 * 512)))
+                    .isEqualTo(-1);
             nvm.writeZeroes(7, 3, true, Prinfo.NONE);
             nvm.deallocate(List.of(new LbaRange(16, 8)));
             nvm.flush();
@@ -83,7 +85,10 @@ class CommandSetTest {
 
     @Test
     void tellsOfItselfAndWhatHappened() throws Exception {
-        try (Rig rig = Rig.start(QemuNvme.build().controller("").namespace(4 << 20, "nsid=1").namespace(4 << 20, "nsid=9"));
+        try (Rig rig = Rig.start(QemuNvme.build()
+                        .controller("")
+                        .namespace(4 << 20, "nsid=1")
+                        .namespace(4 << 20, "nsid=9"));
                 DriverPassthrough passthrough = new DriverPassthrough(rig.driver, 1)) {
             Identities identities = new Identities(passthrough);
             ControllerData controller = identities.controller();
@@ -137,7 +142,8 @@ class CommandSetTest {
                 refused(
                         Status.APPLICATION_TAG_CHECK_ERROR,
                         () -> nvm.verify(40, 4, new Prinfo(flags, 40, 0x1235, 0xFFFF, 0)));
-                MemorySegment wrong = MemorySegment.ofArray(new byte[(int) all.byteSize()]).copyFrom(all);
+                MemorySegment wrong =
+                        MemorySegment.ofArray(new byte[(int) all.byteSize()]).copyFrom(all);
                 wrong.fill((byte) 1);
                 refused(Status.GUARD_CHECK_ERROR, () -> nvm.write(40, wrong, beside, prinfo, false));
                 // The one that it makes is the one that we would.
@@ -148,7 +154,8 @@ class CommandSetTest {
                     nvm.read(80, got, gotBeside, Prinfo.NONE);
                     protection.generate(data, metadata, new Prinfo(flags, 80, 7, 0xFFFF, 0));
                     assertThat(got.mismatch(interleaved(nvm, data, metadata))).isEqualTo(-1);
-                    assertThat(gotBeside.byteSize() == 0 ? -1 : gotBeside.mismatch(metadata)).isEqualTo(-1);
+                    assertThat(gotBeside.byteSize() == 0 ? -1 : gotBeside.mismatch(metadata))
+                            .isEqualTo(-1);
                 }
             }
         }
@@ -171,11 +178,12 @@ class CommandSetTest {
 
     @Test
     void opensClosesAppendsAndResetsZones() throws Exception {
-        try (Rig rig = Rig.start(QemuNvme.build()
-                        .controller("")
-                        .namespace(
-                                4 << 20,
-                                "zoned=on,zoned.zone_size=131072,zoned.zone_capacity=98304,zoned.max_open=3,zoned.max_active=5"));
+        try (Rig rig = Rig.start(
+                        QemuNvme.build()
+                                .controller("")
+                                .namespace(
+                                        4 << 20,
+                                        "zoned=on,zoned.zone_size=131072,zoned.zone_capacity=98304,zoned.max_open=3,zoned.max_active=5"));
                 DriverPassthrough passthrough = new DriverPassthrough(rig.driver, 1)) {
             ZonedCommandSet zoned = ZonedCommandSet.of(passthrough);
             NvmCommandSet nvm = NvmCommandSet.of(passthrough);
@@ -188,12 +196,15 @@ class CommandSetTest {
             zoned.close(256);
             assertThat(zoned.zone(300)).isEqualTo(new Zone(256, 192, 272, ZoneReport.STATE_CLOSED));
             zoned.finish(512);
-            assertThat(zoned.report(0, ZoneReport.OPTION_FULL, 10)).extracting(Zone::start).containsExactly(512L);
+            assertThat(zoned.report(0, ZoneReport.OPTION_FULL, 10))
+                    .extracting(Zone::start)
+                    .containsExactly(512L);
             refused(Status.ZONE_INVALID_WRITE, () -> nvm.write(256, written));
             zoned.reset(256);
             zoned.sendToAll(ZoneReport.ACTION_RESET);
             assertThat(zoned.report(0, ZoneReport.OPTION_EMPTY, 100)).hasSize(32);
-            assertThat(new LogPages(passthrough).effects(Identify.CSI_ZONED).io()).containsKey(Opcode.ZONE_APPEND);
+            assertThat(new LogPages(passthrough).effects(Identify.CSI_ZONED).io())
+                    .containsKey(Opcode.ZONE_APPEND);
         }
     }
 

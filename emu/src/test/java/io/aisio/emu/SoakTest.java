@@ -194,8 +194,11 @@ class SoakTest {
     }
 
     private void live(Path image, FaultPlan plan, SplittableRandom random) throws IOException {
-        EmuConfiguration configuration =
-                EmuConfiguration.image(image).withFaults(plan).withMdts(3);
+        EmuConfiguration configuration = EmuConfiguration.image(image)
+                .withFaults(plan)
+                .withMdts(3)
+                .withShadow(random.nextBoolean())
+                .withSgl(random.nextBoolean());
         EmuController emulator = EmuController.open("emu:soak", configuration);
         emulator.start();
         Driven.CountingFunction function = new Driven.CountingFunction(emulator.function());

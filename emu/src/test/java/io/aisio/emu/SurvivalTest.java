@@ -584,16 +584,17 @@ class SurvivalTest {
         private static final int MEGA = 1 << 20;
 
         /** At every dword of a page, around each length at which the form of the PRPs changes. */
-        @Test
-        void reachEveryByteWhereverABufferLies() throws Exception {
-            try (Device device = Device.open("emu:16MiB?mdts=12");
+        @ParameterizedTest
+        @ValueSource(strings = {"emu:16MiB?mdts=12", "emu:16MiB?mdts=12&sgl"})
+        void reachEveryByteWhereverABufferLies(String name) throws Exception {
+            try (Device device = Device.open(name);
                     Buffer source = device.allocate(5 * MEGA);
                     Buffer target = device.allocate(5 * MEGA)) {
                 SplittableRandom random = new SplittableRandom(10);
                 byte[] noise = new byte[5 * MEGA];
                 random.nextBytes(noise);
                 MemorySegment.copy(noise, 0, source.segment(), ValueLayout.JAVA_BYTE, 0, noise.length);
-                int most = device.geometry().maxTransferBytes();
+                int most = Math.min(device.geometry().maxTransferBytes(), 4 * MEGA + 4096);
                 // One page, two, a list's first entries; the last entry of a list's page, and the first of the next.
                 int[] lengths = {512, 4096, 4608, 8192, 12288, 511 * 4096, 512 * 4096, 513 * 4096, 514 * 4096, most};
                 for (int length : lengths) {

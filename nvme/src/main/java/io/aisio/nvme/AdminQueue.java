@@ -287,6 +287,10 @@ final class AdminQueue {
         Pending tried = command.abort;
         if (now - command.resetAt > 0 || tried == null || (tried.done && !tried.hasAborted())) {
             recovery.reset(command.epoch, noAnswer(command));
+            if (!command.done) {
+                // The controller is being closed, and not reset any more.
+                throw noAnswer(command);
+            }
         }
     }
 

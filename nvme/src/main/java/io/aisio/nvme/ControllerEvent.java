@@ -50,6 +50,9 @@ public sealed interface ControllerEvent {
     /** The controller starts to use new firmware, and may pause commands meanwhile. */
     record FirmwareActivation() implements ControllerEvent {}
 
+    /** A Keep Alive command failed: the controller may take this host for gone. */
+    record KeepAliveFailed(String why) implements ControllerEvent {}
+
     /**
      * Any other event.
      *

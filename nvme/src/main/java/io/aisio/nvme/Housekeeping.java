@@ -124,6 +124,16 @@ final class Housekeeping {
         }
         if (!stopped) {
             admin.requestEvents(controller.eventRequests());
+            keepAlive();
+        }
+    }
+
+    private void keepAlive() {
+        try {
+            controller.keepAlive(System.nanoTime());
+        } catch (IOException e) {
+            // The controller hears nothing of us, or was reset: what follows from that shows by itself.
+            tell(new ControllerEvent.KeepAliveFailed(String.valueOf(e.getMessage())));
         }
     }
 

@@ -6,6 +6,7 @@ import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.PciFunction;
@@ -42,6 +43,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private static final int MOST_EVENT_REQUESTS = 4;
     /** How often queues are created anew when the controller is reset meanwhile. */
     private static final int ATTEMPTS = 10;
+    /** The longest keep alive timeout that is taken: a day. */
+    private static final Duration LONGEST_KEEP_ALIVE = Duration.ofDays(1);
     /** SGLS: data must be aligned to 4 bytes, and be a multiple of them. */
     private static final int SGLS_ALIGNED = 2;
     /** Memory for the data of admin commands that is kept: so many threads rarely send them at once. */
@@ -64,6 +67,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private volatile Offer offer;
     private volatile Map<Integer, Namespace> namespaces = Map.of();
     private volatile int maxQueuePairs;
+    /** Zero where none was asked for. */
+    private volatile Duration keepAlive = Duration.ZERO;
+    /** When the last Keep Alive was sent; the controller's own thread's. */
+    private long keptAlive = System.nanoTime();
     /** Where the controller looks for doorbells, null while it does not. */
     private volatile @Nullable ShadowDoorbells shadow;
     /** The same, once it ever did. */
@@ -123,8 +130,58 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         offer = described.offer();
         maxQueuePairs = negotiateQueuePairs();
         namespaces = identification.namespaces();
+        askForRetryDelays();
+        startKeepAlive();
         shareDoorbells();
         askForEvents();
+    }
+
+    /** A controller tells CRD only to a host that says it knows of it (Host Behavior Support, ACRE). */
+    private void askForRetryDelays() throws IOException {
+        if (!offer.tellsRetryDelays()) {
+            return;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment behavior = arena.allocate(Feature.HOST_BEHAVIOR_BYTES);
+            Wire.u8(behavior, Feature.HOST_BEHAVIOR_ACRE, 1);
+            execute(Command.of(Opcode.SET_FEATURES, 0, Feature.HOST_BEHAVIOR), behavior);
+        }
+    }
+
+    private void startKeepAlive() throws IOException {
+        Duration period = keepAlive;
+        if (!period.isZero()) {
+            execute(Command.of(Opcode.SET_FEATURES, 0, Feature.KEEP_ALIVE_TIMER, (int) period.toMillis()));
+        }
+    }
+
+    /**
+     * Has the controller notice within a time that this host is gone, and sends it Keep Alive commands (section 7.12) twice
+     * as often, also after resets. A controller on a bus needs that only where somebody wants it.
+     *
+     * @param period rounded up to what the controller counts in
+     * @throws UnsupportedOperationException if the controller has no such timer (KAS)
+     */
+    public void keepAlive(Duration period) throws IOException {
+        Duration unit = offer.keepAliveUnit();
+        if (unit.isZero()) {
+            throw new UnsupportedOperationException(name() + " has no keep alive timer (KAS 0)");
+        }
+        if (period.isNegative() || period.isZero() || period.compareTo(LONGEST_KEEP_ALIVE) > 0) {
+            throw new IllegalArgumentException(
+                    name() + ": keep alive after " + period + "; up to " + LONGEST_KEEP_ALIVE + " is possible");
+        }
+        keepAlive = unit.multipliedBy(Math.ceilDiv(period.toNanos(), unit.toNanos()));
+        startKeepAlive();
+    }
+
+    /** Sends a Keep Alive if it is time for one. */
+    void keepAlive(long now) throws IOException {
+        Duration period = keepAlive;
+        if (!period.isZero() && now - keptAlive > period.toNanos() / 2) {
+            keptAlive = now;
+            execute(Command.of(Opcode.KEEP_ALIVE, 0, 0));
+        }
     }
 
     /** Gives the controller pages for shadow doorbells if it takes some: empty ones, whatever was there before a reset. */
@@ -671,11 +728,13 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             if (!qids.isEmpty()) {
                 throw new IllegalStateException(name() + ": queue pairs " + qids + " are open");
             }
+            // Once a reset that is under way is over. From here on there is none, and a removal changes nothing: what
+            // it
+            // would stop is being stopped.
+            recovery.release();
             closed = true;
         }
         housekeeping.stop();
-        // From here on a removal changes nothing: what it would stop is being stopped.
-        recovery.release();
         try {
             if (failure() == null) {
                 Duration told = Duration.ofNanos(identity.shutdownMicros() * 1000);

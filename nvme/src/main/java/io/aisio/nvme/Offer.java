@@ -49,6 +49,11 @@ record Offer(
         return told.compareTo(MAX_RETRY_DELAY) > 0 ? MAX_RETRY_DELAY : told;
     }
 
+    /** Whether the controller has a delay for any CRD. */
+    boolean tellsRetryDelays() {
+        return retryDelays.stream().anyMatch(Duration::isPositive);
+    }
+
     /** What a CRD of a status means, zero for 0 or where it was not told. */
     Duration retryDelay(int crd) {
         return crd < 1 || crd > DELAYS || retryDelays.isEmpty() ? Duration.ZERO : retryDelays.get(crd - 1);

@@ -66,6 +66,11 @@ final class HandDrivenFunction implements PciFunction {
     /** Opcode that is never answered, -1 for none. */
     volatile int stalledOpcode = -1;
 
+    /** KAS, and CRDT 1, in 100 ms. */
+    volatile int keepAliveUnits;
+
+    volatile int retryDelay;
+
     /** Command dword 10 of the last Abort: CID and submission queue. */
     volatile int lastAborted;
 
@@ -227,6 +232,8 @@ final class HandDrivenFunction implements PciFunction {
             Wire.u8(data, IdentifyController.MDTS, mdts);
             Wire.u16(data, IdentifyController.SQES, entrySizes);
             Wire.i32(data, IdentifyController.NN, 64);
+            Wire.u16(data, IdentifyController.KAS, keepAliveUnits);
+            Wire.u16(data, IdentifyController.CRDT1, retryDelay);
         } else if (cns == Identify.CNS_NAMESPACE) {
             Wire.i64(data, IdentifyNamespace.NSZE, blocks);
             Wire.i32(data, IdentifyNamespace.LBAF, lbaFormat);

@@ -350,6 +350,31 @@ class NvmeControllerTest {
     }
 
     @Test
+    void sendsKeepAlivesOnlyToAControllerThatHasATimerAndIsAskedTo() throws IOException {
+        with(f -> {}, (function, controller) -> {
+            assertThatThrownBy(() -> controller.keepAlive(Duration.ofSeconds(1)))
+                    .isInstanceOf(UnsupportedOperationException.class)
+                    .hasMessageContaining("KAS 0");
+            controller.close();
+        });
+        with(f -> f.keepAliveUnits = 1, (function, controller) -> {
+            controller.keepAlive(Duration.ofMillis(150));
+            long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+            long sent = 0;
+            while (sent < 2 && System.nanoTime() < deadline) {
+                synchronized (function.adminOpcodes) {
+                    sent = function.adminOpcodes.stream()
+                            .filter(opcode -> opcode == Opcode.KEEP_ALIVE)
+                            .count();
+                }
+                Thread.onSpinWait();
+            }
+            assertThat(sent).isGreaterThanOrEqualTo(2);
+            controller.close();
+        });
+    }
+
+    @Test
     void respectsAWiderDoorbellStride() throws IOException {
         with(f -> f.cap = 63L | 1L << 24 | 1L << 37 | 2L << 32, (function, controller) -> {
             QueuePair queue = controller.createQueuePair(3);

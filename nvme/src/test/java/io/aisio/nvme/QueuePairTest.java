@@ -202,6 +202,19 @@ class QueuePairTest {
     }
 
     @Test
+    void aFailureSaysHowLongToWaitWhereTheControllerTells() throws IOException {
+        closeEverything();
+        function = new HandDrivenFunction();
+        function.retryDelay = 3;
+        open();
+        submit(2, 99);
+        complete(cidOfLast(), Status.UNRECOVERED_READ_ERROR | 1 << 11);
+        assertThat(queue.poll(completed)).isEqualTo(1);
+        assertThat(queue.failure(2).retryable()).isTrue();
+        assertThat(queue.failure(2).retryDelay()).isEqualTo(Duration.ofMillis(300));
+    }
+
+    @Test
     void pollTakesNoMoreThanThereIsRoomFor() throws IOException {
         queue.submit(new int[] {0, 1, 2}, new long[3], 3);
         for (int i = 0; i < 3; i++) {

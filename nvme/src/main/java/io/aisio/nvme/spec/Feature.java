@@ -50,6 +50,8 @@ public final class Feature {
     public static final int TIMESTAMP_BYTES = 8;
     /** Bytes of Host Behavior Support. */
     public static final int HOST_BEHAVIOR_BYTES = 512;
+    /** Host Behavior Support: advanced command retry enable, a byte: 1 to be told of retry delays. */
+    public static final long HOST_BEHAVIOR_ACRE = 0;
     /** Host Behavior Support: LBA format extension enable, a byte: more than 16 LBA formats, and larger guards. */
     public static final long HOST_BEHAVIOR_LBAFEE = 2;
 

@@ -27,6 +27,8 @@ public final class Opcode {
     public static final int ASYNC_EVENT_REQUEST = 0x0C;
     /** Admin: Device Self-test. */
     public static final int DEVICE_SELF_TEST = 0x14;
+    /** Admin: Keep Alive. */
+    public static final int KEEP_ALIVE = 0x18;
     /** Admin: Directive Send. */
     public static final int DIRECTIVE_SEND = 0x19;
     /** Admin: Directive Receive. */
@@ -86,6 +88,7 @@ public final class Opcode {
             case GET_FEATURES -> "Get Features";
             case ASYNC_EVENT_REQUEST -> "Asynchronous Event Request";
             case DEVICE_SELF_TEST -> "Device Self-test";
+            case KEEP_ALIVE -> "Keep Alive";
             case DIRECTIVE_SEND -> "Directive Send";
             case DIRECTIVE_RECEIVE -> "Directive Receive";
             case SANITIZE -> "Sanitize";

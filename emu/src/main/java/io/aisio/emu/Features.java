@@ -33,6 +33,8 @@ final class Features {
 
     private boolean clockIsSet;
     private boolean extendedLbaFormats;
+    /** Whether the driver wants to be told of retry delays. */
+    private boolean retryDelays;
 
     Features(int queuePairs, int namespaces, @Nullable PlacementTable placement) {
         this.placement = placement;
@@ -51,6 +53,7 @@ final class Features {
         coalescingDisabled.clear();
         underTemperature = 0;
         extendedLbaFormats = false;
+        retryDelays = false;
     }
 
     /** I/O queue pairs that the driver may create. */
@@ -113,6 +116,7 @@ final class Features {
                     return Status.SUCCESS;
                 }
                 case Feature.HOST_BEHAVIOR -> {
+                    Wire.u8(data, Feature.HOST_BEHAVIOR_ACRE, current && retryDelays ? 1 : 0);
                     Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE, current && extendedLbaFormats ? 1 : 0);
                     return Status.SUCCESS;
                 }
@@ -157,9 +161,11 @@ final class Features {
                 yield Status.SUCCESS;
             }
             case Feature.HOST_BEHAVIOR -> {
-                if (Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) > 1) {
+                if (Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) > 1
+                        || Wire.u8(data, Feature.HOST_BEHAVIOR_ACRE) > 1) {
                     yield Status.INVALID_FIELD | DNR;
                 }
+                retryDelays = Wire.u8(data, Feature.HOST_BEHAVIOR_ACRE) == 1;
                 extendedLbaFormats = Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) == 1;
                 yield Status.SUCCESS;
             }

@@ -105,4 +105,19 @@ class EmuUriTest {
                 .isThrownBy(() -> EmuController.open("emu", EmuConfiguration.image(odd)))
                 .withMessageContaining("has 1000 bytes, which is no multiple of the LBA size, 512");
     }
+
+    @Test
+    void takesMetadataZonesAndPlacement() {
+        EmuConfiguration metadata = EmuUri.parse(DeviceUri.parse("emu:1MiB?ms=16&extended&pi=2&pifirst&guard=64"))
+                .configuration();
+        assertThat(metadata.metadata())
+                .isEqualTo(new EmuConfiguration.Metadata(16, true, 2, true, io.aisio.nvme.Guard.CRC64));
+        EmuConfiguration zoned = EmuUri.parse(
+                        DeviceUri.parse("emu:4MiB?zoned=128KiB&zonecap=96KiB&maxopen=3&maxactive=5"))
+                .configuration();
+        assertThat(zoned.zones()).isEqualTo(new EmuConfiguration.Zones(128 << 10, 96 << 10, 3, 5));
+        EmuConfiguration placed =
+                EmuUri.parse(DeviceUri.parse("emu:4MiB?fdp=8&rusize=1MiB")).configuration();
+        assertThat(placed.placement()).isEqualTo(new EmuConfiguration.Placement(8, 1 << 20));
+    }
 }

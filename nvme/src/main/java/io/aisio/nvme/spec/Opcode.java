@@ -27,12 +27,12 @@ public final class Opcode {
     public static final int ASYNC_EVENT_REQUEST = 0x0C;
     /** Admin: Device Self-test. */
     public static final int DEVICE_SELF_TEST = 0x14;
+    /** Admin: Keep Alive. */
+    public static final int KEEP_ALIVE = 0x18;
     /** Admin: Directive Send. */
     public static final int DIRECTIVE_SEND = 0x19;
     /** Admin: Directive Receive. */
     public static final int DIRECTIVE_RECEIVE = 0x1A;
-    /** Admin: Keep Alive. */
-    public static final int KEEP_ALIVE = 0x18;
     /** Admin: Virtualization Management. */
     public static final int VIRTUALIZATION_MANAGEMENT = 0x1C;
     /** Admin: Doorbell Buffer Config. */
@@ -88,10 +88,10 @@ public final class Opcode {
             case GET_FEATURES -> "Get Features";
             case ASYNC_EVENT_REQUEST -> "Asynchronous Event Request";
             case DEVICE_SELF_TEST -> "Device Self-test";
+            case KEEP_ALIVE -> "Keep Alive";
             case DIRECTIVE_SEND -> "Directive Send";
             case DIRECTIVE_RECEIVE -> "Directive Receive";
             case SANITIZE -> "Sanitize";
-            case KEEP_ALIVE -> "Keep Alive";
             case VIRTUALIZATION_MANAGEMENT -> "Virtualization Management";
             case DOORBELL_BUFFER_CONFIG -> "Doorbell Buffer Config";
             case FORMAT_NVM -> "Format NVM";

@@ -161,8 +161,7 @@ final class Features {
                 yield Status.SUCCESS;
             }
             case Feature.HOST_BEHAVIOR -> {
-                if (Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) > 1
-                        || Wire.u8(data, Feature.HOST_BEHAVIOR_ACRE) > 1) {
+                if (Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) > 1 || Wire.u8(data, Feature.HOST_BEHAVIOR_ACRE) > 1) {
                     yield Status.INVALID_FIELD | DNR;
                 }
                 retryDelays = Wire.u8(data, Feature.HOST_BEHAVIOR_ACRE) == 1;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aisio.nvme.Command;
 import io.aisio.nvme.Completion;
+import io.aisio.nvme.ControllerEvent;
 import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
@@ -17,9 +18,10 @@ import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.time.Duration;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -175,40 +177,42 @@ class AdminTest {
 
     @Test
     void tellsOfATemperatureAboveTheThreshold() throws Exception {
+        BlockingQueue<ControllerEvent> events = new LinkedBlockingQueue<>();
+        rig.driver.onEvent(events::add);
         int smart = 1 << AsyncEvent.SMART_TEMPERATURE_THRESHOLD;
         rig.driver.execute(Command.of(Opcode.SET_FEATURES, 0, Feature.ASYNC_EVENT_CONFIGURATION, smart));
         rig.driver.execute(Command.of(Opcode.SET_FEATURES, 0, Feature.TEMPERATURE_THRESHOLD, 0x100));
-        int event =
-                rig.driver.execute(Command.of(Opcode.ASYNC_EVENT_REQUEST, 0, 0)).result();
-        assertThat(AsyncEvent.type(event)).isEqualTo(AsyncEvent.TYPE_SMART);
-        assertThat(AsyncEvent.information(event)).isEqualTo(AsyncEvent.SMART_TEMPERATURE_THRESHOLD);
-        assertThat(AsyncEvent.logPage(event)).isEqualTo(LogPage.SMART);
-        assertThat(log(LogPage.SMART, 0, LogPage.SMART_BYTES)).isZero();
+        ControllerEvent event = events.poll(20, TimeUnit.SECONDS);
+        assertThat(event)
+                .isInstanceOfSatisfying(
+                        ControllerEvent.Health.class,
+                        health -> assertThat(health.information()).isEqualTo(AsyncEvent.SMART_TEMPERATURE_THRESHOLD));
     }
 
     @Test
     void tellsOfDoorbellsThatAreWrong() throws Exception {
-        int event = eventOnRinging(Registers.sqTailDoorbell(3, 0), 1);
-        assertThat(AsyncEvent.type(event)).isEqualTo(AsyncEvent.TYPE_ERROR);
-        assertThat(AsyncEvent.information(event)).isEqualTo(AsyncEvent.ERROR_INVALID_DOORBELL_REGISTER);
-        assertThat(AsyncEvent.logPage(event)).isEqualTo(LogPage.ERROR_INFORMATION);
-        assertThat(log(LogPage.ERROR_INFORMATION, 0, LogPage.ERROR_ENTRY_BYTES)).isZero();
+        BlockingQueue<ControllerEvent> events = new LinkedBlockingQueue<>();
+        rig.driver.onEvent(events::add);
+        ringUntilTold(events, Registers.sqTailDoorbell(3, 0), 1, AsyncEvent.ERROR_INVALID_DOORBELL_REGISTER);
         try (var pair = rig.driver.createQueuePair(4)) {
-            event = eventOnRinging(Registers.sqTailDoorbell(pair.qid(), 0), 99);
-            assertThat(AsyncEvent.information(event)).isEqualTo(AsyncEvent.ERROR_INVALID_DOORBELL_VALUE);
+            long doorbell = Registers.sqTailDoorbell(pair.qid(), 0);
+            ringUntilTold(events, doorbell, 99, AsyncEvent.ERROR_INVALID_DOORBELL_VALUE);
         }
+        assertThat(rig.driver.resets()).isZero();
     }
 
-    /** Rings until a request for events is answered: QEMU drops such an event when nobody waits for it. */
-    private int eventOnRinging(long doorbell, int value) throws Exception {
-        try (ExecutorService waiter = Executors.newSingleThreadExecutor()) {
-            Future<Completion> answer =
-                    waiter.submit(() -> rig.driver.execute(Command.of(Opcode.ASYNC_EVENT_REQUEST, 0, 0)));
-            while (!answer.isDone()) {
-                rig.function.bar(0).write32(doorbell, value);
+    /** Rings until there is an event: QEMU drops one when nobody waits for it. */
+    private void ringUntilTold(BlockingQueue<ControllerEvent> events, long doorbell, int value, int information)
+            throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (System.nanoTime() - deadline < 0) {
+            rig.function.bar(0).write32(doorbell, value);
+            if (events.poll(10, TimeUnit.MILLISECONDS) instanceof ControllerEvent.ErrorReported told
+                    && told.information() == information) {
+                return;
             }
-            return answer.get().result();
         }
+        throw new AssertionError("no event of an error %d".formatted(information));
     }
 
     @Test

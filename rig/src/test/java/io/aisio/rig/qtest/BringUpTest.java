@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
-import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.Bar;
@@ -185,7 +184,7 @@ class BringUpTest {
     }
 
     @Test
-    void noticesAResetBehindItsBackAndOpensAgain() throws Exception {
+    void comesBackFromAResetBehindItsBackAndOpensAgain() throws Exception {
         try (QemuNvme qemu =
                         QemuNvme.build().controller("").namespace(1 << 20, "").start();
                 QtestFunction function = qemu.function(0)) {
@@ -193,9 +192,11 @@ class BringUpTest {
                     Blocks blocks = new Blocks(driver, function, 1)) {
                 assertThat(blocks.read(0, 1)).isEqualTo(GOOD);
                 function.reset();
-                assertThat(blocks.read(0, 1).code()).isEqualTo(Status.ABORTED_BY_HOST);
-                assertThat(driver.failure()).hasMessageContaining("the controller is not ready any more");
-                assertThatThrownBy(() -> blocks.read(0, 1)).isInstanceOf(NvmeException.class);
+                // Good if the controller's own thread noticed it first.
+                assertThat(blocks.read(0, 1).code()).isIn(Status.ABORTED_BY_HOST, Status.SUCCESS);
+                assertThat(blocks.read(0, 1)).isEqualTo(GOOD);
+                assertThat(driver.resets()).isEqualTo(1);
+                assertThat(driver.lastReset()).hasMessageContaining("the controller is not ready any more");
             }
             try (NvmeController driver = NvmeController.open(function);
                     Blocks blocks = new Blocks(driver, function, 1)) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
+import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.Bar;
@@ -215,6 +216,9 @@ class BringUpTest {
                 blocks.data(512).fill((byte) 0x77);
                 function.stopDma();
                 assertThat(blocks.read(0, 1).code()).isEqualTo(Status.ABORTED_BY_HOST);
+                assertThatThrownBy(() -> blocks.read(0, 1))
+                        .as("the resets that bring nothing back are waited for")
+                        .isInstanceOf(NvmeException.class);
                 assertThat(driver.failure()).hasMessageContaining("CSTS.CFS");
                 assertThat(blocks.data(512)
                                 .mismatch(MemorySegment.ofArray(new byte[512]).fill((byte) 0x77)))

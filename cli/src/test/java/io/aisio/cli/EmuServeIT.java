@@ -2,9 +2,12 @@ package io.aisio.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -13,6 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("slow")
 class EmuServeIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
+    /** Half a second, of 100 ticks each. */
+    private static final int TICKS = 50;
 
     @TempDir
     Path folder;
@@ -37,6 +42,37 @@ class EmuServeIT {
                 throw new AssertionError("no '" + words + "' from " + program.command() + ":\n" + program.errSoFar());
             }
             Thread.onSpinWait();
+        }
+    }
+
+    /** Waits until a thread that polls a queue has run for half a second: long after it has created the queue. */
+    private static void awaitsIo(Shell.Running program) {
+        long until = System.nanoTime() + PATIENCE.toNanos();
+        while (ticks(program) < TICKS) {
+            if (System.nanoTime() > until || !program.process().isAlive()) {
+                program.process().destroyForcibly();
+                throw new AssertionError("no I/O by " + program.command() + ":\n" + program.errSoFar());
+            }
+            Thread.onSpinWait();
+        }
+    }
+
+    /** Processor time of the threads that do I/O, in ticks: {@code utime} and {@code stime} of proc_pid_stat(5). */
+    private static long ticks(Shell.Running program) {
+        try (Stream<Path> tasks =
+                Files.list(Path.of("/proc", Long.toString(program.process().pid()), "task"))) {
+            long sum = 0;
+            for (Path task : tasks.toList()) {
+                if (Files.readString(task.resolve("comm")).startsWith("xnvmeperf-cpu")) {
+                    String stat = Files.readString(task.resolve("stat"));
+                    String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+                    sum += Long.parseLong(fields[11]) + Long.parseLong(fields[12]);
+                }
+            }
+            return sum;
+        } catch (IOException | UncheckedIOException e) {
+            // A thread has ended meanwhile.
+            return 0;
         }
     }
 
@@ -84,7 +120,8 @@ class EmuServeIT {
         Shell.Running server = serve("256MiB");
         Shell.Running killed = endless().start();
         awaits(server, "client 1 (process " + killed.process().pid());
-        Shell.Running other = verify(200_000).start();
+        awaitsIo(killed);
+        Shell.Running other = verify(65_536).start();
         awaits(server, "client 2");
         killed.signal("KILL");
         killed.await().exits(137);
@@ -101,7 +138,7 @@ class EmuServeIT {
         Shell.Running server = serve("256MiB");
         Shell.Running client = endless().start();
         awaits(server, "client 1");
-        client.awaitsThread("xnvmeperf-cpu");
+        awaitsIo(client);
         server.signal("KILL");
         server.await().exits(137);
         long begun = System.nanoTime();

@@ -1,13 +1,18 @@
 package io.aisio.emu;
 
+import io.aisio.linux.LinuxException;
+import io.aisio.nvme.Guard;
 import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.Cqe;
+import io.aisio.nvme.spec.Directive;
+import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
+import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -26,8 +31,10 @@ final class AdminCommands {
     private static final int RETAIN_EVENT = 1 << 15;
     /** Abort's result where nothing was aborted. */
     private static final int NOT_ABORTED = 1;
-    /** SES of Format NVM: erase user data; anything beyond is a cryptographic erase, or reserved. */
-    private static final int SES_USER_DATA = 1;
+    /** SES of Format NVM: a cryptographic erase; anything beyond is reserved. */
+    private static final int SES_CRYPTOGRAPHIC = 2;
+    /** STC of Device Self-test: the one that runs is aborted. */
+    private static final int ABORT_SELF_TEST = 0xF;
 
     private final EmuConfiguration configuration;
     private final RegisterFile registers;
@@ -37,6 +44,7 @@ final class AdminCommands {
     private final Features features;
     private final Logs logs;
     private final AsyncEvents events;
+    private final Sanitizer sanitizer;
     private final IdentifyPages pages;
     private final long maxTransfer;
     private final MemorySegment page = Arena.ofAuto().allocate(Identify.BYTES, Long.BYTES);
@@ -50,6 +58,7 @@ final class AdminCommands {
             Features features,
             Logs logs,
             AsyncEvents events,
+            Sanitizer sanitizer,
             long maxTransfer) {
         this.configuration = configuration;
         this.registers = registers;
@@ -59,6 +68,7 @@ final class AdminCommands {
         this.features = features;
         this.logs = logs;
         this.events = events;
+        this.sanitizer = sanitizer;
         this.maxTransfer = maxTransfer;
         this.pages = new IdentifyPages(configuration);
     }
@@ -69,6 +79,14 @@ final class AdminCommands {
         if (command.fusedOrSgl() && isImplemented(opcode)) {
             return Status.INVALID_FIELD | DNR;
         }
+        if (isHeldBySanitize(opcode)) {
+            if (sanitizer.isRunning()) {
+                return Status.SANITIZE_IN_PROGRESS;
+            }
+            if (sanitizer.hasFailed()) {
+                return Status.SANITIZE_FAILED | DNR;
+            }
+        }
         return switch (opcode) {
             case Opcode.CREATE_IO_CQ -> createCompletionQueue(command);
             case Opcode.CREATE_IO_SQ -> createSubmissionQueue(command);
@@ -76,13 +94,25 @@ final class AdminCommands {
             case Opcode.DELETE_IO_CQ -> deleteCompletionQueue(command);
             case Opcode.IDENTIFY -> identify(command);
             case Opcode.SET_FEATURES -> setFeatures(command);
-            case Opcode.GET_FEATURES -> features.get(command);
+            case Opcode.GET_FEATURES -> getFeatures(command);
             case Opcode.GET_LOG_PAGE -> getLogPage(command);
             case Opcode.ABORT -> abort(command);
             case Opcode.ASYNC_EVENT_REQUEST -> events.request(command.cid());
             case Opcode.DOORBELL_BUFFER_CONFIG -> shadow(command);
             case Opcode.FORMAT_NVM -> format(command);
+            case Opcode.SANITIZE -> sanitizer.start(command);
+            case Opcode.DEVICE_SELF_TEST -> selfTest(command);
+            case Opcode.DIRECTIVE_RECEIVE -> receiveDirective(command);
+            case Opcode.DIRECTIVE_SEND -> sendDirective(command);
             default -> Status.INVALID_OPCODE | DNR;
+        };
+    }
+
+    /** Section 5.24, figure 286: what does not run while a sanitize operation does, or after one that failed. */
+    private static boolean isHeldBySanitize(int opcode) {
+        return switch (opcode) {
+            case Opcode.FORMAT_NVM, Opcode.DEVICE_SELF_TEST, Opcode.DIRECTIVE_RECEIVE, Opcode.DIRECTIVE_SEND -> true;
+            default -> false;
         };
     }
 
@@ -99,7 +129,11 @@ final class AdminCommands {
                     Opcode.ABORT,
                     Opcode.ASYNC_EVENT_REQUEST,
                     Opcode.DOORBELL_BUFFER_CONFIG,
-                    Opcode.FORMAT_NVM -> true;
+                    Opcode.FORMAT_NVM,
+                    Opcode.SANITIZE,
+                    Opcode.DEVICE_SELF_TEST,
+                    Opcode.DIRECTIVE_RECEIVE,
+                    Opcode.DIRECTIVE_SEND -> true;
             default -> false;
         };
     }
@@ -224,6 +258,21 @@ final class AdminCommands {
                 }
                 pages.descriptors(namespace, page);
             }
+            case Identify.CNS_COMMAND_SET_NAMESPACE -> {
+                Namespace namespace = namespace(command.nsid());
+                if (namespace == null) {
+                    return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+                }
+                if (!pages.commandSetNamespace(namespace, commandSet(command), page)) {
+                    return Status.INVALID_COMMAND_SET | DNR;
+                }
+            }
+            case Identify.CNS_COMMAND_SET_CONTROLLER -> {
+                if (!pages.hasCommandSet(commandSet(command))) {
+                    return Status.INVALID_COMMAND_SET | DNR;
+                }
+                // All limits are those of a transfer: zeroes.
+            }
             // 04h and from 10h on: NVM sets, namespace management and virtualization, which the controller has not.
             default -> {
                 return Status.INVALID_FIELD | DNR;
@@ -232,9 +281,27 @@ final class AdminCommands {
         return deliver(command, 0, Identify.BYTES);
     }
 
+    private static int commandSet(Command command) {
+        return command.dword11() >>> Identify.CSI_SHIFT & 0xFF;
+    }
+
+    /** Section 5.9. */
+    private int getFeatures(Command command) {
+        int bytes = Features.dataBytes(command);
+        page.fill((byte) 0);
+        int status = features.get(command, page);
+        boolean values = (command.dword10() >>> Feature.SELECT_SHIFT & 7) != Feature.SELECT_SUPPORTED;
+        return status == Status.SUCCESS && values && bytes > 0 ? deliver(command, 0, bytes) : status;
+    }
+
     /** Section 5.21. */
     private int setFeatures(Command command) {
-        int status = features.set(command, queues.ioQueuesExist());
+        int bytes = Features.dataBytes(command);
+        page.fill((byte) 0);
+        int status = bytes == 0 ? Status.SUCCESS : receive(command, bytes);
+        if (status == Status.SUCCESS) {
+            status = features.set(command, queues.ioQueuesExist(), page);
+        }
         if (status == Status.SUCCESS && features.tellsTemperature() && features.beyondThreshold(Logs.KELVIN)) {
             events.raise(AsyncEvent.TYPE_SMART, AsyncEvent.SMART_TEMPERATURE_THRESHOLD, LogPage.SMART);
         }
@@ -248,7 +315,7 @@ final class AdminCommands {
         long bytes = dwords * Integer.BYTES;
         long offset = command.cdw12;
         page.fill((byte) 0);
-        int size = logs.build(id, page);
+        int size = logs.build(command, configuration.zones() != null, page);
         if (size == 0) {
             return Status.INVALID_LOG_PAGE | DNR;
         }
@@ -304,21 +371,16 @@ final class AdminCommands {
     /** Section 5.23. The new format is in force, and the data gone, when the command completes. */
     private int format(Command command) {
         int dword10 = command.dword10();
-        int index = dword10 & 0xF;
-        if (index >= Namespace.LBA_SHIFTS.length || (dword10 >>> 5 & 7) != 0) {
-            return Status.INVALID_FORMAT | DNR;
-        }
-        if ((dword10 >>> 9 & 7) > SES_USER_DATA) {
-            return Status.INVALID_FIELD | DNR;
-        }
         boolean all = command.nsid() == Identify.ALL_NAMESPACES;
         if (!all && namespace(command.nsid()) == null) {
             return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
         }
-        int shift = Namespace.LBA_SHIFTS[index];
+        if ((dword10 >>> 9 & 7) > SES_CRYPTOGRAPHIC) {
+            return Status.INVALID_FIELD | DNR;
+        }
         for (Namespace namespace : namespaces) {
             if (namespace.active && (all || namespace.id == command.nsid())) {
-                int status = format(namespace, shift);
+                int status = format(namespace, dword10);
                 if (status != Status.SUCCESS) {
                     return status;
                 }
@@ -327,20 +389,80 @@ final class AdminCommands {
         return Status.SUCCESS;
     }
 
-    private int format(Namespace namespace, int shift) {
+    private int format(Namespace namespace, int dword10) {
+        int index = (dword10 & 0xF) | (dword10 >>> 12 & 3) << 4;
+        int type = dword10 >>> 5 & 7;
+        if (!namespace.hasFormat(index) || type > 3 || (type != 0 && !namespace.holdsProtection(index))) {
+            return Status.INVALID_FORMAT | DNR;
+        }
+        boolean large = namespace.formats[index].metadata() != 0 && namespace.guard != Guard.CRC16;
+        if (large && !features.knowsExtendedFormats()) {
+            return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+        }
         if (namespace.readOnly) {
             return Status.NAMESPACE_WRITE_PROTECTED | DNR;
-        }
-        if (namespace.media.bytes() >>> shift == 0) {
-            return Status.INVALID_FORMAT | DNR;
         }
         int status = namespace.media.zero(0, namespace.media.bytes());
         if (status != Status.SUCCESS) {
             return status;
         }
-        namespace.format(shift);
+        try {
+            namespace.format(index, (dword10 >>> 4 & 1) != 0, type, (dword10 >>> 8 & 1) != 0);
+        } catch (LinuxException e) {
+            // No memory for metadata: the old format stays.
+            return Status.INTERNAL_ERROR;
+        }
         changed(namespace);
         return Status.SUCCESS;
+    }
+
+    /** Section 5.8: there is nothing that could fail, so that a test is over at once. */
+    private int selfTest(Command command) {
+        int test = command.dword10() & 0xF;
+        boolean controller = command.nsid() == 0 || command.nsid() == Identify.ALL_NAMESPACES;
+        if (!controller && namespace(command.nsid()) == null) {
+            return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+        }
+        if (test == 1 || test == 2) {
+            logs.selfTest(test);
+            return Status.SUCCESS;
+        }
+        return test == ABORT_SELF_TEST ? Status.SUCCESS : Status.INVALID_FIELD | DNR;
+    }
+
+    /** Section 5.7: what directives there are, and are on. */
+    private int receiveDirective(Command command) {
+        if (configuration.placement() == null) {
+            return Status.INVALID_OPCODE | DNR;
+        }
+        if (namespace(command.nsid()) == null) {
+            return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+        }
+        long bytes = (command.dword10() & 0xFFFF_FFFFL) * Integer.BYTES + Integer.BYTES;
+        if ((command.dword11() & 0xFFFF) != (Directive.TYPE_IDENTIFY << 8 | Directive.RECEIVE_PARAMETERS)
+                || bytes > Directive.PARAMETERS_BYTES) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        page.fill((byte) 0);
+        int there = 1 << Directive.TYPE_IDENTIFY | 1 << Directive.TYPE_DATA_PLACEMENT;
+        Wire.u8(page, Directive.SUPPORTED, there);
+        Wire.u8(page, Directive.ENABLED, there);
+        return deliver(command, 0, bytes);
+    }
+
+    /** Section 5.6: data placement is on for good. */
+    private int sendDirective(Command command) {
+        if (configuration.placement() == null) {
+            return Status.INVALID_OPCODE | DNR;
+        }
+        if (namespace(command.nsid()) == null) {
+            return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+        }
+        int dword12 = command.dword12();
+        boolean enables = (command.dword11() & 0xFFFF) == (Directive.TYPE_IDENTIFY << 8 | Directive.SEND_ENABLE)
+                && (dword12 >>> Directive.TYPE_SHIFT & 0xFF) == Directive.TYPE_DATA_PLACEMENT
+                && (dword12 & 1) != 0;
+        return enables ? Status.SUCCESS : Status.INVALID_FIELD | DNR;
     }
 
     /** A namespace takes another size, of at most what its medium holds, and the driver is told. */
@@ -387,5 +509,16 @@ final class AdminCommands {
             at += length;
         }
         return Status.SUCCESS;
+    }
+
+    /** Takes what the driver transfers over, into the page. */
+    private int receive(Command command, long bytes) {
+        int status = prps.map(command.prp1, command.prp2, bytes);
+        long at = 0;
+        for (int i = 0; i < prps.runs(); i++) {
+            MemorySegment.copy(prps.memory(i), prps.offset(i), page, at, prps.length(i));
+            at += prps.length(i);
+        }
+        return status;
     }
 }

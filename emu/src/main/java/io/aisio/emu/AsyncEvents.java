@@ -13,7 +13,7 @@ final class AsyncEvents {
     /** Requests that may wait, AERL + 1: chosen as drives have it. */
     static final int LIMIT = 4;
 
-    private static final int TYPES = AsyncEvent.TYPE_NOTICE + 1;
+    private static final int TYPES = AsyncEvent.TYPE_IO_COMMAND_SET + 1;
     private static final int NONE = -1;
 
     private final int[] waiting = new int[LIMIT];
@@ -86,6 +86,7 @@ final class AsyncEvents {
             case LogPage.ERROR_INFORMATION -> masked[AsyncEvent.TYPE_ERROR] = false;
             case LogPage.SMART -> masked[AsyncEvent.TYPE_SMART] = false;
             case LogPage.CHANGED_NAMESPACES -> masked[AsyncEvent.TYPE_NOTICE] = false;
+            case LogPage.SANITIZE_STATUS -> masked[AsyncEvent.TYPE_IO_COMMAND_SET] = false;
             default -> {}
         }
     }

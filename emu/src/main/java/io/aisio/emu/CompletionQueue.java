@@ -74,18 +74,18 @@ final class CompletionQueue {
      *
      * @param status as {@link io.aisio.nvme.spec.Status} has it
      */
-    void post(int result, int sqHead, int sqid, int cid, int status) {
+    void post(long result, int sqHead, int sqid, int cid, int status) {
         put(result, Cqe.word1(sqHead, sqid, cid, phase, status));
     }
 
     /** Posts a completion whose phase tag may be the old one. There must be room. */
-    void postWrong(int result, int sqHead, int sqid, int cid, int status, boolean wrongPhase) {
+    void postWrong(long result, int sqHead, int sqid, int cid, int status, boolean wrongPhase) {
         put(result, Cqe.word1(sqHead, sqid, cid, wrongPhase ? phase ^ 1 : phase, status));
     }
 
-    private void put(int result, long word1) {
+    private void put(long result, long word1) {
         long at = (long) tail << Cqe.SHIFT;
-        Wire.i64(ring, at + Cqe.RESULT, result & 0xFFFF_FFFFL);
+        Wire.i64(ring, at + Cqe.RESULT, result);
         // Release, for the driver's acquire of the phase tag: data and result are there before the tag is.
         LONG.setRelease(ring, at + Cqe.WORD1, word1);
         if (++tail == entries) {

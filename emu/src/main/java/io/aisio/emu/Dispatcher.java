@@ -173,7 +173,7 @@ final class Dispatcher {
             logs.error(command, status);
             bits |= MORE;
         }
-        queue.completions.post(command.result, queue.head, queue.id, cid, bits);
+        queue.completions.post(command.completion(), queue.head, queue.id, cid, bits);
     }
 
     /** Memory that is freed under a command is a transfer that failed; anything else is a fault of ours. */
@@ -305,7 +305,7 @@ final class Dispatcher {
                 || injector.has(hits, Fault.Kind.WRONGSQID);
         if (wrong) {
             queue.completions.postWrong(
-                    command.result,
+                    command.completion(),
                     injector.has(hits, Fault.Kind.WRONGSQHD) ? BEYOND : queue.head,
                     injector.has(hits, Fault.Kind.WRONGSQID) ? queue.id + 1 : queue.id,
                     injector.has(hits, Fault.Kind.WRONGCID) ? cid ^ 0x8000 : cid,

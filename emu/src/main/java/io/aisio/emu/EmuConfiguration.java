@@ -1,8 +1,10 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.Guard;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a software controller is to be. {@link #memory}, {@link #nothing} and {@link #image} give one with defaults; each
@@ -23,6 +25,9 @@ import java.util.function.Consumer;
  * @param faults what it does wrong
  * @param shadow whether it takes shadow doorbells (Doorbell Buffer Config)
  * @param sgl whether I/O commands may describe their data by SGLs
+ * @param metadata what blocks have beside their data, at first
+ * @param zones the zones of its namespaces, null for none
+ * @param placement Flexible Data Placement, null for none
  */
 public record EmuConfiguration(
         Medium medium,
@@ -39,7 +44,10 @@ public record EmuConfiguration(
         long bytesPerSecond,
         FaultPlan faults,
         boolean shadow,
-        boolean sgl) {
+        boolean sgl,
+        Metadata metadata,
+        @Nullable Zones zones,
+        @Nullable Placement placement) {
     /** The most namespaces: chosen so that one list of Identify names all. */
     public static final int MAX_NAMESPACES = 1024;
     /** The most queue pairs: queue identifiers have 16 bits, and 0 is the admin queue's. */
@@ -73,6 +81,71 @@ public record EmuConfiguration(
         record Image(Path path) implements Medium {}
     }
 
+    /**
+     * What blocks have beside their data. Metadata takes memory, so that only namespaces in memory have it.
+     *
+     * @param bytes of a block, 0, 8, 16 or 64
+     * @param extended whether it follows the data of each block in the same buffer
+     * @param protectionType of protection information in it, 1 to 3, 0 for none
+     * @param protectionFirst whether that is the first bytes of it, not the last
+     * @param guard the format of protection information, also of what a namespace is formatted with later
+     */
+    public record Metadata(int bytes, boolean extended, int protectionType, boolean protectionFirst, Guard guard) {
+        /** None, and guards of 16 bits should a namespace be formatted with some. */
+        public static final Metadata NONE = new Metadata(0, false, 0, false, Guard.CRC16);
+
+        /** Checks every value. */
+        public Metadata {
+            if (bytes != 0 && bytes != 8 && bytes != 16 && bytes != 64) {
+                throw new IllegalArgumentException(bytes + " bytes of metadata; there is 0, 8, 16 and 64");
+            }
+            requireRange("protection type", protectionType, 0, 3);
+            if (protectionType != 0 && bytes < guard.bytes()) {
+                throw new IllegalArgumentException(
+                        "protection information of %d bytes in %d bytes of metadata".formatted(guard.bytes(), bytes));
+            }
+        }
+    }
+
+    /**
+     * Zones.
+     *
+     * @param zoneBytes from the start of a zone to the next one's, a multiple of the LBA size
+     * @param capacityBytes of a zone that can be written, a multiple of the LBA size, at most {@code zoneBytes}
+     * @param maxOpen zones that may be open at once, 0 for no limit
+     * @param maxActive zones that may be open or closed at once, 0 for no limit
+     */
+    public record Zones(long zoneBytes, long capacityBytes, int maxOpen, int maxActive) {
+        /** Checks every value. */
+        public Zones {
+            requireRange("zone size", zoneBytes, 512, MAX_BYTES);
+            requireRange("zone capacity", capacityBytes, 512, zoneBytes);
+            requireRange("limit of open zones", maxOpen, 0, Integer.MAX_VALUE);
+            requireRange("limit of active zones", maxActive, 0, Integer.MAX_VALUE);
+            if (maxActive != 0 && (maxOpen == 0 || maxOpen > maxActive)) {
+                throw new IllegalArgumentException(
+                        "%d zones open at once of %d active; they are at most as many".formatted(maxOpen, maxActive));
+            }
+        }
+    }
+
+    /**
+     * Flexible Data Placement.
+     *
+     * @param handles reclaim unit handles, 1 to {@value #MAX_HANDLES}
+     * @param unitBytes size of a reclaim unit, at least 4096
+     */
+    public record Placement(int handles, long unitBytes) {
+        /** The most reclaim unit handles: chosen so that each log page fits one of memory. */
+        public static final int MAX_HANDLES = 100;
+
+        /** Checks every value. */
+        public Placement {
+            requireRange("number of reclaim unit handles", handles, 1, MAX_HANDLES);
+            requireRange("reclaim unit size", unitBytes, 4096, MAX_BYTES);
+        }
+    }
+
     /** Checks every value. */
     public EmuConfiguration {
         requireRange("number of namespaces", namespaces, 1, MAX_NAMESPACES);
@@ -100,6 +173,48 @@ public record EmuConfiguration(
             throw new IllegalArgumentException(
                     "an image is one namespace, not " + namespaces + ": leave out the number of namespaces");
         }
+        requireMetadata(medium, metadata, zones);
+        if (zones != null) {
+            requireZones(medium, zones, lbaBytes);
+        }
+    }
+
+    /** One of plain blocks: without metadata, zones and data placement. */
+    public EmuConfiguration(
+            Medium medium,
+            int namespaces,
+            int lbaBytes,
+            boolean readOnly,
+            int queuePairs,
+            int entries,
+            int mdts,
+            int doorbellStride,
+            String serial,
+            Duration latency,
+            long iops,
+            long bytesPerSecond,
+            FaultPlan faults,
+            boolean shadow,
+            boolean sgl) {
+        this(
+                medium,
+                namespaces,
+                lbaBytes,
+                readOnly,
+                queuePairs,
+                entries,
+                mdts,
+                doorbellStride,
+                serial,
+                latency,
+                iops,
+                bytesPerSecond,
+                faults,
+                shadow,
+                sgl,
+                Metadata.NONE,
+                null,
+                null);
     }
 
     /** A controller whose one namespace is memory, {@code bytes} large. */
@@ -204,6 +319,21 @@ public record EmuConfiguration(
         return with(changed -> changed.sgl = value);
     }
 
+    /** The same with other metadata. */
+    public EmuConfiguration withMetadata(Metadata value) {
+        return with(changed -> changed.metadata = value);
+    }
+
+    /** The same with zones, or without. */
+    public EmuConfiguration withZones(@Nullable Zones value) {
+        return with(changed -> changed.zones = value);
+    }
+
+    /** The same with Flexible Data Placement, or without. */
+    public EmuConfiguration withPlacement(@Nullable Placement value) {
+        return with(changed -> changed.placement = value);
+    }
+
     private EmuConfiguration with(Consumer<Changed> change) {
         Changed changed = new Changed(this);
         change.accept(changed);
@@ -227,6 +357,13 @@ public record EmuConfiguration(
         FaultPlan faults;
         boolean shadow;
         boolean sgl;
+        Metadata metadata;
+
+        @Nullable
+        Zones zones;
+
+        @Nullable
+        Placement placement;
 
         Changed(EmuConfiguration from) {
             medium = from.medium;
@@ -244,6 +381,9 @@ public record EmuConfiguration(
             faults = from.faults;
             shadow = from.shadow;
             sgl = from.sgl;
+            metadata = from.metadata;
+            zones = from.zones;
+            placement = from.placement;
         }
 
         EmuConfiguration configuration() {
@@ -262,8 +402,16 @@ public record EmuConfiguration(
                     bytesPerSecond,
                     faults,
                     shadow,
-                    sgl);
+                    sgl,
+                    metadata,
+                    zones,
+                    placement);
         }
+    }
+
+    /** Whether it has command sets beside NVM, or formats that came with them. */
+    boolean hasCommandSets() {
+        return zones != null || metadata.guard() != Guard.CRC16;
     }
 
     /** Whether commands wait for a latency or a rate. */
@@ -274,6 +422,24 @@ public record EmuConfiguration(
     private static void requireRange(String what, long value, long least, long most) {
         if (value < least || value > most) {
             throw new IllegalArgumentException("a " + what + " of " + value + "; it can be " + least + " to " + most);
+        }
+    }
+
+    private static void requireMetadata(Medium medium, Metadata metadata, @Nullable Zones zones) {
+        if (metadata.bytes() != 0 && (!(medium instanceof Medium.Memory) || zones != null)) {
+            throw new IllegalArgumentException(
+                    "metadata is kept in memory: there is none on an image, on null media and in zones");
+        }
+    }
+
+    private static void requireZones(Medium medium, Zones zones, int lbaBytes) {
+        if (zones.zoneBytes() % lbaBytes != 0 || zones.capacityBytes() % lbaBytes != 0) {
+            throw new IllegalArgumentException("zones of %d bytes with a capacity of %d; both are multiples of %d"
+                    .formatted(zones.zoneBytes(), zones.capacityBytes(), lbaBytes));
+        }
+        if (!(medium instanceof Medium.Memory(long bytes)) || bytes < zones.zoneBytes()) {
+            throw new IllegalArgumentException(
+                    "zones are kept in memory, of at least one zone: use emu:SIZE, and zones no larger");
         }
     }
 

@@ -41,6 +41,7 @@ public final class EmuController implements AutoCloseable {
     private final Namespace[] namespaces;
     private final Features features;
     private final Logs logs;
+    private final Sanitizer sanitizer;
     private final AsyncEvents events = new AsyncEvents();
     private final Dispatcher dispatcher;
     private final EmuFunction function;
@@ -71,17 +72,22 @@ public final class EmuController implements AutoCloseable {
         namespaces = media.toArray(Namespace[]::new);
         int pairs = configuration.queuePairs();
         registers = new RegisterFile(
-                Registers.capabilities(configuration.entries(), READY_TIMEOUT_MILLIS, configuration.doorbellStride()),
+                Registers.capabilities(configuration.entries(), READY_TIMEOUT_MILLIS, configuration.doorbellStride())
+                        | (configuration.hasCommandSets() ? Registers.CAP_CSS_ALL : 0),
                 pairs + 1);
         queues = new QueueTable(registers, space, pairs, configuration.isPaced());
-        features = new Features(pairs, namespaces.length);
+        EmuConfiguration.Placement placed = configuration.placement();
+        PlacementTable placement = placed == null ? null : new PlacementTable(placed);
+        features = new Features(pairs, namespaces.length, placement);
         Counters counters = new Counters();
-        logs = new Logs(counters, features);
+        sanitizer = new Sanitizer(namespaces, counters);
+        logs = new Logs(counters, features, sanitizer, placement);
         long maxTransfer = (long) PrpWalk.PAGE << configuration.mdts();
         PrpWalk prps = new PrpWalk(space, maxTransfer);
-        NvmCommands nvm = new NvmCommands(namespaces, prps, maxTransfer, features, counters);
+        NvmCommands nvm =
+                new NvmCommands(namespaces, space, prps, maxTransfer, features, counters, sanitizer, placement);
         admin = new AdminCommands(
-                configuration, registers, queues, prps, namespaces, features, logs, events, maxTransfer);
+                configuration, registers, queues, prps, namespaces, features, logs, events, sanitizer, maxTransfer);
         Pace pace = configuration.isPaced()
                 ? new Pace(configuration.latency().toNanos(), configuration.iops(), configuration.bytesPerSecond())
                 : null;
@@ -102,11 +108,20 @@ public final class EmuController implements AutoCloseable {
         try {
             for (int id = 1; id <= configuration.namespaces(); id++) {
                 Media media = openMedia(configuration);
-                namespaces.add(new Namespace(id, media, configuration.readOnly(), configuration.lbaBytes()));
+                namespaces.add(namespace(id, media, configuration));
             }
             return new EmuController(name, configuration, namespaces);
         } catch (IOException | RuntimeException e) {
-            namespaces.forEach(namespace -> namespace.media.close());
+            namespaces.forEach(Namespace::close);
+            throw e;
+        }
+    }
+
+    private static Namespace namespace(int id, Media media, EmuConfiguration configuration) throws IOException {
+        try {
+            return new Namespace(id, media, configuration);
+        } catch (IOException e) {
+            media.close();
             throw e;
         }
     }
@@ -176,7 +191,7 @@ public final class EmuController implements AutoCloseable {
         }
         thread.close();
         for (Namespace namespace : namespaces) {
-            namespace.media.close();
+            namespace.close();
         }
         space.close();
         registers.close();
@@ -251,6 +266,10 @@ public final class EmuController implements AutoCloseable {
         int cc = registers.configuration();
         if (cc != configured) {
             configure(cc);
+            done++;
+        }
+        if (sanitizer.isRunning()) {
+            sanitize();
             done++;
         }
         if (readyIsDue && readyDue - System.nanoTime() <= 0) {
@@ -349,6 +368,12 @@ public final class EmuController implements AutoCloseable {
         events.raise(AsyncEvent.TYPE_ERROR, information, LogPage.ERROR_INFORMATION);
     }
 
+    private void sanitize() {
+        if (sanitizer.step()) {
+            events.raise(AsyncEvent.TYPE_IO_COMMAND_SET, AsyncEvent.IO_SANITIZE_COMPLETED, LogPage.SANITIZE_STATUS);
+        }
+    }
+
     /** Looks at what drivers seldom write: soon after there is nothing else to do, and from time to time. */
     private void sweep(int done) {
         boolean due;
@@ -401,7 +426,8 @@ public final class EmuController implements AutoCloseable {
         int submissionEntries = Registers.adminSubmissionEntries(aqa);
         int completionEntries = Registers.adminCompletionEntries(aqa);
         boolean valid = Registers.pageSize(cc) == PrpWalk.PAGE
-                && Registers.commandSet(cc) == 0
+                && (Registers.commandSet(cc) == 0
+                        || (configuration.hasCommandSets() && (cc & Registers.CC_CSS_ALL) == Registers.CC_CSS_ALL))
                 && Registers.arbitration(cc) == 0
                 && submissionEntries >= 2
                 && completionEntries >= 2;

@@ -1,5 +1,6 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.Guard;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.DeviceUri;
 import java.nio.file.Files;
@@ -22,7 +23,10 @@ import org.jspecify.annotations.Nullable;
  * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
  * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
  * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code faults}
- * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}.
+ * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}. Metadata: {@code ms} (bytes a block), {@code extended}, {@code pi} (protection type),
+ * {@code pifirst}, {@code guard} (16, 32 or 64 bits). Zones: {@code zoned} (size), {@code zonecap} (capacity),
+ * {@code maxopen}, {@code maxactive}. Data placement: {@code fdp} (reclaim unit handles), {@code rusize} (of a reclaim
+ * unit).
  *
  * @param configuration the controller
  * @param nsid the namespace that is opened, 1 to the number of namespaces
@@ -30,6 +34,9 @@ import org.jspecify.annotations.Nullable;
 public record EmuUri(EmuConfiguration configuration, int nsid) {
     private static final String NULL_PREFIX = "null,";
     private static final Pattern DURATION = Pattern.compile("(\\d{1,12})(ns|us|ms|s)");
+    /** Size of a reclaim unit: small, so that a test fills one. */
+    private static final long DEFAULT_UNIT_BYTES = 16 << 20;
+
     private static final Pattern COUNT = Pattern.compile("\\d{1,18}");
 
     /** Checks that the namespace exists. */
@@ -61,7 +68,18 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 "bw",
                 "faults",
                 "shadow",
-                "sgl");
+                "sgl",
+                "ms",
+                "extended",
+                "pi",
+                "pifirst",
+                "guard",
+                "zoned",
+                "zonecap",
+                "maxopen",
+                "maxactive",
+                "fdp",
+                "rusize");
         boolean readOnly = uri.flag("readonly");
         try {
             return new EmuUri(configuration(uri, readOnly), count(uri, "nsid", 1));
@@ -75,7 +93,7 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
         String serial = uri.options().get("serial");
         String bandwidth = uri.options().get("bw");
         String faults = uri.options().get("faults");
-        return new EmuConfiguration(
+        EmuConfiguration plain = new EmuConfiguration(
                 medium(uri.target()),
                 count(uri, "namespaces", defaults.namespaces()),
                 count(uri, "lba", defaults.lbaBytes()),
@@ -91,6 +109,41 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 faults == null ? FaultPlan.NONE : FaultPlan.parse(faults),
                 uri.flag("shadow"),
                 uri.flag("sgl"));
+        return plain.withMetadata(metadata(uri)).withZones(zones(uri)).withPlacement(placement(uri));
+    }
+
+    private static EmuConfiguration.Metadata metadata(DeviceUri uri) {
+        int bits = count(uri, "guard", Guard.CRC16.bits());
+        for (Guard guard : Guard.values()) {
+            if (guard.bits() == bits) {
+                return new EmuConfiguration.Metadata(
+                        count(uri, "ms", 0), uri.flag("extended"), count(uri, "pi", 0), uri.flag("pifirst"), guard);
+            }
+        }
+        throw new IllegalArgumentException("option 'guard' is 16, 32 or 64 bits, not " + bits);
+    }
+
+    private static EmuConfiguration.@Nullable Zones zones(DeviceUri uri) {
+        String zone = uri.options().get("zoned");
+        if (zone == null) {
+            return null;
+        }
+        String capacity = uri.options().get("zonecap");
+        int active = count(uri, "maxactive", 0);
+        return new EmuConfiguration.Zones(
+                ByteSize.parse(zone),
+                ByteSize.parse(capacity == null ? zone : capacity),
+                count(uri, "maxopen", active),
+                active);
+    }
+
+    private static EmuConfiguration.@Nullable Placement placement(DeviceUri uri) {
+        String handles = uri.options().get("fdp");
+        String unit = uri.options().get("rusize");
+        return handles == null
+                ? null
+                : new EmuConfiguration.Placement(
+                        count(uri, "fdp", 1), unit == null ? DEFAULT_UNIT_BYTES : ByteSize.parse(unit));
     }
 
     private static EmuConfiguration.Medium medium(String target) {

@@ -4,18 +4,16 @@ import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Status;
+import io.aisio.nvme.spec.Wire;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
 
 /** The features (section 5.21.1). None is saveable: a controller reset brings the defaults back. */
 final class Features {
     private static final int DNR = Status.DNR_BIT;
     private static final int COUNT = Feature.ASYNC_EVENT_CONFIGURATION + 1;
-
-    private static final int SELECT_CURRENT = 0;
-    private static final int SELECT_SUPPORTED = 3;
-    private static final int CAPABLE_NAMESPACE_SPECIFIC = 1 << 1;
-    private static final int CAPABLE_CHANGEABLE = 1 << 2;
 
     /** Temperature Threshold: THSEL, under-temperature. */
     private static final int UNDER = 1;
@@ -29,7 +27,15 @@ final class Features {
     private final BitSet coalescingDisabled = new BitSet();
     private int underTemperature;
 
-    Features(int queuePairs, int namespaces) {
+    private final @Nullable PlacementTable placement;
+    /** The clock is ahead of the system's by so much. */
+    private long aheadMillis;
+
+    private boolean clockIsSet;
+    private boolean extendedLbaFormats;
+
+    Features(int queuePairs, int namespaces, @Nullable PlacementTable placement) {
+        this.placement = placement;
         this.queuePairs = queuePairs;
         this.namespaces = namespaces;
         errorRecovery = new int[namespaces];
@@ -44,6 +50,7 @@ final class Features {
         Arrays.fill(errorRecovery, 0);
         coalescingDisabled.clear();
         underTemperature = 0;
+        extendedLbaFormats = false;
     }
 
     /** I/O queue pairs that the driver may create. */
@@ -75,18 +82,122 @@ final class Features {
         return kelvin >= values[Feature.TEMPERATURE_THRESHOLD] || kelvin <= underTemperature;
     }
 
-    /** Get Features: the status, and the value in the command's result. */
-    int get(Command command) {
+    /** Whether the driver knows formats of the extended kind, such as guards of 32 and 64 bits. */
+    boolean knowsExtendedFormats() {
+        return extendedLbaFormats;
+    }
+
+    /** Bytes of the data structure that goes with a feature, 0 for one that is its value alone. */
+    static int dataBytes(Command command) {
+        return switch (command.dword10() & 0xFF) {
+            case Feature.TIMESTAMP -> Feature.TIMESTAMP_BYTES;
+            case Feature.HOST_BEHAVIOR -> Feature.HOST_BEHAVIOR_BYTES;
+            case Feature.DATA_PLACEMENT_EVENTS -> 2 * Math.max(1, command.dword11() >>> 16 & 0xFF);
+            default -> 0;
+        };
+    }
+
+    /** Get Features: the status, the value in the command's result, and the data structure into zeroed memory. */
+    int get(Command command, MemorySegment data) {
         int id = command.dword10() & 0xFF;
         int select = command.dword10() >>> 8 & 7;
-        if (!exists(id) || select > SELECT_SUPPORTED) {
+        if (!exists(id) || select > Feature.SELECT_SUPPORTED) {
             return Status.INVALID_FIELD | DNR;
         }
-        if (select == SELECT_SUPPORTED) {
-            command.result = CAPABLE_CHANGEABLE | (id == Feature.ERROR_RECOVERY ? CAPABLE_NAMESPACE_SPECIFIC : 0);
+        if (select != Feature.SELECT_SUPPORTED) {
+            boolean current = select == Feature.SELECT_CURRENT;
+            switch (id) {
+                case Feature.TIMESTAMP -> {
+                    long origin = current && clockIsSet ? 1L : 0;
+                    Wire.i64(data, 0, current ? (clock() & 0xFFFF_FFFF_FFFFL) | origin << 49 : 0);
+                    return Status.SUCCESS;
+                }
+                case Feature.HOST_BEHAVIOR -> {
+                    Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE, current && extendedLbaFormats ? 1 : 0);
+                    return Status.SUCCESS;
+                }
+                case Feature.DATA_PLACEMENT_EVENTS -> {
+                    PlacementTable table = placement;
+                    int handle = command.dword11() & 0xFFFF;
+                    if (table == null || handle >= table.handles()) {
+                        return Status.INVALID_FIELD | DNR;
+                    }
+                    command.result = table.events(handle, data);
+                    return Status.SUCCESS;
+                }
+                case Feature.DATA_PLACEMENT -> {
+                    if ((command.dword11() & 0xFFFF) != PlacementTable.GROUP) {
+                        return Status.INVALID_FIELD | DNR;
+                    }
+                    command.result = PlacementTable.feature();
+                    return Status.SUCCESS;
+                }
+                default -> {
+                    // A value alone.
+                }
+            }
+        }
+        return get(command);
+    }
+
+    private long clock() {
+        return System.currentTimeMillis() + aheadMillis;
+    }
+
+    /** Set Features of one that has a data structure; the status. */
+    int set(Command command, boolean ioQueuesExist, MemorySegment data) {
+        int id = command.dword10() & 0xFF;
+        if (!exists(id) || command.dword10() < 0) {
+            return set(command, ioQueuesExist);
+        }
+        return switch (id) {
+            case Feature.TIMESTAMP -> {
+                aheadMillis = (Wire.i64(data, 0) & 0xFFFF_FFFF_FFFFL) - System.currentTimeMillis();
+                clockIsSet = true;
+                yield Status.SUCCESS;
+            }
+            case Feature.HOST_BEHAVIOR -> {
+                if (Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) > 1) {
+                    yield Status.INVALID_FIELD | DNR;
+                }
+                extendedLbaFormats = Wire.u8(data, Feature.HOST_BEHAVIOR_LBAFEE) == 1;
+                yield Status.SUCCESS;
+            }
+            case Feature.DATA_PLACEMENT_EVENTS -> setEvents(command, data);
+            // There are namespaces, and while there are it does not change.
+            case Feature.DATA_PLACEMENT -> Status.COMMAND_SEQUENCE_ERROR | DNR;
+            default -> set(command, ioQueuesExist);
+        };
+    }
+
+    private int setEvents(Command command, MemorySegment data) {
+        PlacementTable table = placement;
+        int handle = command.dword11() & 0xFFFF;
+        int count = command.dword11() >>> 16 & 0xFF;
+        if (table == null || handle >= table.handles()) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        for (int i = 0; i < count; i++) {
+            if (!table.log(handle, Wire.u8(data, i), (command.dword12() & 1) != 0)) {
+                return Status.INVALID_FIELD | DNR;
+            }
+        }
+        return Status.SUCCESS;
+    }
+
+    /** Get Features: the status, and the value in the command's result. */
+    private int get(Command command) {
+        int id = command.dword10() & 0xFF;
+        int select = command.dword10() >>> 8 & 7;
+        if (!exists(id) || select > Feature.SELECT_SUPPORTED) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        if (select == Feature.SELECT_SUPPORTED) {
+            command.result = Feature.CAPABLE_CHANGEABLE
+                    | (id == Feature.ERROR_RECOVERY ? Feature.CAPABLE_NAMESPACE_SPECIFIC : 0);
             return Status.SUCCESS;
         }
-        boolean current = select == SELECT_CURRENT;
+        boolean current = select == Feature.SELECT_CURRENT;
         return switch (id) {
             case Feature.ERROR_RECOVERY -> {
                 int index = command.nsid() - 1;
@@ -121,7 +232,7 @@ final class Features {
     }
 
     /** Set Features: the status, and for Number of Queues what is granted in the command's result. */
-    int set(Command command, boolean ioQueuesExist) {
+    private int set(Command command, boolean ioQueuesExist) {
         int id = command.dword10() & 0xFF;
         if (!exists(id)) {
             return Status.INVALID_FIELD | DNR;
@@ -201,8 +312,10 @@ final class Features {
         return Status.SUCCESS;
     }
 
-    private static boolean exists(int id) {
+    private boolean exists(int id) {
         return switch (id) {
+            case Feature.TIMESTAMP, Feature.HOST_BEHAVIOR -> true;
+            case Feature.DATA_PLACEMENT, Feature.DATA_PLACEMENT_EVENTS -> placement != null;
             case Feature.ARBITRATION,
                     Feature.POWER_MANAGEMENT,
                     Feature.TEMPERATURE_THRESHOLD,

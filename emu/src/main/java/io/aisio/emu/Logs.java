@@ -1,10 +1,14 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.LogPage;
+import io.aisio.nvme.spec.SelfTestLog;
 import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** What Get Log Page returns (section 5.14.1). The error log lives as long as the controller, beyond resets. */
 final class Logs {
@@ -36,9 +40,18 @@ final class Logs {
     private long errors;
     private final TreeSet<Integer> changed = new TreeSet<>();
 
-    Logs(Counters counters, Features features) {
+    private final Sanitizer sanitizer;
+    private final @Nullable PlacementTable placement;
+    /** What device self-tests were run, the newest first: all end well, and at once. */
+    private final ArrayDeque<SelfTest> selfTests = new ArrayDeque<>();
+
+    private record SelfTest(int test, long hours) {}
+
+    Logs(Counters counters, Features features, Sanitizer sanitizer, @Nullable PlacementTable placement) {
         this.counters = counters;
         this.features = features;
+        this.sanitizer = sanitizer;
+        this.placement = placement;
     }
 
     /** A command that failed. */
@@ -57,14 +70,71 @@ final class Logs {
         changed.add(namespace);
     }
 
+    /** A device self-test was run. */
+    void selfTest(int test) {
+        selfTests.addFirst(new SelfTest(test, hours()));
+        if (selfTests.size() > SelfTestLog.RESULTS) {
+            selfTests.removeLast();
+        }
+    }
+
+    private long hours() {
+        return TimeUnit.NANOSECONDS.toHours(System.nanoTime() - counters.startNanos);
+    }
+
+    /** Pages of the controller. */
+    private static final int[] PAGES = {
+        LogPage.SUPPORTED,
+        LogPage.ERROR_INFORMATION,
+        LogPage.SMART,
+        LogPage.FIRMWARE_SLOT,
+        LogPage.CHANGED_NAMESPACES,
+        LogPage.COMMAND_EFFECTS,
+        LogPage.SELF_TEST,
+        LogPage.SANITIZE_STATUS,
+    };
+
+    private static final int[] PLACEMENT_PAGES = {
+        LogPage.FDP_CONFIGURATIONS, LogPage.RECLAIM_UNIT_HANDLE_USAGE, LogPage.FDP_STATISTICS, LogPage.FDP_EVENTS
+    };
+
     /**
      * Builds a log page.
      *
+     * @param command Get Log Page
+     * @param zoned whether there are zones
      * @param target a zeroed page
      * @return its size in bytes, 0 for a page that does not exist
      */
-    int build(int page, MemorySegment target) {
+    int build(Command command, boolean zoned, MemorySegment target) {
+        int page = command.dword10() & 0xFF;
+        PlacementTable table = placement;
+        if (table != null && command.dword11() >>> 16 == PlacementTable.GROUP) {
+            switch (page) {
+                case LogPage.FDP_CONFIGURATIONS -> {
+                    return table.buildConfigurations(target);
+                }
+                case LogPage.RECLAIM_UNIT_HANDLE_USAGE -> {
+                    return table.buildUsage(target);
+                }
+                case LogPage.FDP_STATISTICS -> {
+                    return table.buildStatistics(target);
+                }
+                case LogPage.FDP_EVENTS -> {
+                    return table.buildEvents(target, (command.dword10() >>> 8 & 1) != 0);
+                }
+                default -> {
+                    // One of the controller.
+                }
+            }
+        }
         return switch (page) {
+            case LogPage.SUPPORTED -> buildSupported(zoned, target);
+            case LogPage.COMMAND_EFFECTS -> CommandEffects.build(command, zoned, table != null, target);
+            case LogPage.SELF_TEST -> buildSelfTests(target);
+            case LogPage.SANITIZE_STATUS -> sanitizer.build(target);
+            // Zones change only as drivers ask.
+            case LogPage.CHANGED_ZONES -> zoned ? Identify.BYTES : 0;
             case LogPage.ERROR_INFORMATION -> buildErrors(target);
             case LogPage.SMART -> buildSmart(target);
             case LogPage.FIRMWARE_SLOT -> buildFirmware(target);
@@ -104,6 +174,33 @@ final class Logs {
         return ERROR_ENTRIES * LogPage.ERROR_ENTRY_BYTES;
     }
 
+    private int buildSupported(boolean zoned, MemorySegment target) {
+        for (int page : PAGES) {
+            Wire.i32(target, 4L * page, 1);
+        }
+        for (int page : placement == null ? new int[0] : PLACEMENT_PAGES) {
+            Wire.i32(target, 4L * page, 1);
+        }
+        Wire.i32(target, 4L * LogPage.CHANGED_ZONES, zoned ? 1 : 0);
+        return LogPage.SUPPORTED_BYTES;
+    }
+
+    private int buildSelfTests(MemorySegment target) {
+        for (int i = 0; i < SelfTestLog.RESULTS; i++) {
+            Wire.u8(
+                    target,
+                    SelfTestLog.RESULT + (long) i * SelfTestLog.RESULT_BYTES + SelfTestLog.STATUS,
+                    SelfTestLog.ENDED_UNUSED);
+        }
+        long at = SelfTestLog.RESULT;
+        for (SelfTest test : selfTests) {
+            Wire.u8(target, at + SelfTestLog.STATUS, test.test << 4 | SelfTestLog.ENDED_WELL);
+            Wire.i64(target, at + SelfTestLog.POWER_ON_HOURS, test.hours);
+            at += SelfTestLog.RESULT_BYTES;
+        }
+        return SelfTestLog.BYTES;
+    }
+
     private int buildSmart(MemorySegment target) {
         Wire.u8(target, LogPage.SMART_CRITICAL_WARNING, features.beyondThreshold(KELVIN) ? TEMPERATURE_WARNING : 0);
         Wire.u16(target, LogPage.SMART_TEMPERATURE, KELVIN);
@@ -114,8 +211,7 @@ final class Logs {
         Wire.i64(target, LogPage.SMART_HOST_READS, counters.reads);
         Wire.i64(target, LogPage.SMART_HOST_WRITES, counters.writes);
         Wire.i64(target, LogPage.SMART_POWER_CYCLES, 1);
-        long nanos = System.nanoTime() - counters.startNanos;
-        Wire.i64(target, LogPage.SMART_POWER_ON_HOURS, TimeUnit.NANOSECONDS.toHours(nanos));
+        Wire.i64(target, LogPage.SMART_POWER_ON_HOURS, hours());
         Wire.i64(target, LogPage.SMART_MEDIA_ERRORS, counters.mediaErrors);
         Wire.i64(target, LogPage.SMART_ERROR_ENTRIES, errors);
         return LogPage.SMART_BYTES;

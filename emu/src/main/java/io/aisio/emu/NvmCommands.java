@@ -1,9 +1,12 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.spec.DataPlacementLog;
+import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
+import io.aisio.nvme.spec.ZoneReport;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +20,9 @@ final class NvmCommands {
     /** CDW11: Attribute, Deallocate. */
     private static final int DSM_DEALLOCATE = 1 << 2;
 
+    /** CDW12: the directive's type, which only reclaim units have one of. */
+    private static final long DIRECTIVE_TYPE = 0xFL << Directive.WRITE_TYPE_SHIFT;
+
     private static final int RANGE_BYTES = 16;
     private static final int MAX_RANGES = 256;
 
@@ -28,8 +34,23 @@ final class NvmCommands {
     /** Ranges of Dataset Management, brought together from the pages that they lie in. */
     private final MemorySegment ranges = Arena.ofAuto().allocate(MAX_RANGES * RANGE_BYTES, Long.BYTES);
 
-    NvmCommands(Namespace[] namespaces, PrpWalk prps, long maxTransfer, Features features, Counters counters) {
+    private final Sanitizer sanitizer;
+    private final @Nullable PlacementTable placement;
+    private final StagedBlocks staged;
+
+    NvmCommands(
+            Namespace[] namespaces,
+            IovaSpace space,
+            PrpWalk prps,
+            long maxTransfer,
+            Features features,
+            Counters counters,
+            Sanitizer sanitizer,
+            @Nullable PlacementTable placement) {
         this.namespaces = namespaces;
+        this.sanitizer = sanitizer;
+        this.placement = placement;
+        staged = new StagedBlocks(space, prps, maxTransfer, counters, placement);
         this.prps = prps;
         this.maxTransfer = maxTransfer;
         this.features = features;
@@ -38,6 +59,9 @@ final class NvmCommands {
 
     /** Executes a command; the status that it completes with. */
     int execute(Command command) {
+        if (sanitizer.holdsIo()) {
+            return sanitizer.isRunning() ? Status.SANITIZE_IN_PROGRESS : Status.SANITIZE_FAILED | DNR;
+        }
         return switch (command.opcode()) {
             case Opcode.READ -> read(command);
             case Opcode.WRITE -> write(command);
@@ -46,6 +70,13 @@ final class NvmCommands {
             case Opcode.COMPARE -> compare(command);
             case Opcode.DATASET_MANAGEMENT -> manage(command);
             case Opcode.VERIFY -> verify(command);
+            case Opcode.WRITE_UNCORRECTABLE -> writeUncorrectable(command);
+            case Opcode.COPY -> copy(command);
+            case Opcode.IO_MANAGEMENT_RECEIVE -> receiveManagement(command);
+            case Opcode.IO_MANAGEMENT_SEND -> sendManagement(command);
+            case Opcode.ZONE_MANAGEMENT_SEND -> sendZones(command);
+            case Opcode.ZONE_MANAGEMENT_RECEIVE -> receiveZones(command);
+            case Opcode.ZONE_APPEND -> append(command);
             default -> Status.INVALID_OPCODE | DNR;
         };
     }
@@ -53,7 +84,10 @@ final class NvmCommands {
     /** Bytes that the command would move, for the rate limit; 0 for one that moves none. */
     long bytesMoved(Command command) {
         int opcode = command.opcode();
-        if (opcode != Opcode.READ && opcode != Opcode.WRITE && opcode != Opcode.COMPARE) {
+        if (opcode != Opcode.READ
+                && opcode != Opcode.WRITE
+                && opcode != Opcode.COMPARE
+                && opcode != Opcode.ZONE_APPEND) {
             return 0;
         }
         Namespace namespace = namespace(command);
@@ -72,6 +106,9 @@ final class NvmCommands {
         int status = checkBlocks(command, namespace);
         if (status != Status.SUCCESS || namespace == null) {
             return status;
+        }
+        if (!namespace.plain) {
+            return staged.read(command, namespace, (int) blocks(command));
         }
         long bytes = blocks(command) << namespace.shift;
         status = checkTransfer(command, bytes);
@@ -97,6 +134,12 @@ final class NvmCommands {
         int status = checkBlocks(command, namespace);
         if (status != Status.SUCCESS || namespace == null) {
             return status;
+        }
+        if (!namespace.plain) {
+            return forced(staged.write(command, namespace, (int) blocks(command)), command, namespace);
+        }
+        if ((command.cdw12 & DIRECTIVE_TYPE) != 0) {
+            return Status.INVALID_FIELD | DNR;
         }
         if (namespace.readOnly) {
             return Status.NAMESPACE_WRITE_PROTECTED | DNR;
@@ -145,6 +188,9 @@ final class NvmCommands {
         if (namespace.readOnly) {
             return Status.NAMESPACE_WRITE_PROTECTED | DNR;
         }
+        if (!namespace.plain) {
+            return forced(staged.writeZeroes(command, namespace, (int) blocks(command)), command, namespace);
+        }
         status = namespace.media.zero(command.cdw10 << namespace.shift, blocks(command) << namespace.shift);
         return written(status, namespace.media, (command.cdw12 & FUA) != 0);
     }
@@ -154,6 +200,9 @@ final class NvmCommands {
         int status = checkBlocks(command, namespace);
         if (status != Status.SUCCESS || namespace == null) {
             return status;
+        }
+        if (!namespace.plain) {
+            return staged.compare(command, namespace, (int) blocks(command));
         }
         long bytes = blocks(command) << namespace.shift;
         status = checkTransfer(command, bytes);
@@ -188,11 +237,7 @@ final class NvmCommands {
         if (status != Status.SUCCESS) {
             return status;
         }
-        long at = 0;
-        for (int i = 0; i < prps.runs(); i++) {
-            MemorySegment.copy(prps.memory(i), prps.offset(i), ranges, at, prps.length(i));
-            at += prps.length(i);
-        }
+        gather();
         for (int i = 0; i < count; i++) {
             if (!namespace.holds(rangeStart(i), rangeBlocks(i))) {
                 return Status.LBA_OUT_OF_RANGE | DNR;
@@ -200,10 +245,206 @@ final class NvmCommands {
         }
         for (int i = 0; deallocate && i < count && status == Status.SUCCESS; i++) {
             if (rangeBlocks(i) > 0) {
-                status = namespace.media.zero(rangeStart(i) << namespace.shift, rangeBlocks(i) << namespace.shift);
+                status = deallocate(namespace, rangeStart(i), rangeBlocks(i));
             }
         }
         return mediaStatus(status);
+    }
+
+    /** Blocks in zones stay: what may be written where is the zones' alone. */
+    private static int deallocate(Namespace namespace, long lba, long count) {
+        if (namespace.zones != null) {
+            return Status.SUCCESS;
+        }
+        if (!namespace.uncorrectable.isEmpty()) {
+            namespace.uncorrectable.remove(lba, count);
+            namespace.replain();
+        }
+        return namespace.zero(lba, count);
+    }
+
+    private int writeUncorrectable(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkBlocks(command, namespace);
+        if (status != Status.SUCCESS || namespace == null) {
+            return status;
+        }
+        return namespace.readOnly
+                ? Status.NAMESPACE_WRITE_PROTECTED | DNR
+                : staged.writeUncorrectable(command, namespace, (int) blocks(command));
+    }
+
+    private int copy(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkNamespace(command, namespace);
+        if (status != Status.SUCCESS || namespace == null) {
+            return status;
+        }
+        return namespace.readOnly
+                ? Status.NAMESPACE_WRITE_PROTECTED | DNR
+                : forced(staged.copy(command, namespace), command, namespace);
+    }
+
+    /** Zone Append. */
+    private int append(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkBlocks(command, namespace);
+        if (status != Status.SUCCESS || namespace == null) {
+            return status;
+        }
+        return forced(staged.append(command, namespace, (int) blocks(command)), command, namespace);
+    }
+
+    /** Zone Management Send. The data of a zone that is reset is gone. */
+    private int sendZones(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkNamespace(command, namespace);
+        if (status != Status.SUCCESS || namespace == null) {
+            return status;
+        }
+        ZoneTable zones = namespace.zones;
+        if (zones == null) {
+            return Status.INVALID_OPCODE | DNR;
+        }
+        int dword13 = (int) (command.cdw12 >>> 32);
+        int action = dword13 & 0xFF;
+        if (namespace.readOnly) {
+            return Status.NAMESPACE_WRITE_PROTECTED | DNR;
+        }
+        if ((dword13 & ZoneReport.SELECT_ALL) == 0) {
+            if (!namespace.holds(command.cdw10, 1)) {
+                return Status.LBA_OUT_OF_RANGE | DNR;
+            }
+            return zones.isStart(command.cdw10)
+                    ? sendZone(namespace, zones, zones.zone(command.cdw10), action)
+                    : Status.INVALID_FIELD | DNR;
+        }
+        if (!ZoneTable.isAction(action)) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        for (int zone = 0; zone < zones.count() && status == Status.SUCCESS; zone++) {
+            if (zones.takesPart(zone, action)) {
+                status = sendZone(namespace, zones, zone, action);
+            }
+        }
+        return status;
+    }
+
+    private static int sendZone(Namespace namespace, ZoneTable zones, int zone, int action) {
+        int status = zones.send(zone, action);
+        if (status != Status.SUCCESS || action != ZoneReport.ACTION_RESET) {
+            return status;
+        }
+        if (!namespace.uncorrectable.isEmpty()) {
+            namespace.uncorrectable.remove(zones.start(zone), zones.zoneBlocks);
+        }
+        return namespace.zero(zones.start(zone), zones.zoneBlocks);
+    }
+
+    /** Zone Management Receive: a report. */
+    private int receiveZones(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkNamespace(command, namespace);
+        if (status != Status.SUCCESS || namespace == null) {
+            return status;
+        }
+        ZoneTable zones = namespace.zones;
+        if (zones == null) {
+            return Status.INVALID_OPCODE | DNR;
+        }
+        if (!namespace.holds(command.cdw10, 1)) {
+            return Status.LBA_OUT_OF_RANGE | DNR;
+        }
+        int dword13 = (int) (command.cdw12 >>> 32);
+        long bytes = dwords(command.dword12());
+        if ((dword13 & 0xFF) != ZoneReport.RECEIVE_REPORT || bytes < ZoneReport.HEADER_BYTES || bytes > maxTransfer) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        MemorySegment report = Arena.ofAuto().allocate(bytes, Long.BYTES);
+        boolean partial = (dword13 & ZoneReport.PARTIAL) != 0;
+        int option = dword13 >>> ZoneReport.OPTION_SHIFT & 0xFF;
+        return zones.report(zones.zone(command.cdw10), option, partial, report)
+                ? deliver(command, report)
+                : Status.INVALID_FIELD | DNR;
+    }
+
+    /** I/O Management Receive: the status of reclaim unit handles. */
+    private int receiveManagement(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkManagement(command, namespace, DataPlacementLog.RECEIVE_STATUS);
+        PlacementTable table = placement;
+        if (status != Status.SUCCESS || namespace == null || table == null) {
+            return status;
+        }
+        long bytes = dwords(command.dword11());
+        if (bytes > maxTransfer) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        MemorySegment all = Arena.ofAuto().allocate(Math.max(bytes, 4096), Long.BYTES);
+        table.status(namespace.shift, all);
+        return deliver(command, all.asSlice(0, bytes));
+    }
+
+    /** I/O Management Send: reclaim unit handles get an empty reclaim unit each. */
+    private int sendManagement(Command command) {
+        Namespace namespace = namespace(command);
+        int status = checkManagement(command, namespace, DataPlacementLog.SEND_UPDATE);
+        PlacementTable table = placement;
+        if (status != Status.SUCCESS || namespace == null || table == null) {
+            return status;
+        }
+        int count = (command.dword10() >>> 16) + 1;
+        if (count > table.handles()) {
+            return Status.INVALID_PLACEMENT_HANDLE_LIST | DNR;
+        }
+        status = prps.map(command.prp1, command.prp2, 2L * count);
+        if (status != Status.SUCCESS) {
+            return status;
+        }
+        gather();
+        for (int i = 0; i < count; i++) {
+            if (Wire.u16(ranges, 2L * i) >= table.handles()) {
+                return Status.INVALID_FIELD | DNR;
+            }
+        }
+        for (int i = 0; i < count; i++) {
+            table.update(namespace.id, Wire.u16(ranges, 2L * i));
+        }
+        return Status.SUCCESS;
+    }
+
+    private int checkManagement(Command command, @Nullable Namespace namespace, int operation) {
+        if (placement == null) {
+            return Status.INVALID_OPCODE | DNR;
+        }
+        int status = checkNamespace(command, namespace);
+        return status == Status.SUCCESS && (command.dword10() & 0xFF) != operation
+                ? Status.INVALID_FIELD | DNR
+                : status;
+    }
+
+    /** Brings what the driver transfers together in {@link #ranges}. */
+    private void gather() {
+        long at = 0;
+        for (int i = 0; i < prps.runs(); i++) {
+            MemorySegment.copy(prps.memory(i), prps.offset(i), ranges, at, prps.length(i));
+            at += prps.length(i);
+        }
+    }
+
+    /** A 0's based count of dwords, in bytes. */
+    private static long dwords(int field) {
+        return ((field & 0xFFFF_FFFFL) + 1) * Integer.BYTES;
+    }
+
+    private int deliver(Command command, MemorySegment source) {
+        int status = prps.map(command.prp1, command.prp2, source.byteSize());
+        long at = 0;
+        for (int i = 0; i < prps.runs(); i++) {
+            MemorySegment.copy(source, at, prps.memory(i), prps.offset(i), prps.length(i));
+            at += prps.length(i);
+        }
+        return status;
     }
 
     private long rangeBlocks(int i) {
@@ -220,6 +461,9 @@ final class NvmCommands {
         if (status != Status.SUCCESS || namespace == null) {
             return status;
         }
+        if (!namespace.plain) {
+            return staged.verify(command, namespace, (int) blocks(command));
+        }
         return mediaStatus(
                 namespace.media.verify(command.cdw10 << namespace.shift, blocks(command) << namespace.shift));
     }
@@ -227,6 +471,13 @@ final class NvmCommands {
     /** NLB, which is 0's based. */
     private static long blocks(Command command) {
         return (command.cdw12 & 0xFFFF) + 1;
+    }
+
+    private static int checkNamespace(Command command, @Nullable Namespace namespace) {
+        if (command.fusedOrSgl()) {
+            return Status.INVALID_FIELD | DNR;
+        }
+        return namespace == null ? Status.INVALID_NAMESPACE_OR_FORMAT | DNR : Status.SUCCESS;
     }
 
     private static int checkBlocks(Command command, @Nullable Namespace namespace) {
@@ -247,6 +498,12 @@ final class NvmCommands {
     private int written(int status, Media media, boolean forced) {
         return mediaStatus(
                 status == Status.SUCCESS && (forced || !features.writeCacheEnabled()) ? media.flush() : status);
+    }
+
+    /** The same of blocks that were staged, whose errors are counted already. */
+    private int forced(int status, Command command, Namespace namespace) {
+        boolean durable = StagedBlocks.isForced(command) || !features.writeCacheEnabled();
+        return status == Status.SUCCESS && durable ? mediaStatus(namespace.media.flush()) : status;
     }
 
     private int mediaStatus(int status) {

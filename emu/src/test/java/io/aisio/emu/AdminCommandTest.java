@@ -74,7 +74,7 @@ class AdminCommandTest {
         assertThat(Wire.u8(page, IdentifyController.SQES)).isEqualTo(0x66);
         assertThat(Wire.u8(page, IdentifyController.CQES)).isEqualTo(0x44);
         assertThat(Wire.u8(page, IdentifyController.CNTRLTYPE)).isEqualTo(1);
-        assertThat(Wire.u16(page, IdentifyController.ONCS)).isEqualTo(0b1001_1101);
+        assertThat(Wire.u16(page, IdentifyController.ONCS)).isEqualTo(0b1_1001_1111);
         assertThat(page.getString(IdentifyController.SUBNQN)).startsWith("nqn.2014-08.org.nvmexpress:uuid:");
         assertThat(Wire.u8(page, 4095)).as("the rest is zero").isZero();
     }
@@ -83,7 +83,7 @@ class AdminCommandTest {
     void identifyNamespacesAndTheirDescriptors() {
         assertThat(identify(Identify.CNS_NAMESPACE, 2)).isZero();
         assertThat(Wire.i64(page, IdentifyNamespace.NSZE)).isEqualTo(2048);
-        assertThat(Wire.u8(page, IdentifyNamespace.NLBAF)).isEqualTo(1);
+        assertThat(Wire.u8(page, IdentifyNamespace.NLBAF)).isEqualTo(7);
         assertThat(IdentifyNamespace.dataShift(Wire.i32(page, IdentifyNamespace.LBAF)))
                 .isEqualTo(9);
         assertThat(IdentifyNamespace.dataShift(Wire.i32(page, IdentifyNamespace.LBAF + 4)))
@@ -114,14 +114,14 @@ class AdminCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0x04, 0x05, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0xFF})
+    @ValueSource(ints = {0x04, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0xFF})
     void identifyRefusesStructuresThatTheControllerHasNot(int cns) {
         assertThat(identify(cns, 1)).isEqualTo(Status.INVALID_FIELD);
     }
 
     @Test
     void refusesOpcodesAndFlagsThatItDoesNotKnow() {
-        for (int opcode : new int[] {0x03, 0x0D, 0x10, 0x11, 0x14, 0x18, 0x81, 0x82, 0xC0, 0xFF}) {
+        for (int opcode : new int[] {0x03, 0x0D, 0x10, 0x11, 0x18, 0x19, 0x1A, 0x81, 0x82, 0xC0, 0xFF}) {
             Host.Done done = host.admin.run(of(opcode, 1));
             assertThat(done.status().code()).isEqualTo(Status.INVALID_OPCODE);
             assertThat(done.status().doNotRetry()).isTrue();
@@ -363,7 +363,7 @@ class AdminCommandTest {
         assertThat(log(LogPage.FIRMWARE_SLOT, 0, 8, 1L << 63, false)).isEqualTo(Status.INVALID_FIELD);
         assertThat(log(LogPage.FIRMWARE_SLOT, 0, (128 << 10) + 4, 0, false)).isEqualTo(Status.INVALID_FIELD);
         assertThat(log(LogPage.SMART, 1, 512, 0, false)).isEqualTo(Status.INVALID_FIELD);
-        for (int id : new int[] {0, 5, 6, 0x0D, 0x80, 0xFF}) {
+        for (int id : new int[] {7, 0x0D, 0x20, 0x23, 0x80, 0xBF, 0xFF}) {
             assertThat(log(id, ALL, 512, 0, false)).isEqualTo(Status.INVALID_LOG_PAGE);
         }
     }
@@ -483,9 +483,13 @@ class AdminCommandTest {
 
     @Test
     void refusesFormatsThatItHasNot() throws Exception {
-        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(2, 0))).isEqualTo(Status.INVALID_FORMAT);
-        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(1 << 5, 0))).isEqualTo(Status.INVALID_FORMAT);
-        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(2 << 9, 0))).isEqualTo(Status.INVALID_FIELD);
+        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(8, 0))).isEqualTo(Status.INVALID_FORMAT);
+        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(1 << 12, 0))).isEqualTo(Status.INVALID_FORMAT);
+        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(1 << 5, 0)))
+                .as("protection information without metadata")
+                .isEqualTo(Status.INVALID_FORMAT);
+        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(4 << 5 | 2, 0))).isEqualTo(Status.INVALID_FORMAT);
+        assertThat(run(of(Opcode.FORMAT_NVM, 1).dwords(3 << 9, 0))).isEqualTo(Status.INVALID_FIELD);
         assertThat(run(of(Opcode.FORMAT_NVM, 4).dwords(0, 0))).isEqualTo(Status.INVALID_NAMESPACE_OR_FORMAT);
         try (Host readOnly = Host.ready(EmuConfiguration.memory(1 << 20).withReadOnly(true))) {
             assertThat(readOnly.admin.status(of(Opcode.FORMAT_NVM, 1))).isEqualTo(Status.NAMESPACE_WRITE_PROTECTED);

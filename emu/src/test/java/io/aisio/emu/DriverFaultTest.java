@@ -109,9 +109,7 @@ class DriverFaultTest {
             NvmeException failure = reads.pair.failure(slot);
             assertThat(failure)
                     .hasMessageContaining("emu:driven: queue 1: Read of namespace 1 at LBA " + (100 + slot))
-                    .hasRootCauseMessage(
-                            "emu:driven: queue 1: Read of namespace 1 at LBA %d: no answer within 400 ms", 100 + slot);
-            assertThat(failure.status()).isEqualTo(new Status(Status.ABORTED_BY_HOST));
+                    .hasMessageContaining("Command Aborted due to SQ Deletion");
             assertThat(failure.retryable()).isTrue();
             assertThat(reads.driven.driver.resets()).isZero();
             reads.assertWorks();
@@ -135,12 +133,12 @@ class DriverFaultTest {
 
     @ParameterizedTest
     @CsvSource({
-        "'stall:3,abortrefused,stall@deletesq:1', at LBA 102: no answer within 400 ms",
-        "'stall:3,stall@abort,stall@deletesq:1', at LBA 102: no answer within 400 ms",
+        "'stall:3,abortrefused,stall@deletesq:1', Delete I/O Submission Queue: no answer within 400 ms",
+        "'stall:3,stall@abort,stall@deletesq:1', Delete I/O Submission Queue: no answer within 400 ms",
         "duplicate:3, which is of no command in flight",
         "wrongcid:2, queue 1: the controller completed CID",
         "wrongsqid:2, names submission queue",
-        "wrongsqhd:2, has the submission queue head at",
+        "wrongsqhd:1-8, has the submission queue head at",
         "fatal:4, CSTS.CFS",
     })
     void resetsTheControllerAndGoesOn(String faults, String why) throws Exception {
@@ -154,21 +152,11 @@ class DriverFaultTest {
             assertThat(driver.resets()).isEqualTo(1);
             assertThat(reads.bad).contains(1);
             assertThat(driver.namespaces()).hasSize(1);
-            int slot = DEPTH - 1;
+            int slot = faults.startsWith("stall") ? 2 : DEPTH - 1;
+            assertThat(reads.pair.failure(slot)).hasMessageContaining("at LBA " + (100 + slot));
             assertThat(reads.pair.failure(slot).retryable()).isTrue();
-            if (!faults.startsWith("stall")) {
-                assertThat(reads.pair.failure(slot)).hasMessageContaining("at LBA 107");
-            }
-            assertThat(root(reads.driven.driver.lastReset())).hasMessageContaining(why.strip());
+            assertThat(driver.lastReset()).hasMessageContaining(why.strip());
         }
-    }
-
-    private static Throwable root(Throwable thrown) {
-        Throwable root = thrown;
-        while (root.getCause() != null) {
-            root = root.getCause();
-        }
-        return root;
     }
 
     @Test
@@ -261,16 +249,10 @@ class DriverFaultTest {
     void resetsWhenAQueueCommandIsNeverAnswered(String which, String command) throws Exception {
         try (Driven driven = with("stall@%s:1,stall@abort".formatted(which))) {
             int before = driven.function.live();
-            if (which.startsWith("create")) {
-                NvmeException failure =
-                        catchThrowableOfType(NvmeException.class, () -> driven.driver.createQueuePair(4));
-                assertThat(failure).hasMessageStartingWith("emu:driven: " + command + ": no answer within 400 ms");
-                assertThat(failure.retryable()).isTrue();
-            } else {
-                // A reset deletes them too.
-                driven.driver.createQueuePair(4).close();
-            }
+            // Created again after the reset, which deletes them too.
+            driven.driver.createQueuePair(4).close();
             assertThat(driven.driver.resets()).isEqualTo(1);
+            assertThat(driven.driver.lastReset()).hasMessage("emu:driven: " + command + ": no answer within 400 ms");
             assertThat(driven.function.live()).isEqualTo(before);
             driven.driver.createQueuePair(4).close();
             driven.driver.close();

@@ -47,10 +47,11 @@ class DriverFormatTest {
             driven.driver.execute(Command.of(Opcode.IDENTIFY, 0, Identify.CNS_CONTROLLER), data);
             assertThat(Wire.ascii(data, IdentifyController.MN, IdentifyController.MN_BYTES))
                     .isEqualTo(IdentifyPages.MODEL);
-            MemorySegment tooMuch = MemorySegment.ofArray(new byte[driven.driver.maxTransferBytes() + 4]);
+            int most = driven.driver.maxTransferBytes();
+            MemorySegment tooMuch = MemorySegment.ofArray(new byte[most + 4]);
             assertThatThrownBy(() -> driven.driver.execute(Command.of(Opcode.IDENTIFY, 0, 1), tooMuch))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("bytes of data; at most " + driven.driver.maxTransferBytes());
+                    .hasMessageContaining("Identify with %d bytes of data; at most %d", most + 4, most);
         }
     }
 }

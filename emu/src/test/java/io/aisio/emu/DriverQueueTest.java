@@ -25,9 +25,10 @@ class DriverQueueTest {
     /** What PRP entry 1 and a full list name: 2 MiB at offset 0 of a page. */
     private static final int LIST_BYTES = 512 * PAGE;
 
-    @Test
-    void movesDataOfEveryShapeAroundPagesAndLists() throws Exception {
-        int bytes = 4 << 20;
+    @ParameterizedTest
+    @CsvSource({"false, false", "true, false", "false, true"})
+    void movesDataOfEveryShapeAroundPagesAndLists(boolean sgl, boolean shadow) throws Exception {
+        int bytes = 6 << 20;
         int[] offsets = {0, 4, 508, 512, 2048, PAGE - 512, PAGE - 4, PAGE, PAGE + 4};
         int[] lengths = {
             512,
@@ -42,11 +43,14 @@ class DriverQueueTest {
             64 * PAGE,
             LIST_BYTES - PAGE,
             LIST_BYTES - 512,
-            LIST_BYTES
+            LIST_BYTES,
+            LIST_BYTES + PAGE,
+            2 * LIST_BYTES + 512
         };
         byte[] content = new byte[bytes];
         new Random(3).nextBytes(content);
-        try (Driven driven = new Driven(EmuConfiguration.memory(bytes).withMdts(9));
+        try (Driven driven = new Driven(
+                        EmuConfiguration.memory(bytes).withMdts(11).withSgl(sgl).withShadow(shadow));
                 QueuePair pair = driven.driver.createQueuePair(3);
                 DmaMemory memory = driven.function.allocate(bytes)) {
             for (int offset : offsets) {

@@ -2,9 +2,11 @@ package io.aisio.emu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aisio.nvme.Guard;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Sqe;
+import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.time.Duration;
 import java.util.SplittableRandom;
@@ -16,12 +18,18 @@ class HostileTest {
     private static final int ROUNDS = 4000;
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3, 4})
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7})
     void survivesAnythingThatIsWritten(long seed) throws Exception {
         EmuConfiguration configuration =
                 EmuConfiguration.memory(1 << 20).withQueuePairs(4).withMdts(4);
         if (seed == 4) {
             configuration = configuration.withLatency(Duration.ofNanos(1000));
+        } else if (seed == 5) {
+            configuration = configuration.withZones(new EmuConfiguration.Zones(64 << 10, 48 << 10, 3, 5));
+        } else if (seed == 6) {
+            configuration = configuration.withPlacement(new EmuConfiguration.Placement(4, 64 << 10));
+        } else if (seed == 7) {
+            configuration = configuration.withMetadata(new EmuConfiguration.Metadata(16, true, 1, false, Guard.CRC64));
         }
         SplittableRandom random = new SplittableRandom(seed);
         try (Host host = Host.ready(configuration)) {
@@ -53,7 +61,13 @@ class HostileTest {
                     assertThat(host.csts()).isZero();
                     host.enable();
                     io = host.createQueue(1, 16);
-                    assertThat(io.status(host.io(Opcode.READ, 0, 1))).isZero();
+                    // It may have been formatted with metadata, for which this gives no memory, or be sanitized.
+                    assertThat(io.status(host.io(Opcode.READ, 0, 1)))
+                            .isIn(
+                                    Status.SUCCESS,
+                                    Status.DATA_TRANSFER_ERROR,
+                                    Status.UNRECOVERED_READ_ERROR,
+                                    Status.SANITIZE_IN_PROGRESS);
                 }
             }
         }
@@ -66,9 +80,13 @@ class HostileTest {
             Wire.i64(ring.sq.segment(), at + word * 8L, random.nextLong());
         }
         if (random.nextBoolean()) {
-            int[] opcodes = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x80};
+            int[] opcodes = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x12, 0x14, 0x19, 0x1A, 0x1D, 0x79, 0x7A, 0x7D, 0x80, 0x84
+            };
             Wire.u16(ring.sq.segment(), at, opcodes[random.nextInt(opcodes.length)]);
             Wire.i32(ring.sq.segment(), at + 4, random.nextInt(3));
+        }
+        if (random.nextBoolean()) {
+            Wire.i64(ring.sq.segment(), at + Sqe.MPTR, host.data.iova(random.nextInt(1 << 20) & -4));
         }
         if (random.nextBoolean()) {
             Wire.i64(ring.sq.segment(), at + Sqe.PRP1, host.data.iova(random.nextInt(1 << 20) & -4));

@@ -168,7 +168,7 @@ class NvmCommandTest {
                     assertThat(io.status(host.io(opcode, 0, 1).flags(flag))).isEqualTo(Status.INVALID_FIELD);
                 }
             }
-            for (int opcode : new int[] {0x04, 0x0D, 0x0E, 0x11, 0x15, 0x80, 0xFF}) {
+            for (int opcode : new int[] {0x0D, 0x0E, 0x11, 0x12, 0x15, 0x1D, 0x79, 0x7A, 0x7D, 0x80, 0xFF}) {
                 assertThat(io.status(of(opcode, 1))).isEqualTo(Status.INVALID_OPCODE);
             }
             Wire.i32(host.data.segment(), 4, 2);

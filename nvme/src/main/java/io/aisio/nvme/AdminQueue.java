@@ -112,17 +112,25 @@ final class AdminQueue {
         return await(start(command, (pair, slot) -> pair.bind(slot, command, data, 0, bytes)));
     }
 
-    /** Executes a command whose PRP entries are addresses of their own, and waits. */
-    Completion execute(Command command, long prp1, long prp2) throws NvmeException {
-        return await(start(command, (pair, slot) -> pair.bindAddresses(slot, command, prp1, prp2)));
+    /**
+     * Executes a command whose PRP entries are addresses of their own, and waits.
+     *
+     * @param epoch the only one in which it is sent: what it is about ends with it
+     */
+    Completion execute(int epoch, Command command, long prp1, long prp2) throws NvmeException {
+        return await(start(epoch, command, (pair, slot) -> pair.bindAddresses(slot, command, prp1, prp2)));
     }
 
     private Pending start(Command command, Binding binding) throws NvmeException {
+        return start(Recovery.ANY, command, binding);
+    }
+
+    private Pending start(int epoch, Command command, Binding binding) throws NvmeException {
         long deadline = System.nanoTime() + timeouts.of(command).toNanos();
         while (true) {
             recovery.awaitSettled();
             recovery.requireWorking();
-            Pending started = tryStart(command, binding);
+            Pending started = tryStart(epoch, command, binding);
             if (started != null) {
                 return started;
             }
@@ -139,13 +147,16 @@ final class AdminQueue {
     }
 
     /** Submits a command; null if another thread is resetting the controller, or the queue is full. */
-    private @Nullable Pending tryStart(Command command, Binding binding) throws NvmeException {
+    private @Nullable Pending tryStart(int epoch, Command command, Binding binding) throws NvmeException {
         lock.lock();
         try {
             int slot = freeSlot();
             // Asked under the lock: a reset gives up what is in flight under it, once it is known to be under way.
             if (slot < 0 || recovery.isAnothers()) {
                 return null;
+            }
+            if (epoch != Recovery.ANY && epoch != recovery.epoch) {
+                throw givenUp(name + ": " + Opcode.adminName(command.opcode()), recovery.lastReset());
             }
             binding.bind(pair, slot);
             Pending started = new Pending(command, recovery.epoch);
@@ -248,6 +259,12 @@ final class AdminQueue {
         return new Completion(new Status(Status.SUCCESS), (int) command.result, (int) (command.result >>> 32));
     }
 
+    private static NvmeException givenUp(String what, @Nullable NvmeException why) {
+        var e = new NvmeException(what, new Status(Status.ABORTED_BY_HOST), true, Duration.ZERO);
+        e.initCause(why);
+        return e;
+    }
+
     private NvmeException noAnswer(Pending command) {
         return new NvmeException("%s: %s: no answer within %d ms"
                 .formatted(
@@ -288,7 +305,7 @@ final class AdminQueue {
                 return null;
             }
             Command command = Command.of(Opcode.ABORT, 0, cid << 16 | sqid);
-            abort = tryStart(command, (pair, slot) -> pair.bind(slot, command));
+            abort = tryStart(Recovery.ANY, command, (pair, slot) -> pair.bind(slot, command));
             return abort;
         } catch (NvmeException e) {
             // The controller has failed meanwhile, which whoever asked learns from the epoch.
@@ -304,7 +321,7 @@ final class AdminQueue {
         try {
             Command command = Command.of(Opcode.ASYNC_EVENT_REQUEST, 0, 0);
             while (eventRequests.size() < count) {
-                Pending request = tryStart(command, (pair, slot) -> pair.bind(slot, command));
+                Pending request = tryStart(Recovery.ANY, command, (pair, slot) -> pair.bind(slot, command));
                 if (request == null) {
                     return;
                 }
@@ -338,13 +355,8 @@ final class AdminQueue {
                 pending[slot] = null;
                 if (command != null) {
                     String what = name + ": " + Opcode.adminName(command.command.opcode());
-                    var e = new NvmeException(
-                            command.overdue ? String.valueOf(noAnswer(command).getMessage()) : what,
-                            new Status(Status.ABORTED_BY_HOST),
-                            true,
-                            Duration.ZERO);
-                    e.initCause(why);
-                    command.failure = e;
+                    command.failure = givenUp(
+                            command.overdue ? String.valueOf(noAnswer(command).getMessage()) : what, why);
                     command.done = true;
                 }
             }

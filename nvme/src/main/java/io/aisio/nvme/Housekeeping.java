@@ -114,6 +114,12 @@ final class Housekeeping {
                 // Reset meanwhile, or no such log page: the event without what it is about.
                 tell(new ControllerEvent.Other(
                         AsyncEvent.type(event), AsyncEvent.information(event), AsyncEvent.logPage(event)));
+            } catch (IllegalStateException e) {
+                if (!controller.isClosed()) {
+                    throw e;
+                }
+                // Closed meanwhile, which is what it waits for this thread with: nobody asks any more.
+                return;
             }
         }
         if (!stopped) {

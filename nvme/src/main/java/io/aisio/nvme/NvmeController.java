@@ -3,6 +3,7 @@ package io.aisio.nvme;
 import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.upcie.DmaMemory;
@@ -40,7 +41,9 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     /** Event requests at most: one a type that the specification masks separately. */
     private static final int MOST_EVENT_REQUESTS = 4;
     /** How often queues are created anew when the controller is reset meanwhile. */
-    private static final int ATTEMPTS = 3;
+    private static final int ATTEMPTS = 10;
+    /** SGLS: data must be aligned to 4 bytes, and be a multiple of them. */
+    private static final int SGLS_ALIGNED = 2;
     /** Memory for the data of admin commands that is kept: so many threads rarely send them at once. */
     private static final int KEPT_BUFFERS = 4;
 
@@ -61,6 +64,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private volatile Offer offer;
     private volatile Map<Integer, Namespace> namespaces = Map.of();
     private volatile int maxQueuePairs;
+    /** Where the controller looks for doorbells, null while it does not. */
+    private volatile @Nullable ShadowDoorbells shadow;
+    /** The same, once it ever did. */
+    private @Nullable ShadowDoorbells shadowPages;
 
     private final Object interruptLock = new Object();
     /** By vector; empty until the first queue pair whose owner sleeps. */
@@ -78,7 +85,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         recovery = new Recovery(this, function, registers);
         housekeeping = new Housekeeping(this);
         int entries = AdminQueue.DEPTH + 1;
-        DmaMemory rings = function.allocate(QueuePair.memoryBytes(entries));
+        DmaMemory rings = function.allocate(QueuePair.ringBytes(entries));
         try {
             adminData.add(function.allocate(Identify.BYTES));
         } catch (IOException | RuntimeException e) {
@@ -116,7 +123,38 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         offer = described.offer();
         maxQueuePairs = negotiateQueuePairs();
         namespaces = identification.namespaces();
+        shareDoorbells();
         askForEvents();
+    }
+
+    /** Gives the controller pages for shadow doorbells if it takes some: empty ones, whatever was there before a reset. */
+    private void shareDoorbells() throws IOException {
+        if ((offer.adminCommands() & IdentifyController.OACS_DOORBELL_BUFFER) == 0) {
+            shadow = null;
+            return;
+        }
+        ShadowDoorbells pages = shadowPages;
+        if (pages == null) {
+            pages = new ShadowDoorbells(function.allocate(ShadowDoorbells.BYTES), registers.doorbellStride());
+            shadowPages = pages;
+        }
+        pages.clear();
+        admin.execute(
+                Recovery.ANY, Command.of(Opcode.DOORBELL_BUFFER_CONFIG, 0, 0), pages.valuesIova(), pages.eventsIova());
+        shadow = pages;
+    }
+
+    /** What a queue's doorbells are stored in first, or null. */
+    @Nullable
+    ShadowDoorbells shadowDoorbells(int qid) {
+        ShadowDoorbells pages = shadow;
+        return qid == 0 || pages == null || !pages.cover(qid) ? null : pages;
+    }
+
+    /** Whether the controller takes an SGL of so many bytes for the data of an I/O command. */
+    boolean takesSgl(int bytes) {
+        int sgls = offer.sgls() & IdentifyController.SGLS_MASK;
+        return sgls == IdentifyController.SGLS_SUPPORTED || (sgls == SGLS_ALIGNED && (bytes & 3) == 0);
     }
 
     /** The notices that are wanted of those that there are; then requests for any event. */
@@ -253,10 +291,13 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return namespace;
     }
 
-    /** The most that one command transfers, in bytes: what the controller allows (MDTS) and one PRP list names. */
+    /**
+     * The most that one command transfers, in bytes: what the controller allows (MDTS), at most 64 MiB, or the 2 MiB that a
+     * PRP list of one page names where it knows no limit.
+     */
     public int maxTransferBytes() {
         long mdts = identity.maxTransferBytes();
-        return mdts == 0 ? Prp.MAX_BYTES : (int) Math.min(mdts, Prp.MAX_BYTES);
+        return mdts == 0 ? Prp.ONE_LIST_BYTES : (int) Math.min(mdts, Prp.MAX_BYTES);
     }
 
     /** The most commands that a queue pair holds in flight: one less than the entries that CAP.MQES allows. */
@@ -300,32 +341,27 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
         int entries = depth + 1;
         int qid = takeQid();
-        int epoch = recovery.epoch;
         DmaMemory rings = null;
         Interrupt interrupt = null;
+        QueuePair pair = null;
         try {
-            rings = function.allocate(QueuePair.memoryBytes(entries));
+            rings = function.allocate(QueuePair.ringBytes(entries));
             requireContiguous(rings, QueuePair.ringBytes(entries));
             interrupt = sleeping ? takeInterrupt(qid) : null;
-            createCompletionQueue(qid, entries, rings.iova(QueuePair.completionRing(entries)), interrupt);
-            createSubmissionQueue(qid, entries, rings.iova(0));
+            long timeout = timeouts.io().toNanos();
+            pair = new QueuePair(this, Recovery.NEVER, qid, depth, rings, registers, interrupt, timeout);
+            recreate(pair);
+            return pair;
         } catch (IOException | RuntimeException e) {
-            if (rings != null && !mayStillAccessMemory()) {
+            if (pair != null) {
+                pair.free();
+            } else if (rings != null) {
                 rings.close();
             }
             giveInterruptBack(interrupt);
             giveQidBack(qid);
             throw e;
         }
-        return new QueuePair(
-                this,
-                epoch,
-                qid,
-                depth,
-                rings,
-                registers,
-                interrupt,
-                timeouts.io().toNanos());
     }
 
     /** Creates the queues of a pair anew, after a reset or after they were deleted, with nothing in flight. */
@@ -336,26 +372,36 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             int epoch = recovery.epoch;
             pair.startAnew(Recovery.NEVER);
             try {
-                createCompletionQueue(pair.qid(), pair.entries(), pair.completionQueue(), pair.interrupt());
-                createSubmissionQueue(pair.qid(), pair.entries(), pair.submissionQueue());
+                createCompletionQueue(epoch, pair);
+                createSubmissionQueue(epoch, pair);
+                pair.startAnew(epoch);
+                return;
             } catch (NvmeException e) {
                 if (recovery.epoch == epoch || attempt == ATTEMPTS) {
                     throw e;
                 }
-                continue;
             }
-            pair.startAnew(epoch);
-            return;
         }
     }
 
     /** Physically contiguous (PC); with interrupts (IEN and IV) only if the queue's owner sleeps. */
-    private void createCompletionQueue(int qid, int entries, long iova, @Nullable Interrupt interrupt)
-            throws NvmeException {
+    private void createCompletionQueue(int epoch, QueuePair pair) throws NvmeException {
+        Interrupt interrupt = pair.interrupt();
         long attributes = interrupt == null ? 1 : 1 | 1 << 1 | (long) interrupt.vector() << 16;
         requireNotClosed();
+        ShadowDoorbells pages = shadow;
+        if (pages != null) {
+            pages.clear(pair.qid());
+        }
         admin.execute(
-                new Command(Opcode.CREATE_IO_CQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova, 0);
+                epoch,
+                new Command(Opcode.CREATE_IO_CQ, 0, sizeAndId(pair) | attributes << 32, 0, 0),
+                pair.completionQueue(),
+                0);
+    }
+
+    private static long sizeAndId(QueuePair pair) {
+        return (pair.entries() - 1L) << 16 | pair.qid();
     }
 
     /** A vector of the queue's own. Vector 0 is the admin queue's too, and serves a function that has no other. */
@@ -383,23 +429,25 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
-    private void createSubmissionQueue(int qid, int entries, long iova) throws NvmeException {
-        long attributes = (long) qid << 16 | 1;
-        int epoch = recovery.epoch;
+    private void createSubmissionQueue(int epoch, QueuePair pair) throws NvmeException {
+        long attributes = (long) pair.qid() << 16 | 1;
         try {
             admin.execute(
-                    new Command(Opcode.CREATE_IO_SQ, 0, (entries - 1L) << 16 | qid | attributes << 32, 0, 0), iova, 0);
+                    epoch,
+                    new Command(Opcode.CREATE_IO_SQ, 0, sizeAndId(pair) | attributes << 32, 0, 0),
+                    pair.submissionQueue(),
+                    0);
         } catch (NvmeException e) {
             if (recovery.epoch == epoch) {
-                takeBackCompletionQueue(qid, epoch, e);
+                takeBackCompletionQueue(epoch, pair.qid(), e);
             }
             throw e;
         }
     }
 
-    private void takeBackCompletionQueue(int qid, int epoch, NvmeException why) {
+    private void takeBackCompletionQueue(int epoch, int qid, NvmeException why) {
         try {
-            admin.execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+            admin.execute(epoch, Command.of(Opcode.DELETE_IO_CQ, 0, qid), 0, 0);
         } catch (NvmeException e) {
             // It keeps the memory that is about to be freed.
             why.addSuppressed(e);
@@ -408,16 +456,16 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     /** Deletes a pair's queues: the submission queue first, which ends its commands, then the completion queue. */
-    void deleteQueues(int qid) throws NvmeException {
-        admin.execute(Command.of(Opcode.DELETE_IO_SQ, 0, qid));
-        admin.execute(Command.of(Opcode.DELETE_IO_CQ, 0, qid));
+    void deleteQueues(int epoch, int qid) throws NvmeException {
+        admin.execute(epoch, Command.of(Opcode.DELETE_IO_SQ, 0, qid), 0, 0);
+        admin.execute(epoch, Command.of(Opcode.DELETE_IO_CQ, 0, qid), 0, 0);
     }
 
     /** Deletes a queue pair, for good. */
     void delete(QueuePair pair) throws IOException {
         try {
             if (pair.exists()) {
-                deleteQueues(pair.qid());
+                deleteQueues(pair.epoch(), pair.qid());
             }
         } catch (NvmeException e) {
             // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
@@ -668,6 +716,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             synchronized (adminData) {
                 adminData.forEach(DmaMemory::close);
                 adminData.clear();
+            }
+            ShadowDoorbells pages = shadowPages;
+            if (pages != null) {
+                pages.free();
             }
         }
     }

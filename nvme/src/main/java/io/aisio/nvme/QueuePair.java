@@ -4,6 +4,7 @@ import io.aisio.linux.AddressSpace;
 import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.Sgl;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.Bar;
@@ -90,6 +91,7 @@ public final class QueuePair implements AutoCloseable {
 
     private final Bar bar;
     private final DmaMemory memory;
+    private final ListPages lists;
 
     /** Both rings and where they begin: the checked way to them, and the absolute one. */
     private final MemorySegment rings;
@@ -99,8 +101,12 @@ public final class QueuePair implements AutoCloseable {
     private final long cqAddress;
     private final long sqTailDoorbell;
     private final long cqHeadDoorbell;
-    /** Whether the doorbells are rung absolutely: they are mapped. */
+    /** Whether the doorbells are mapped. */
     private final boolean mapped;
+    /** Where the doorbells' values are stored first; null where the controller takes no such, and for the admin queue. */
+    private @Nullable ShadowDoorbells shadow;
+    /** Whether the doorbells are rung absolutely: they are mapped, and have no shadow. */
+    private boolean absolute;
     /** Where BAR 0 is mapped, or 0: then a doorbell is its offset in the BAR. */
     private final long barAddress;
 
@@ -147,7 +153,7 @@ public final class QueuePair implements AutoCloseable {
 
     /**
      * @param epoch the controller's, in which the queues were created
-     * @param memory of {@link #memoryBytes}: submission ring first, completion ring at {@link #completionRing}, PRP lists
+     * @param memory of {@link #ringBytes}: submission ring first, completion ring at {@link #completionRing}
      * @param depth the most commands outstanding; the rings have one entry more
      * @param interrupt what the completion queue was created with, null for none
      * @param timeoutNanos how long a command may take; 0 if somebody else sees to that
@@ -169,6 +175,7 @@ public final class QueuePair implements AutoCloseable {
         this.entries = depth + 1;
         this.interrupt = interrupt;
         this.memory = memory;
+        lists = new ListPages(controller.function(), depth);
         bar = registers.bar();
         rings = memory.segment();
         ringsAddress = rings.address();
@@ -191,6 +198,12 @@ public final class QueuePair implements AutoCloseable {
         failed = new int[slots];
         overdue = timeoutNanos == 0 ? null : new Overdue(qid, slots, timeoutNanos, controller.admin());
         Arrays.fill(token, UNBOUND);
+        chooseDoorbells();
+    }
+
+    private void chooseDoorbells() {
+        shadow = controller.shadowDoorbells(qid);
+        absolute = !CHECKED && mapped && shadow == null;
     }
 
     /** Where the completion ring begins in the memory of both: on the page after the submission ring. */
@@ -201,16 +214,6 @@ public final class QueuePair implements AutoCloseable {
     /** Bytes of both rings. The device must find them in one piece. */
     static long ringBytes(int entries) {
         return completionRing(entries) + (long) entries * Cqe.BYTES;
-    }
-
-    /** Where the PRP lists begin, a page a slot: on the page after the completion ring. */
-    private static long lists(int entries) {
-        return ringBytes(entries) + Prp.PAGE - 1 & -Prp.PAGE;
-    }
-
-    /** Bytes of all that a queue pair needs. */
-    static long memoryBytes(int entries) {
-        return lists(entries) + (entries - 1L) * Prp.PAGE;
     }
 
     /** The queue identifier, the same for both queues. */
@@ -244,8 +247,9 @@ public final class QueuePair implements AutoCloseable {
      * @param command what to do; its {@code cdw10} is replaced at each submission
      * @param data where the data is or goes
      * @param offset into {@code data}, in bytes, a multiple of 4
-     * @param bytes 1 to 2 MiB; the controller's own limit is not checked here
+     * @param bytes 1 to 64 MiB; the controller's own limit is not checked here
      * @throws IllegalStateException if the slot is in flight
+     * @throws java.io.UncheckedIOException if the list of its pages needs memory that cannot be had
      */
     public void bind(int slot, Command command, DmaMemory data, long offset, int bytes) {
         bind(slot, command, data, offset, bytes, 0);
@@ -269,15 +273,34 @@ public final class QueuePair implements AutoCloseable {
             throw new IllegalArgumentException(
                     bytes + " bytes at offset " + offset + " of memory of " + data.size() + " bytes");
         }
-        long prp2;
-        if (Prp.pages(offset, bytes) <= 2) {
-            prp2 = Prp.second(data, offset, bytes);
-        } else {
-            long list = lists(entries) + (long) slot * Prp.PAGE;
-            Prp.writeList(data, offset, bytes, memory.segment().asSlice(list, Prp.PAGE));
-            prp2 = memory.iova(list);
+        int pages = Prp.pages(offset, bytes);
+        if (pages <= 2) {
+            prepare(slot, command, Prp.first(data, offset), Prp.second(data, offset, bytes), metadataIova);
+        } else if (!bindSgl(slot, command, data, offset, bytes, metadataIova)) {
+            ListPages.Page[] list = lists.of(slot, Prp.listPages(pages));
+            Prp.writeList(data, offset, bytes, list);
+            prepare(slot, command, Prp.first(data, offset), list[0].iova(), metadataIova);
         }
-        prepare(slot, command, Prp.first(data, offset), prp2, metadataIova);
+    }
+
+    /** Describes the data by an SGL if the controller takes one and it is shorter than the PRP list. */
+    private boolean bindSgl(int slot, Command command, DmaMemory data, long offset, int bytes, long metadataIova) {
+        if (qid == 0 || !controller.takesSgl(bytes)) {
+            return false;
+        }
+        int runs = SglList.runs(data, offset, bytes);
+        if (runs == 1) {
+            prepare(slot, command, data.iova(offset), Sgl.word1(Sgl.DATA_BLOCK, bytes), metadataIova);
+        } else if (runs <= SglList.MOST_RUNS && runs * Sgl.BYTES < Prp.pages(offset, bytes) * Long.BYTES) {
+            ListPages.Page segment = lists.of(slot, 1)[0];
+            SglList.write(data, offset, bytes, segment);
+            prepare(slot, command, segment.iova(), Sgl.word1(Sgl.LAST_SEGMENT, runs * Sgl.BYTES), metadataIova);
+        } else {
+            return false;
+        }
+        MemorySegment entry = templates.asSlice((long) slot * Sqe.BYTES, Sqe.BYTES);
+        entry.set(LONG_UNALIGNED, Sqe.DW0, Sqe.withPsdt(entry.get(LONG_UNALIGNED, Sqe.DW0), Sgl.PSDT));
+        return true;
     }
 
     /** Binds a command whose PRP entries are addresses of their own: a queue creation. */
@@ -589,10 +612,10 @@ public final class QueuePair implements AutoCloseable {
     private void deleteQueues(NvmeException why) {
         int before = epoch;
         try {
-            controller.deleteQueues(qid);
+            controller.deleteQueues(before, qid);
             lost = why;
             epoch = Recovery.NEVER;
-        } catch (IOException e) {
+        } catch (NvmeException e) {
             why.addSuppressed(e);
             recovery.reset(before, why);
         }
@@ -650,6 +673,7 @@ public final class QueuePair implements AutoCloseable {
             overdue.startAnew();
         }
         epoch = inEpoch;
+        chooseDoorbells();
     }
 
     /** Returns what is in flight as failed, once the queues are gone: nothing more can complete. */
@@ -766,6 +790,7 @@ public final class QueuePair implements AutoCloseable {
             return;
         }
         memory.close();
+        lists.free();
         arena.close();
     }
 
@@ -808,15 +833,22 @@ public final class QueuePair implements AutoCloseable {
      * is in the outer one and needs a {@code dmb osh} before, which belongs here when such a function can be opened.
      */
     private void ring(long doorbell, int value) {
+        if (!absolute) {
+            ringByCall(doorbell - barAddress, value);
+            return;
+        }
         try {
-            if (CHECKED || !mapped) {
-                bar.write32(doorbell - barAddress, value);
-            } else {
-                INT.setRelease(AddressSpace.ALL, doorbell & AddressSpace.MASK_4, value);
-            }
+            INT.setRelease(AddressSpace.ALL, doorbell & AddressSpace.MASK_4, value);
         } catch (InternalError e) {
             // What a store to registers becomes that the kernel has taken away.
             trouble(new NvmeException(name() + ": its doorbells are gone: the device was taken away"));
+        }
+    }
+
+    private void ringByCall(long register, int value) {
+        ShadowDoorbells stored = shadow;
+        if (stored == null || stored.storeAndMustRing(register, value)) {
+            bar.write32(register, value);
         }
     }
 

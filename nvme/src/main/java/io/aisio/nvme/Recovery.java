@@ -33,6 +33,8 @@ import org.jspecify.annotations.Nullable;
 final class Recovery {
     /** No epoch: of queues that do not exist. */
     static final int NEVER = -1;
+    /** Any epoch. */
+    static final int ANY = -2;
     /** Resets that are tried before a controller is given up: one more, as one that was stuck may need two. */
     private static final int ATTEMPTS = 2;
     /** How long a wait for another thread's reset sleeps between two looks. */

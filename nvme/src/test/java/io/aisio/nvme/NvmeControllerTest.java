@@ -362,19 +362,20 @@ class NvmeControllerTest {
     }
 
     @Test
-    void transfersAreBoundByMdtsAndByOneList() throws IOException {
-        with(f -> f.mdts = 0, (function, controller) -> {
-            assertThat(controller.maxTransferBytes()).isEqualTo(Prp.MAX_BYTES);
-            controller.close();
-        });
-        with(f -> f.mdts = 1, (function, controller) -> {
-            assertThat(controller.maxTransferBytes()).isEqualTo(8192);
-            controller.close();
-        });
-        with(f -> f.mdts = 255, (function, controller) -> {
-            assertThat(controller.maxTransferBytes()).isEqualTo(Prp.MAX_BYTES);
-            controller.close();
-        });
+    void transfersAreBoundByMdtsAndByWhatTheDriverTakes() throws IOException {
+        int[][] cases = {
+            {0, Prp.ONE_LIST_BYTES},
+            {1, 8192},
+            {10, 4 << 20},
+            {20, Prp.MAX_BYTES},
+            {255, Prp.ONE_LIST_BYTES}
+        };
+        for (int[] each : cases) {
+            with(f -> f.mdts = each[0], (function, controller) -> {
+                assertThat(controller.maxTransferBytes()).as("MDTS " + each[0]).isEqualTo(each[1]);
+                controller.close();
+            });
+        }
     }
 
     @Test

@@ -59,8 +59,7 @@ public final class DataPlacement {
     private MemorySegment receive(int bytes) throws IOException {
         MemorySegment data = MemorySegment.ofArray(new byte[bytes]);
         passthrough.executeIo(
-                new Command(Opcode.IO_MANAGEMENT_RECEIVE, nsid, DataPlacementLog.RECEIVE_STATUS, bytes / 4 - 1, 0),
-                data);
+                Command.of(Opcode.IO_MANAGEMENT_RECEIVE, nsid, DataPlacementLog.RECEIVE_STATUS, bytes / 4 - 1), data);
         return data;
     }
 

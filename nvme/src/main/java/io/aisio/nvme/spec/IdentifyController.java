@@ -57,12 +57,12 @@ public final class IdentifyController {
     public static final long WCTEMP = 266;
     /** Critical composite temperature, 16 bits, in kelvin. */
     public static final long CCTEMP = 268;
+    /** Keep alive support: the unit of the timer in 100 ms, 16 bits; 0 if there is none. */
+    public static final long KAS = 320;
     /** Sanitize capabilities, 32 bits. */
     public static final long SANICAP = 328;
     /** The largest endurance group identifier, 16 bits. */
     public static final long ENDGIDMAX = 340;
-    /** Keep alive support: the unit of the timer in 100 ms, 16 bits; 0 if there is none. */
-    public static final long KAS = 320;
     /** Submission queue entry size: required (3:0) and largest (7:4), powers of two. */
     public static final long SQES = 512;
     /** Completion queue entry size: required (3:0) and largest (7:4), powers of two. */
@@ -98,6 +98,8 @@ public final class IdentifyController {
 
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
+    /** OACS: Doorbell Buffer Config. */
+    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** CTRATT: endurance groups. */
     public static final int CTRATT_ENDURANCE_GROUPS = 1 << 4;
     /** CTRATT: extended LBA formats: more than 16, and guards of 32 and 64 bits. */
@@ -126,8 +128,6 @@ public final class IdentifyController {
     public static final int OACS_SELF_TEST = 1 << 4;
     /** OACS: directives. */
     public static final int OACS_DIRECTIVES = 1 << 5;
-    /** OACS: Doorbell Buffer Config. */
-    public static final int OACS_DOORBELL_BUFFER = 1 << 8;
     /** OACS: Virtualization Management. */
     public static final int OACS_VIRTUALIZATION = 1 << 7;
     /** ONCS: Compare. */

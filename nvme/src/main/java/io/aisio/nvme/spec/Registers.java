@@ -25,6 +25,9 @@ public final class Registers {
     /** The first doorbell: submission queue 0's tail. */
     public static final long DOORBELLS = 0x1000;
 
+    /** CAP.CSS bit 6: command sets beside NVM are supported (version 2.0, section 3.1.3.1). */
+    public static final long CAP_CSS_ALL = 1L << 43;
+
     /** CC.EN: the controller processes commands. */
     public static final int CC_EN = 1;
     /** CC.SHN, as a mask. */

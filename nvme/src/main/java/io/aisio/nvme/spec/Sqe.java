@@ -50,6 +50,11 @@ public final class Sqe {
         return (opcode & 0xFFL) | (nsid & 0xFFFF_FFFFL) << NSID_SHIFT;
     }
 
+    /** Word 0 with PSDT. */
+    public static long withPsdt(long word0, int psdt) {
+        return word0 | (long) psdt << 14;
+    }
+
     /** The opcode in word 0. */
     public static int opcode(long word0) {
         return (int) word0 & 0xFF;

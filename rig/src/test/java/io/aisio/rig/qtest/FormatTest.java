@@ -7,12 +7,15 @@ import io.aisio.nvme.Format;
 import io.aisio.nvme.LbaFormat;
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeException;
+import io.aisio.nvme.Prinfo;
 import io.aisio.nvme.QueuePair;
+import io.aisio.nvme.command.NvmCommandSet;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Status;
 import io.aisio.xnvme.spi.NvmeDevice;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -115,9 +118,20 @@ class FormatTest {
     void leavesNamespacesWithMetadataToTheDriver() throws Exception {
         rig.driver.format(2, Format.of(indexOf(512, 16)));
         rig.driver.close();
-        assertThatThrownBy(() -> NvmeDevice.open(rig.qemu.function(0), 2, "qtest:0", "qtest"))
-                .isInstanceOf(NvmeException.class)
-                .hasMessageContaining("namespace 2 is formatted with 16 bytes of metadata a block");
+        try (NvmeDevice device = NvmeDevice.open(rig.qemu.function(0), 2, "qtest:0", "qtest")) {
+            assertThatThrownBy(() -> device.openQueue(1))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining("namespace 2 is formatted with 16 bytes of metadata a block");
+            NvmCommandSet nvm = NvmCommandSet.of(device.passthrough());
+            byte[] data = new byte[2 * 512];
+            byte[] metadata = new byte[2 * 16];
+            Arrays.fill(data, (byte) 3);
+            Arrays.fill(metadata, (byte) 4);
+            nvm.write(8, MemorySegment.ofArray(data), MemorySegment.ofArray(metadata), Prinfo.NONE, false);
+            byte[] got = new byte[2 * 16];
+            nvm.read(8, MemorySegment.ofArray(new byte[2 * 512]), MemorySegment.ofArray(got), Prinfo.NONE);
+            assertThat(got).isEqualTo(metadata);
+        }
         try (NvmeDevice device = NvmeDevice.open(rig.qemu.function(0), 1, "qtest:0", "qtest")) {
             device.controller().format(2, Format.of(0));
         }

@@ -166,6 +166,14 @@ final class XnvmeLog implements Callable<Integer> {
                     default -> XnvmeReport.hex(status.state(), 1);
                 });
         report.put("dword10", XnvmeReport.hex(status.dword10(), 4));
+        report.put("overwrite_seconds", told(status.overwriteSeconds()));
+        report.put("block_erase_seconds", told(status.blockEraseSeconds()));
+        report.put("crypto_erase_seconds", told(status.cryptoEraseSeconds()));
+    }
+
+    /** Nothing where the controller does not tell how long it takes. */
+    private static @Nullable Long told(long seconds) {
+        return seconds < 0 ? null : seconds;
     }
 
     private static List<Object> effects(Map<Integer, Integer> effects, IntFunction<String> name) {

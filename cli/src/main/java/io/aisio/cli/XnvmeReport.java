@@ -41,7 +41,7 @@ final class XnvmeReport {
     /** Words that are written in capitals for people. */
     private static final Set<String> SHORT = Set.of(
             "acq", "aqa", "asq", "cap", "cc", "cdw10", "cdw11", "cdw12", "cdw13", "cid", "cns", "csi", "csts", "eui64",
-            "id", "lba", "mdts", "nguid", "nsid", "nvm", "pci", "sgl", "sqid", "vs");
+            "id", "io", "lba", "mdts", "nguid", "nsid", "nvm", "pci", "sgl", "sqid", "vs");
 
     private static final String INDENT = "  ";
 

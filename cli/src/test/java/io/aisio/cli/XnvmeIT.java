@@ -195,4 +195,33 @@ class XnvmeIT {
         xnvme("zone", "report", "emu:1GiB").failsWith(Exit.FAILED, "has no zones");
         xnvme("idfy", "/dev/nvme99").failsWith(Exit.FAILED, "/dev/nvme99");
     }
+
+    @Test
+    void tellsAndChangesZones() throws IOException {
+        String zoned = "emu:64MiB?zoned=4MiB&lba=4096";
+        JsonNode report = json("zone", "report", "--lba", "1024", "--most", "2", zoned);
+        assertThat(report.get("count").asInt()).isEqualTo(16);
+        assertThat(report.get("zones").size()).isEqualTo(2);
+        assertThat(report.get("zones").get(0).get("start").asInt()).isEqualTo(1024);
+        assertThat(json("zone", "open", "--zone", "1024", zoned)
+                        .get("zone")
+                        .get("state")
+                        .asString())
+                .isEqualTo("explicitly opened");
+        assertThat(json("zone", "finish", "--zone", "1024", zoned)
+                        .get("zone")
+                        .get("state")
+                        .asString())
+                .isEqualTo("full");
+        Path block = Files.write(folder.resolve("block"), new byte[8192]);
+        assertThat(json("zone", "append", "--zone", "2048", "--file", block.toString(), zoned)
+                        .get("lba")
+                        .asInt())
+                .isEqualTo(2048);
+        JsonNode trial = json("zone", "reset", "--all", "--dry-run", zoned);
+        assertThat(trial.get("commands").get(0).get("command").asString()).isEqualTo("Zone Management Send");
+        String kept = device() + "?zoned=1MiB&lba=4096";
+        xnvme("zone", "reset", "--zone", "0", kept).failsWith(Exit.FAILED, "--destroy-data");
+        xnvme("zone", "reset", "--zone", "1", zoned).failsWith(Exit.FAILED, "no zone begins at 1");
+    }
 }

@@ -11,9 +11,8 @@ import picocli.CommandLine.ScopeType;
 /**
  * The command {@code aisio}, of which every tool is a subcommand.
  *
- * <p>A tool joins by its class in {@code subcommands} below. It sets {@code mixinStandardHelpOptions} for
- * {@code --help} and inherits {@code --debug}; its exceptions become exit codes in {@link Failures}; Ctrl-C reaches it
- * through {@link Interruption}.
+ * <p>A tool joins by its class in {@code subcommands} below. It inherits {@code --help}, how help is laid out, and
+ * {@code --debug}; its exceptions become exit codes in {@link Failures}; Ctrl-C reaches it through {@link Interruption}.
  */
 @Command(
         name = "./aisio",

@@ -74,7 +74,9 @@ final class HandDrivenFunction implements PciFunction {
     /** Command dword 10 of the last Abort: CID and submission queue. */
     volatile int lastAborted;
 
+    /** In their order, but for the requests for events, which the driver makes by itself at any time. */
     final List<Integer> adminOpcodes = new ArrayList<>();
+
     final Map<Integer, Rings> queues = new ConcurrentHashMap<>();
     final List<Mapping> live = new ArrayList<>();
 
@@ -173,8 +175,10 @@ final class HandDrivenFunction implements PciFunction {
             long word0 = Wire.i64(sqe, Sqe.DW0);
             adminHead = (adminHead + 1) % entries;
             int opcode = Sqe.opcode(word0);
-            synchronized (adminOpcodes) {
-                adminOpcodes.add(opcode);
+            if (opcode != Opcode.ASYNC_EVENT_REQUEST) {
+                synchronized (adminOpcodes) {
+                    adminOpcodes.add(opcode);
+                }
             }
             if (opcode == stalledOpcode || opcode == Opcode.ASYNC_EVENT_REQUEST) {
                 continue;

@@ -7,18 +7,18 @@ import java.util.SplittableRandom;
 /**
  * What host and guest write for each other: blocks whose content follows from who wrote them and where. The host writes
  * into a namespace's image before the guest is booted and reads it when the guest has ended; the guest does both through
- * the controller.
+ * the controller. It lies beyond what other cases write.
  *
  * <pre>
- *   namespace 2, of 4096 bytes a block     0 … 63  the host's     1024 …  the guest's, 64 blocks for each access
+ *   namespace 2, of 4096 bytes a block     8192 … 8255  the host's     9216 …  the guest's, 64 blocks for each access
  * </pre>
  */
 final class Exchange {
     static final int NSID = 2;
     static final int BLOCK_BYTES = 4096;
     static final int BLOCKS = 64;
-    static final long FROM_HOST = 0;
-    private static final long FROM_GUEST = 1024;
+    static final long FROM_HOST = 8192;
+    private static final long FROM_GUEST = 9216;
 
     private Exchange() {}
 

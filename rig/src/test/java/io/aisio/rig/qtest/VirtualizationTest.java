@@ -11,6 +11,7 @@ import io.aisio.nvme.Virtualization.Secondary;
 import io.aisio.nvme.Virtualization.Supply;
 import io.aisio.nvme.spec.Status;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -99,7 +100,18 @@ class VirtualizationTest {
             assertThat(blocks.read(0, 1).isSuccess()).isTrue();
             virtualization.offline(id);
             assertThat(blocks.read(0, 1).code()).isEqualTo(Status.ABORTED_BY_HOST);
-            assertThat(virtual.failure()).isNotNull();
+            // The command is given back once the controller is quiet; that it cannot be brought up again shows later.
+            awaitFailure(virtual);
+        }
+    }
+
+    private static void awaitFailure(NvmeController controller) {
+        long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        while (controller.failure() == null) {
+            assertThat(System.nanoTime() - end)
+                    .as("the controller, offline, is not given up")
+                    .isNegative();
+            Thread.yield();
         }
     }
 

@@ -3,10 +3,13 @@ package io.aisio.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -150,6 +153,32 @@ class EmuServeIT {
         verify(64).run().succeeds();
         next.signal("INT");
         next.await().exits(Exit.INTERRUPTED);
+    }
+
+    @Test
+    void takesCommandsFromXnvme() throws Exception {
+        Path image = folder.resolve("served.img");
+        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+            file.setLength(64 << 20);
+        }
+        Shell.Running server = serve(image + "?serial=S1");
+        String device = "vfu:" + socket();
+        xnvme("info", device).succeeds().prints("vfio-user", "Serial", "S1", "131072");
+        xnvme("write", "--fill", "0xa5", "--blocks", "8", device).failsWith(Exit.FAILED, "--destroy-data");
+        xnvme("write", "--fill", "0xa5", "--lba", "8", "--blocks", "8", "--destroy-data", device)
+                .succeeds();
+        // Each of these is a client of its own, which the image passes to in turn.
+        xnvme("read", "--lba", "7", "--blocks", "2", device).succeeds().prints("00 00 00", "a5 a5 a5");
+        xnvme("regs", device).succeeds().prints("CSTS");
+        xnvme("reset", device).succeeds();
+        server.signal("INT");
+        server.await().exits(Exit.INTERRUPTED);
+    }
+
+    private static Shell.Result xnvme(String... arguments) {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.addFirst("xnvme");
+        return Shell.aisio(all.toArray(String[]::new)).within(PATIENCE).run();
     }
 
     @Test

@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 /** What machines the tests run on, and which suites on which: a guest is booted for each. */
 enum Hardware {
     /** One controller behind an IOMMU. */
-    ONE(OneControllerCases.class, KernelPathCases.class, VfioCases.class, DevbindCases.class),
+    ONE(OneControllerCases.class, KernelPathCases.class, VfioCases.class, DevbindCases.class, XnvmeCases.class),
     /** Four controllers. */
     FOUR(FourControllersCases.class),
     /** Namespaces with each block size, metadata and protection information. */

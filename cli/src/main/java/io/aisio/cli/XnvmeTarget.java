@@ -43,7 +43,9 @@ final class XnvmeTarget implements AutoCloseable {
      */
     static XnvmeTarget open(String name, boolean writes) throws IOException {
         if (KERNEL.matcher(name).matches()) {
-            return new XnvmeTarget(name, null, KernelPassthrough.open(Path.of(name)));
+            Path path = Path.of(name);
+            return new XnvmeTarget(
+                    name, null, writes ? KernelPassthrough.openToWrite(path) : KernelPassthrough.open(path));
         }
         return openDevice(name, writes);
     }

@@ -2,12 +2,15 @@ package io.aisio.emu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aisio.linux.Mapping;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 
 class ShadowDoorbellTest {
@@ -164,6 +167,60 @@ class ShadowDoorbellTest {
                         .as("events at 0x%x", wrong)
                         .isEqualTo(Status.INVALID_FIELD);
             }
+        }
+    }
+
+    @Test
+    void goesOnIdleWhenTheirMemoryIsFreedAndStopsOnlyWithTheNextCommand() throws Exception {
+        try (Shadowed shadowed = new Shadowed()) {
+            assertThat(shadowed.configure()).isZero();
+            Host.Ring ring = shadowed.host.createQueue(1, ENTRIES);
+            shadowed.flush(ring, true);
+            shadowed.take(ring);
+            shadowed.host.settle();
+            shadowed.values.close();
+            shadowed.events.close();
+            for (int i = 0; i < 10; i++) {
+                shadowed.host.settle();
+            }
+            assertThat(shadowed.host.csts()).isEqualTo(Registers.CSTS_RDY);
+            assertThat(shadowed.host.admin.status(Host.Entry.of(Opcode.IDENTIFY, 0)
+                            .prps(shadowed.host.data.iova(0), 0)
+                            .dwords(1, 0)))
+                    .as("the admin queue has its doorbells")
+                    .isZero();
+            ring.ring();
+            shadowed.host.settle();
+            assertThat(shadowed.host.csts() & Registers.CSTS_CFS).isNotZero();
+            shadowed.host.disable();
+            assertThat(shadowed.host.csts()).isZero();
+        }
+    }
+
+    /** As QEMU does whenever the memory of its guest changes. */
+    @Test
+    void findsPagesAgainThatWereTakenAwayAndGivenOnceMore() throws Exception {
+        try (Shadowed shadowed = new Shadowed()) {
+            assertThat(shadowed.configure()).isZero();
+            Host.Ring ring = shadowed.host.createQueue(1, ENTRIES);
+            shadowed.flush(ring, true);
+            shadowed.take(ring);
+            shadowed.host.settle();
+            byte[] content = shadowed.values.segment().toArray(ValueLayout.JAVA_BYTE);
+            long address = shadowed.values.iova(0);
+            shadowed.values.close();
+            shadowed.host.settle();
+            Mapping given = Mapping.anonymous(content.length);
+            given.segment().copyFrom(MemorySegment.ofArray(content));
+            assertThat(shadowed.host.controller.space().map(given, given.segment(), address))
+                    .isNotNull();
+            shadowed.host.controller.memoryGiven();
+            ring.put(Host.Entry.of(Opcode.FLUSH, 1), 7);
+            Wire.i32(given.segment(), shadowed.tailOf(ring), ring.tail);
+            ring.ring();
+            shadowed.host.await(ring::ready);
+            assertThat(ring.take().status().isSuccess()).isTrue();
+            assertThat(shadowed.host.csts()).isEqualTo(Registers.CSTS_RDY);
         }
     }
 

@@ -155,10 +155,13 @@ public final class IoUring implements AutoCloseable {
     /** How long the kernel's thread looks for entries before it sleeps, in ms: it takes a processor meanwhile. */
     private static final int THREAD_IDLE_MILLIS = 50;
 
-    /** How often the kernel is asked again that has no memory for a command just now; some 10 s. */
-    private static final int ATTEMPTS = 200_000;
+    /** How long the kernel is asked again that has no memory for a command just now. */
+    private static final long PATIENCE_NANOS = 10_000_000_000L;
 
-    private static final long ATTEMPT_NANOS = 50_000;
+    private static final long PAUSE_NANOS = 50_000;
+
+    /** For {@link #call}: the kernel did nothing of what it was asked for. */
+    private static final long NOT_NOW = -1;
 
     private static final VarHandle WORD = JAVA_INT.varHandle();
 
@@ -219,6 +222,11 @@ public final class IoUring implements AutoCloseable {
     private int slot;
     private int result;
     private boolean enabled;
+    /** When the kernel is no longer asked, by {@link System#nanoTime}, if {@link #refused}. */
+    private long until;
+    /** Whether it did nothing when it was asked last. */
+    private boolean refused;
+
     private boolean closed;
 
     private IoUring(OpenFile file, int ring, Options options, MemorySegment params) throws LinuxException {
@@ -557,6 +565,25 @@ public final class IoUring implements AutoCloseable {
     }
 
     /**
+     * Takes a command back that was started, and of which the kernel was not told: the one that was started last. To be
+     * called until there is none left when {@link #submit()} or {@link #await} has failed, as such commands never end.
+     *
+     * @return its slot, or -1 if there is none
+     */
+    public int takeBack() {
+        requireOpen();
+        if (prepared == 0) {
+            return -1;
+        }
+        prepared--;
+        outstanding--;
+        tail--;
+        // The kernel looks at the tail only in a call that submits; a thread of its own has all that was started.
+        WORD.setRelease(rings, sqTail, tail);
+        return rings.get(JAVA_INT, sqArray + (long) (tail & sqMask) * Integer.BYTES);
+    }
+
+    /**
      * Submits what was started and waits for results, which {@link #next()} then tells.
      *
      * @param least how many results there should be, at most {@link #outstanding()}
@@ -646,16 +673,11 @@ public final class IoUring implements AutoCloseable {
             wake(least);
             return;
         }
-        for (int attempt = 0; ; attempt++) {
+        do {
             long n = call(prepared, least, least > 0 ? ENTER_GETEVENTS : 0);
             prepared -= (int) Math.max(0, n);
-            if (prepared == 0) {
-                return;
-            }
-            if (n <= 0) {
-                pause(attempt);
-            }
-        }
+            pauseIf(n == NOT_NOW || (n == 0 && prepared > 0));
+        } while (prepared > 0);
     }
 
     private void wake(int least) throws LinuxException {
@@ -664,29 +686,44 @@ public final class IoUring implements AutoCloseable {
         prepared = 0;
         int wakeUp = ((int) WORD.getAcquire(rings, sqFlags) & SQ_NEED_WAKEUP) != 0 ? ENTER_SQ_WAKEUP : 0;
         if (wakeUp != 0 || least > 0) {
-            call(0, least, wakeUp | (least > 0 ? ENTER_GETEVENTS : 0));
+            pauseIf(call(0, least, wakeUp | (least > 0 ? ENTER_GETEVENTS : 0)) == NOT_NOW);
         }
     }
 
-    /** What io_uring_enter returns; 0 also if it had no memory just now, or was interrupted. */
+    /** What io_uring_enter returns; 0 also if it was interrupted, {@link #NOT_NOW} if it had no memory just now. */
     private long call(int submit, int least, int how) throws LinuxException {
         long n = Libc.ioUringEnter(ring, submit, least, how);
-        if (n < 0 && Libc.errno() != Errno.EINTR && Libc.errno() != Errno.EAGAIN && Libc.errno() != Errno.EBUSY) {
-            throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
+        if (n < 0) {
+            n = switch (Libc.errno()) {
+                case Errno.EINTR -> 0;
+                case Errno.EAGAIN, Errno.EBUSY -> NOT_NOW;
+                default ->
+                    throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
+            };
         }
         int lost = (int) WORD.getAcquire(rings, cqOverflow);
         if (lost != 0) {
             throw new LinuxException(
                     "io_uring, " + lost + " results lost", file.path().toString(), Errno.EOVERFLOW);
         }
-        return Math.max(0, n);
+        return n;
     }
 
-    private void pause(int attempt) throws LinuxException {
-        if (attempt == ATTEMPTS) {
-            throw new LinuxException("io_uring_enter", file.path() + ", " + prepared + " commands", Errno.EAGAIN);
+    /** Lets the kernel come to itself if it did nothing, but not for ever. An interrupt makes the pauses short, not fewer. */
+    private void pauseIf(boolean idle) throws LinuxException {
+        if (!idle) {
+            refused = false;
+            return;
         }
-        LockSupport.parkNanos(ATTEMPT_NANOS);
+        long now = System.nanoTime();
+        if (!refused) {
+            refused = true;
+            until = now + PATIENCE_NANOS;
+        } else if (now - until >= 0) {
+            throw new LinuxException(
+                    "io_uring_enter", file.path() + ", " + outstanding + " commands in flight", Errno.EAGAIN);
+        }
+        LockSupport.parkNanos(PAUSE_NANOS);
     }
 
     private void requireOpen() {
@@ -708,11 +745,11 @@ public final class IoUring implements AutoCloseable {
         }
         outstanding -= prepared;
         prepared = 0;
-        for (int attempt = 0; outstanding > 0; attempt++) {
+        while (outstanding > 0) {
             if (ready() > 0) {
                 int _ = next() ? slot : -1;
             } else {
-                awaitOne(attempt);
+                awaitOne();
             }
         }
         closed = true;
@@ -727,15 +764,17 @@ public final class IoUring implements AutoCloseable {
         arena.close();
     }
 
-    private void awaitOne(int attempt) throws LinuxException {
+    private void awaitOne() throws LinuxException {
         long n = Libc.ioUringEnter(ring, 0, 1, ENTER_GETEVENTS);
-        if (n >= 0 || Libc.errno() == Errno.EINTR) {
-            return;
-        }
-        // EEXIST: the thread that alone may ask has ended, and the kernel ended its commands then: results will show.
-        if (Libc.errno() != Errno.EEXIST || attempt == ATTEMPTS) {
-            throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
-        }
-        LockSupport.parkNanos(ATTEMPT_NANOS);
+        boolean idle = n < 0
+                && switch (Libc.errno()) {
+                    case Errno.EINTR -> false;
+                    // EEXIST: the thread that alone may ask has ended, and the kernel ended its commands then: results
+                    // will show.
+                    case Errno.EEXIST, Errno.EAGAIN, Errno.EBUSY -> true;
+                    default ->
+                        throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
+                };
+        pauseIf(idle);
     }
 }

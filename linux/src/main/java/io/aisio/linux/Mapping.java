@@ -8,7 +8,7 @@ import java.util.Objects;
  * Page-aligned memory from the kernel: zeroed memory of this process alone, or a file that several share. Pages cost
  * nothing until they are first touched.
  *
- * <p>The segment may be used by any thread. After {@link #close()} every access to it throws
+ * <p>The segment may be used by any thread, unless it was mapped for {@linkplain #ofThread one}. After {@link #close()} every access to it throws
  * {@link IllegalStateException}; the pages are given back only when no access is under way.
  */
 public final class Mapping implements AutoCloseable {
@@ -18,14 +18,18 @@ public final class Mapping implements AutoCloseable {
     /** Bytes of a huge page, on x86-64 and on most aarch64. */
     public static final long HUGE_PAGE_SIZE = 2L << 20;
 
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena;
     private final MemorySegment segment;
 
     private Mapping(String subject, long size, int protection, int flags, int fd) throws LinuxException {
-        this(subject, 0, size, protection, flags, fd);
+        this(false, subject, 0, size, protection, flags, fd);
     }
 
-    private Mapping(String subject, long offset, long size, int protection, int flags, int fd) throws LinuxException {
+    // Closed by close().
+    @SuppressWarnings("MustBeClosedChecker")
+    private Mapping(boolean confined, String subject, long offset, long size, int protection, int flags, int fd)
+            throws LinuxException {
+        arena = confined ? Arena.ofConfined() : Arena.ofShared();
         long address = Libc.mmap(size, protection, flags, fd, offset);
         if (address == Libc.MAP_FAILED) {
             throw new LinuxException("mmap", subject, Libc.errno());
@@ -124,6 +128,22 @@ public final class Mapping implements AutoCloseable {
      *     forbids it)
      */
     public static Mapping of(OpenFile file, long offset, long bytes, boolean writable) throws LinuxException {
+        return of(false, file, offset, bytes, writable);
+    }
+
+    /**
+     * Maps a part of a file as {@link #of(OpenFile, long, long, boolean)} does, for the thread that calls this: no other
+     * accesses the memory or closes it. So closing holds up no other thread, which it does, all of them for a moment, with
+     * memory that any may use.
+     *
+     * @throws LinuxException if the kernel refuses, as there
+     */
+    public static Mapping ofThread(OpenFile file, long offset, long bytes, boolean writable) throws LinuxException {
+        return of(true, file, offset, bytes, writable);
+    }
+
+    private static Mapping of(boolean confined, OpenFile file, long offset, long bytes, boolean writable)
+            throws LinuxException {
         checkSize(bytes);
         if (bytes % PAGE_SIZE != 0 || offset % PAGE_SIZE != 0) {
             throw new IllegalArgumentException(
@@ -132,7 +152,8 @@ public final class Mapping implements AutoCloseable {
         int protection = writable ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
         file.enter();
         try {
-            return new Mapping(file.path().toString(), offset, bytes, protection, Libc.MAP_SHARED, file.descriptor());
+            return new Mapping(
+                    confined, file.path().toString(), offset, bytes, protection, Libc.MAP_SHARED, file.descriptor());
         } finally {
             file.leave();
         }

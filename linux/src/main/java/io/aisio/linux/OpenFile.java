@@ -75,6 +75,27 @@ public final class OpenFile implements AutoCloseable {
     }
 
     /**
+     * Opens the file that is open here once more, with the same access, whatever its path names meanwhile.
+     *
+     * @param direct whether past the kernel's cache, as {@link #openDirect}
+     * @throws LinuxException if the kernel refuses ({@code EINVAL} where nothing can be read past the cache)
+     */
+    public OpenFile again(boolean direct) throws LinuxException {
+        enter();
+        try (Arena arena = Arena.ofConfined()) {
+            // proc(5): what the link leads to is the open file, not what the path that it shows names.
+            MemorySegment link = arena.allocateFrom("/proc/self/fd/" + fd);
+            int other = Libc.open(link, access.flags | (direct ? Libc.O_DIRECT : 0) | Libc.O_CLOEXEC, 0);
+            if (other < 0) {
+                throw failed("open", path);
+            }
+            return new OpenFile(path, access, other);
+        } finally {
+            leave();
+        }
+    }
+
+    /**
      * Opens a block device to read as its only user, or finds that it has one: whatever mounts it, swaps to it or is built
      * upon it has it for itself, in any namespace.
      *

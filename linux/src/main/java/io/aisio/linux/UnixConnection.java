@@ -99,9 +99,9 @@ public final class UnixConnection implements AutoCloseable {
         }
     }
 
-    /** CMSG_SPACE of so many descriptors. */
+    /** CMSG_LEN of so many descriptors: in CMSG_SPACE, which is rounded up, the kernel would find room for one more. */
     private static long controlBytes(int descriptors) {
-        return CMSG + (descriptors * JAVA_INT.byteSize() + 7 & -8);
+        return CMSG + descriptors * JAVA_INT.byteSize();
     }
 
     /**
@@ -216,6 +216,10 @@ public final class UnixConnection implements AutoCloseable {
      * @throws LinuxException {@code ETIMEDOUT} if nothing came in time; {@code ECONNRESET}
      */
     public Received receive(MemorySegment target, int mostFiles, Duration limit) throws LinuxException {
+        if (mostFiles < 0 || mostFiles > MOST_DESCRIPTORS) {
+            throw new IllegalArgumentException("room for " + mostFiles + " descriptors with one message; 0 to "
+                    + MOST_DESCRIPTORS + " are possible");
+        }
         enter();
         try {
             synchronized (incoming) {

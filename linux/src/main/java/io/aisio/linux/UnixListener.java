@@ -75,12 +75,20 @@ public final class UnixListener implements AutoCloseable {
         }
     }
 
+    /**
+     * Whether there is a socket at a path, which somebody may listen on or not.
+     *
+     * @param links whether a link to one is none
+     */
+    public static boolean isSocket(Path path, LinkOption... links) throws IOException {
+        return Files.exists(path, links) && ((int) Files.getAttribute(path, "unix:mode", links) & TYPE) == SOCKET;
+    }
+
     private static void removeStale(Path path) throws IOException {
         if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
-        int mode = (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
-        if ((mode & TYPE) != SOCKET) {
+        if (!isSocket(path, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(path + " is there, and is no socket"
                     + (Files.isSymbolicLink(path) ? " but a symbolic link" : "")
                     + "; it is left alone; next: choose another path, or remove it");

@@ -52,8 +52,12 @@ class IoUringTest {
         try (OpenFile file = OpenFile.open(path, OpenFile.Access.READ_WRITE);
                 Mapping memory = Mapping.anonymous(8 * BLOCK);
                 IoUring ring = open(file, new IoUring.Options(8, singleIssuer, false, submissionPolled, false))) {
-            ring.reserveBuffers(2);
-            ring.registerBuffer(1, memory.segment());
+            try {
+                ring.reserveBuffers(2);
+                ring.registerBuffer(1, memory.segment());
+            } catch (LinuxException e) {
+                abort("needs registered buffers: " + e.getMessage());
+            }
             for (int slot = 0; slot < 8; slot++) {
                 ring.bindRead(
                         slot,
@@ -101,6 +105,36 @@ class IoUringTest {
         }
         assertThat(java.util.Arrays.copyOfRange(Files.readAllBytes(path), 3 * BLOCK, 4 * BLOCK))
                 .containsOnly(9);
+    }
+
+    @Test
+    void takesBackWhatTheKernelWasNotToldOf() throws IOException {
+        try (OpenFile file = OpenFile.open(path, OpenFile.Access.READ_ONLY);
+                Mapping memory = Mapping.anonymous(4 * BLOCK);
+                IoUring ring = open(file, IoUring.Options.of(4))) {
+            for (int slot = 0; slot < 4; slot++) {
+                ring.bindRead(slot, memory.segment().asSlice((long) slot * BLOCK, BLOCK), IoUring.NO_BUFFER);
+            }
+            ring.start(0, 0);
+            ring.submit();
+            assertThat(ring.takeBack()).as("the kernel has it").isEqualTo(-1);
+            for (int slot = 1; slot < 4; slot++) {
+                ring.start(slot, (long) slot * BLOCK);
+            }
+            assertThat(ring.takeBack()).isEqualTo(3);
+            assertThat(ring.takeBack()).isEqualTo(2);
+            assertThat(ring.outstanding()).isEqualTo(2);
+            ring.start(3, 5L * BLOCK);
+            ring.await(3);
+            int seen = 0;
+            while (ring.next()) {
+                assertThat(ring.result()).isEqualTo(BLOCK);
+                seen |= 1 << ring.slot();
+            }
+            assertThat(seen).isEqualTo(0b1011);
+            assertThat(memory.segment().asSlice(3L * BLOCK, BLOCK).toArray(ValueLayout.JAVA_BYTE))
+                    .isEqualTo(block(5));
+        }
     }
 
     @Test

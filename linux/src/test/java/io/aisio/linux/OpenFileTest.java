@@ -57,6 +57,26 @@ class OpenFileTest {
     }
 
     @Test
+    void opensOnceMoreWhatIsOpenWhateverItsPathNamesMeanwhile() throws IOException {
+        Path path = Files.writeString(folder.resolve("file"), "old");
+        try (Arena arena = Arena.ofConfined();
+                OpenFile file = OpenFile.open(path, OpenFile.Access.READ_WRITE)) {
+            Files.move(path, folder.resolve("elsewhere"));
+            Files.writeString(path, "new");
+            try (OpenFile again = file.again(false)) {
+                MemorySegment bytes = arena.allocate(8);
+                assertThat(again.read(bytes, 0)).isEqualTo(3);
+                assertThat(bytes.getString(0)).isEqualTo("old");
+                assertThat(again.status().isSameFile(file.status())).isTrue();
+                assertThat(again.access()).isEqualTo(OpenFile.Access.READ_WRITE);
+                assertThat(again.path()).isEqualTo(path);
+                again.write(arena.allocateFrom("x"), 0);
+            }
+            assertThat(path).hasContent("new");
+        }
+    }
+
+    @Test
     void aFullDiskIsAnError() throws IOException {
         Path full = Path.of("/dev/full");
         assumeTrue(Files.exists(full), "needs /dev/full");

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class UnixConnectionTest {
     private static final Duration SOON = Duration.ofSeconds(10);
@@ -101,6 +103,21 @@ class UnixConnectionTest {
             got.closeFiles();
             assertThat(openDescriptors()).isEqualTo(before);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 6, 7, 8, 253})
+    void hasRoomForAsManyAsItIsToldAndNotOneMore(int most) throws Exception {
+        try (OpenFile file = OpenFile.inMemory("many", 4096)) {
+            int before = openDescriptors();
+            client.send(bytes("x"), java.util.Collections.nCopies(Math.min(253, most + 1), file), SOON);
+            UnixConnection.Received got = server.receive(arena.allocate(16), most, SOON);
+            assertThat(got.files()).hasSize(most);
+            assertThat(got.incomplete()).isEqualTo(most < 253);
+            got.closeFiles();
+            assertThat(openDescriptors()).isEqualTo(before);
+        }
+        assertThatThrownBy(() -> server.receive(arena.allocate(16), 254, SOON)).hasMessageContaining("0 to 253");
     }
 
     @Test

@@ -731,8 +731,11 @@ public final class QueuePair implements AutoCloseable {
             return new NvmeException(describe(slot), status, !status.doNotRetry(), controller.retryDelay(status.crd()));
         }
         NvmeException gone = recovery.failure();
-        var e = new NvmeException(describe(slot), status, gone == null, Duration.ZERO);
-        e.initCause(gone == null ? lost : gone);
+        NvmeException why = gone == null ? lost : gone;
+        // Whoever prints no causes is told too that the device was removed, or what it was reset for.
+        String what = why == null ? describe(slot) : describe(slot) + " (" + why.getMessage() + ")";
+        var e = new NvmeException(what, status, gone == null, Duration.ZERO);
+        e.initCause(why);
         return e;
     }
 

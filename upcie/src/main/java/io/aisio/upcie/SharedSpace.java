@@ -48,7 +48,7 @@ final class SharedSpace implements DmaSpace, VfioUserLink.MemoryAccess {
             try {
                 long iova = addresses.allocate(bytes, Mapping.HUGE_PAGE_SIZE);
                 try {
-                    link.request(VfioUser.DMA_MAP, mapMessage(iova, bytes), List.of(file));
+                    MemorySegment _ = link.request(VfioUser.DMA_MAP, mapMessage(iova, bytes), List.of(file));
                 } catch (IOException | RuntimeException e) {
                     addresses.free(iova, bytes);
                     throw e;
@@ -113,7 +113,7 @@ final class SharedSpace implements DmaSpace, VfioUserLink.MemoryAccess {
         VfioUser.u64(message, VfioUser.DMA_UNMAP_IOVA, iova);
         VfioUser.u64(message, VfioUser.DMA_UNMAP_SIZE, bytes);
         try {
-            link.request(VfioUser.DMA_UNMAP, message, List.of()).files().forEach(OpenFile::close);
+            MemorySegment _ = link.request(VfioUser.DMA_UNMAP, message, List.of());
         } catch (IOException e) {
             link.lost(e.getMessage());
         }

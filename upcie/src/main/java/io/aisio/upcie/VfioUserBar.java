@@ -1,7 +1,6 @@
 package io.aisio.upcie;
 
 import io.aisio.linux.Mapping;
-import io.aisio.linux.OpenFile;
 import io.aisio.upcie.vfiouser.VfioUser;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -155,13 +154,12 @@ final class VfioUserBar implements Bar {
     static MemorySegment read(VfioUserLink link, int region, long offset, int bytes) throws IOException {
         byte[] message = new byte[VfioUser.REGION_ACCESS];
         address(message, region, offset, bytes);
-        VfioUserLink.Reply reply = link.request(VfioUser.REGION_READ, MemorySegment.ofArray(message), List.of());
-        reply.files().forEach(OpenFile::close);
-        if (reply.bytes().byteSize() != VfioUser.REGION_ACCESS + bytes || !answers(reply.bytes(), message)) {
+        MemorySegment reply = link.request(VfioUser.REGION_READ, MemorySegment.ofArray(message), List.of());
+        if (reply.byteSize() != VfioUser.REGION_ACCESS + bytes || !answers(reply, message)) {
             throw new IOException(
                     "it answers another read than that of " + bytes + " bytes at " + offset + " of region " + region);
         }
-        return reply.bytes();
+        return reply;
     }
 
     /**
@@ -172,9 +170,8 @@ final class VfioUserBar implements Bar {
      */
     static void write(VfioUserLink link, int region, long offset, int bytes, byte[] message) throws IOException {
         address(message, region, offset, bytes);
-        VfioUserLink.Reply reply = link.request(VfioUser.REGION_WRITE, MemorySegment.ofArray(message), List.of());
-        reply.files().forEach(OpenFile::close);
-        if (reply.bytes().byteSize() < VfioUser.REGION_ACCESS || !answers(reply.bytes(), message)) {
+        MemorySegment reply = link.request(VfioUser.REGION_WRITE, MemorySegment.ofArray(message), List.of());
+        if (reply.byteSize() < VfioUser.REGION_ACCESS || !answers(reply, message)) {
             throw new IOException(
                     "it answers another write than that of " + bytes + " bytes at " + offset + " of region " + region);
         }

@@ -23,8 +23,10 @@ import java.util.List;
 public final class VfioUserFunction implements PciFunction {
     /** The name of SPDK's socket in the folder that its address is. */
     private static final String SPDK_SOCKET = "cntrl";
-    /** The reply to GET_REGION_INFO that there is room for: enough for 250 areas. */
+    /** The reply to GET_REGION_INFO that there is room for: more than the areas that are mapped take. */
     private static final int REGION_REPLY = 4096;
+    /** Areas of a region that are mapped, each by a mapping of its own: chosen far above the few that there are. */
+    private static final int MOST_AREAS = 64;
     /** Capabilities of a region that are looked at: chosen far above the few that there are. */
     private static final int MOST_CAPABILITIES = 32;
     /** The largest BAR that is believed. */
@@ -117,12 +119,17 @@ public final class VfioUserFunction implements PciFunction {
         MemorySegment ask = MemorySegment.ofArray(new byte[VfioUser.REGION_INFO]);
         VfioUser.u32(ask, VfioUser.ARGSZ, REGION_REPLY);
         VfioUser.u32(ask, VfioUser.REGION_INDEX, index);
-        VfioUserLink.Reply reply = link.request(VfioUser.GET_REGION_INFO, ask, List.of());
+        VfioUserLink.Reply reply = link.requestForFiles(VfioUser.GET_REGION_INFO, ask);
         List<VfioUserBar.Area> areas = new ArrayList<>();
         try {
             MemorySegment info = reply.bytes();
-            if (info.byteSize() < VfioUser.REGION_INFO || VfioUser.u32(info, VfioUser.REGION_INDEX) != index) {
+            if (info.byteSize() < VfioUser.REGION_INFO
+                    || info.byteSize() > REGION_REPLY
+                    || VfioUser.u32(info, VfioUser.REGION_INDEX) != index) {
                 throw nonsense(info.byteSize() + " bytes about region " + index);
+            }
+            if (reply.incomplete()) {
+                throw nonsense("more than " + VfioUser.MOST_FILES + " files with region " + index);
             }
             int flags = VfioUser.u32(info, VfioUser.ARG_FLAGS);
             long size = VfioUser.u64(info, VfioUser.REGION_SIZE);
@@ -134,11 +141,14 @@ public final class VfioUserFunction implements PciFunction {
             areas.forEach(area -> area.mapping().close());
             throw e;
         } finally {
-            reply.files().forEach(OpenFile::close);
+            reply.closeFiles();
         }
     }
 
-    /** Maps what the server shares of a region: with one file for all areas, or one for each. */
+    /**
+     * Maps what the server shares of a region: with one file for all areas, or one for each. Of a file whose pages another
+     * process fills nothing is mapped, as a load would wait for that, and with it all threads; registers go by message then.
+     */
     private void map(List<VfioUserBar.Area> areas, List<OpenFile> files, MemorySegment info, int flags, long size)
             throws IOException {
         List<long[]> ranges = (flags & VfioUser.REGION_FLAG_CAPS) != 0 ? sparse(info, size) : new ArrayList<>();
@@ -150,6 +160,11 @@ public final class VfioUserFunction implements PciFunction {
         }
         if (files.size() != 1 && files.size() != ranges.size()) {
             throw nonsense(files.size() + " files for " + ranges.size() + " areas of a region");
+        }
+        for (OpenFile file : files) {
+            if (!file.fileSystem().isLocal()) {
+                return;
+            }
         }
         long start = VfioUser.u64(info, VfioUser.REGION_OFFSET);
         for (int i = 0; i < ranges.size(); i++) {
@@ -179,11 +194,12 @@ public final class VfioUserFunction implements PciFunction {
                 throw nonsense("a capability at " + at + " of " + info.byteSize() + " bytes about a region");
             }
             if (VfioUser.u16(info, at + VfioUser.CAP_ID) == VfioUser.CAP_SPARSE_MMAP) {
-                if (at > info.byteSize() - VfioUser.SPARSE_HEADER) {
-                    throw nonsense("a capability that is cut short");
+                if (at > info.byteSize() - VfioUser.SPARSE_HEADER || !ranges.isEmpty()) {
+                    throw nonsense("a capability that is cut short, or there twice");
                 }
                 long count = VfioUser.u32(info, at + VfioUser.SPARSE_AREAS) & 0xFFFF_FFFFL;
-                if (count > (info.byteSize() - at - VfioUser.SPARSE_HEADER) / VfioUser.SPARSE_AREA) {
+                if (count > MOST_AREAS
+                        || count > (info.byteSize() - at - VfioUser.SPARSE_HEADER) / VfioUser.SPARSE_AREA) {
                     throw nonsense(count + " areas in " + info.byteSize() + " bytes about a region");
                 }
                 for (int area = 0; area < count; area++) {
@@ -220,25 +236,19 @@ public final class VfioUserFunction implements PciFunction {
 
     private void reset() throws IOException {
         try {
-            close(link.request(VfioUser.DEVICE_RESET, MemorySegment.ofArray(new byte[0]), List.of()));
+            MemorySegment _ = link.request(VfioUser.DEVICE_RESET, MemorySegment.ofArray(new byte[0]), List.of());
         } catch (LinuxException e) {
             // The driver disables the controller in any case.
         }
     }
 
-    /** Asks for a structure; what is longer than it is passed over, what passes with it is closed. */
+    /** Asks for a structure; what is longer than it is passed over. */
     private MemorySegment structure(int command, MemorySegment ask, int bytes) throws IOException {
-        VfioUserLink.Reply reply = link.request(command, ask, List.of());
-        close(reply);
-        if (reply.bytes().byteSize() < bytes) {
-            throw nonsense(
-                    VfioUser.commandName(command) + " with " + reply.bytes().byteSize() + " of " + bytes + " bytes");
+        MemorySegment reply = link.request(command, ask, List.of());
+        if (reply.byteSize() < bytes) {
+            throw nonsense(VfioUser.commandName(command) + " with " + reply.byteSize() + " of " + bytes + " bytes");
         }
-        return reply.bytes();
-    }
-
-    private static void close(VfioUserLink.Reply reply) {
-        reply.files().forEach(OpenFile::close);
+        return reply;
     }
 
     private IOException nonsense(String what) {
@@ -325,7 +335,7 @@ public final class VfioUserFunction implements PciFunction {
         VfioUser.u32(set, VfioUser.IRQ_SET_INDEX, VfioUser.MSIX_IRQ);
         VfioUser.u32(set, VfioUser.IRQ_SET_START, start);
         VfioUser.u32(set, VfioUser.IRQ_SET_COUNT, some.size());
-        close(link.requestWithEvents(VfioUser.SET_IRQS, set, some));
+        MemorySegment _ = link.requestWithEvents(VfioUser.SET_IRQS, set, some);
     }
 
     private record Vector(int vector, EventFd event) implements Interrupt {

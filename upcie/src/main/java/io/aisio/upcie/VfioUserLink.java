@@ -5,6 +5,7 @@ import io.aisio.linux.EventFd;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.OpenFile;
 import io.aisio.linux.UnixConnection;
+import io.aisio.linux.UnixListener;
 import io.aisio.upcie.vfiouser.MessageException;
 import io.aisio.upcie.vfiouser.MessageStream;
 import io.aisio.upcie.vfiouser.VersionCapabilities;
@@ -13,7 +14,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -35,10 +35,8 @@ final class VfioUserLink implements AutoCloseable {
     private static final Duration REPLY = Duration.ofSeconds(10);
     /** What the first reply may take: a server of one client at a time lets others wait. */
     private static final Duration FIRST_REPLY = Duration.ofSeconds(5);
-    /** {@code stat(2)}: the type of a file, and that of a socket. */
-    private static final int TYPE = 0xF000;
-
-    private static final int SOCKET = 0xC000;
+    /** How the call begins of an error that the server has answered, rather than the connection failed with. */
+    private static final String REFUSED = "vfio-user ";
 
     private final String name;
     private final MessageStream stream;
@@ -71,8 +69,16 @@ final class VfioUserLink implements AutoCloseable {
         boolean transfer(long iova, MemorySegment data, boolean write);
     }
 
-    /** What a server answered. Who asked closes the files. */
-    record Reply(MemorySegment bytes, List<OpenFile> files) {}
+    /**
+     * What a server answered. Who asked for files closes them.
+     *
+     * @param incomplete whether it came with more files than are taken
+     */
+    record Reply(MemorySegment bytes, List<OpenFile> files, boolean incomplete) {
+        void closeFiles() {
+            files.forEach(OpenFile::close);
+        }
+    }
 
     private record Pending(int id, int command, CompletableFuture<Reply> reply) {}
 
@@ -119,7 +125,7 @@ final class VfioUserLink implements AutoCloseable {
                 "permission denied: only the user who started the server may connect; next: run as"
                         + " that user, or have the server give you the socket";
             case Errno.ECONNREFUSED ->
-                isSocket(socket)
+                UnixListener.isSocket(socket)
                         ? "nobody listens on this socket: the server that made it has ended; next: start it again"
                         : "this is no socket; next: name the one that a vfio-user server listens on";
             case Errno.EAGAIN -> "the server is busy with other clients; next: wait until one of them has left";
@@ -131,29 +137,26 @@ final class VfioUserLink implements AutoCloseable {
         return new IOException(socket + ": " + why, e);
     }
 
-    private static boolean isSocket(Path path) throws IOException {
-        return Files.exists(path) && ((int) Files.getAttribute(path, "unix:mode") & TYPE) == SOCKET;
-    }
-
     private void negotiate() throws IOException {
         MemorySegment payload = MemorySegment.ofArray(
                 new VersionCapabilities(VfioUser.MOST_FILES, VfioUser.DEFAULT_TRANSFER, 65_535).payload());
         try {
-            server = VersionCapabilities.parse(
-                    request(VfioUser.VERSION, payload, List.of(), FIRST_REPLY).bytes());
+            server = VersionCapabilities.parse(bytes(request(
+                    id -> stream.command(id, VfioUser.VERSION, payload, List.of()), VfioUser.VERSION, FIRST_REPLY)));
         } catch (MessageException e) {
             throw new IOException(
                     name + ": the server answers VERSION with " + e.getMessage()
                             + "; next: see whether it is a vfio-user server",
                     e);
-        } catch (LinuxException e) {
-            throw new IOException(
-                    name + ": the server refuses: "
-                            + (e.errno() == Errno.EBUSY
-                                    ? "what it serves is in use; next: wait" + " until its other client has left"
-                                    : e.getMessage()),
-                    e);
         } catch (IOException e) {
+            if (e instanceof LinuxException refusal && refusal.call().startsWith(REFUSED)) {
+                throw new IOException(
+                        name + ": the server refuses: "
+                                + (refusal.errno() == Errno.EBUSY
+                                        ? "what it serves is in use; next: wait until its other client has left"
+                                        : e.getMessage()),
+                        e);
+            }
             throw new IOException(
                     name + ": no answer from the server: it serves another client, one at a time, or is no vfio-user"
                             + " server; next: wait until the other client has left (" + e.getMessage() + ")",
@@ -172,25 +175,32 @@ final class VfioUserLink implements AutoCloseable {
     }
 
     /**
-     * Asks the server, and waits for its answer.
+     * Asks the server, and waits for its answer. Files that come with it are closed.
      *
+     * @param files that the server gets
      * @throws LinuxException if the server refuses, with the errno that it gives
      * @throws IOException if it is gone, or becomes so
      */
-    Reply request(int command, MemorySegment payload, List<OpenFile> files) throws IOException {
-        return request(command, payload, files, REPLY);
-    }
-
-    private Reply request(int command, MemorySegment payload, List<OpenFile> files, Duration limit) throws IOException {
-        return request(command, id -> stream.command(id, command, payload, files), limit);
+    MemorySegment request(int command, MemorySegment payload, List<OpenFile> files) throws IOException {
+        return bytes(request(id -> stream.command(id, command, payload, files), command, REPLY));
     }
 
     /** The same with event counters. */
-    Reply requestWithEvents(int command, MemorySegment payload, List<EventFd> events) throws IOException {
-        return request(command, id -> stream.commandWithEvents(id, command, payload, events), REPLY);
+    MemorySegment requestWithEvents(int command, MemorySegment payload, List<EventFd> events) throws IOException {
+        return bytes(request(id -> stream.commandWithEvents(id, command, payload, events), command, REPLY));
     }
 
-    private Reply request(int command, Sending sending, Duration limit) throws IOException {
+    /** The same, for an answer that files belong to, which the caller closes. */
+    Reply requestForFiles(int command, MemorySegment payload) throws IOException {
+        return request(id -> stream.command(id, command, payload, List.of()), command, REPLY);
+    }
+
+    private static MemorySegment bytes(Reply reply) {
+        reply.closeFiles();
+        return reply.bytes;
+    }
+
+    private Reply request(Sending sending, int command, Duration limit) throws IOException {
         synchronized (requests) {
             requireThere();
             lastId = lastId + 1 & 0xFFFF;
@@ -221,6 +231,8 @@ final class VfioUserLink implements AutoCloseable {
                 } catch (TimeoutException e) {
                     lost("no answer to " + VfioUser.commandName(waiting.command) + " within " + limit.toMillis()
                             + " ms");
+                    // One may have come at this very moment, whose files nobody else would close.
+                    var _ = waiting.reply.thenAccept(Reply::closeFiles);
                     requireThere();
                 } catch (ExecutionException e) {
                     if (e.getCause() instanceof LinuxException refused) {
@@ -299,6 +311,10 @@ final class VfioUserLink implements AutoCloseable {
             }
         } catch (IOException e) {
             lost(e.getMessage());
+        } catch (RuntimeException | Error e) {
+            // Whoever waits would wait for a thread that is no more.
+            lost("what receives from it has failed: " + e);
+            throw e;
         } finally {
             tell();
         }
@@ -335,11 +351,13 @@ final class VfioUserLink implements AutoCloseable {
         if (message.isError()) {
             message.closeFiles();
             waiting.reply.completeExceptionally(
-                    new LinuxException("vfio-user " + VfioUser.commandName(message.command()), name, message.error()));
+                    new LinuxException(REFUSED + VfioUser.commandName(message.command()), name, message.error()));
             return;
         }
-        Reply reply =
-                new Reply(MemorySegment.ofArray(message.payload().toArray(ValueLayout.JAVA_BYTE)), message.files());
+        Reply reply = new Reply(
+                MemorySegment.ofArray(message.payload().toArray(ValueLayout.JAVA_BYTE)),
+                message.files(),
+                message.incomplete());
         // Whoever asked may have given up at this very moment.
         if (!waiting.reply.complete(reply)) {
             message.closeFiles();

@@ -63,7 +63,22 @@ class VersionCapabilitiesTest {
 
     @Test
     void refusesJsonThatIsNestedDeeply() {
-        assertThatThrownBy(() -> VersionCapabilities.parse(version("[".repeat(100_000) + "\0")))
+        assertThatThrownBy(() -> VersionCapabilities.parse(version("[".repeat(1000) + "\0")))
                 .hasMessageContaining("nested deeper");
+    }
+
+    @Test
+    void refusesWhatIsLongerThanAnyEndHasToSay() {
+        String many = "{\"a\":{" + "\"b\":1,".repeat(100_000) + "\"b\":1}}\0";
+        assertThatThrownBy(() -> VersionCapabilities.parse(version(many)))
+                .isInstanceOf(MessageException.class)
+                .hasMessage("a VERSION of " + (4 + many.length()) + " bytes");
+    }
+
+    @Test
+    void passesOverNumbersThatItDoesNotKnow() throws Exception {
+        assertThat(VersionCapabilities.parse(version(
+                        "{\"capabilities\":{\"other\":1,\"max_msg_fds\":2,\"migration\":{\"max_msg_fds\":3}}}\0")))
+                .isEqualTo(new VersionCapabilities(2, 1 << 20, 65_535));
     }
 }

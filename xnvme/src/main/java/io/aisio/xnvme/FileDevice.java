@@ -33,7 +33,10 @@ final class FileDevice implements Device, UringTarget, CallTarget {
     private final String name;
     /** Has the claim. */
     private final OpenFile claimed;
-    /** What data goes through: another, as a ring may keep it for a while when it is closed, and the claim with it. */
+    /**
+     * What data goes through: the same file opened once more, as a ring may keep it for a while when it is closed, and the
+     * claim with it.
+     */
     private final OpenFile file;
 
     private final FileOptions options;
@@ -98,7 +101,7 @@ final class FileDevice implements Device, UringTarget, CallTarget {
             }
             boolean direct = file != null;
             if (file == null) {
-                file = OpenFile.open(path, claimed.access());
+                file = claimed.again(false);
             }
             boolean uring = options.wantsUring() && offersUring(file, options, lba, notes);
             int depth = uring ? IoUring.MAX_SLOTS : MAX_DEPTH;
@@ -154,7 +157,7 @@ final class FileDevice implements Device, UringTarget, CallTarget {
 
     /** Opens the file past the page cache, and reads a block: some file systems only then say that they cannot. */
     private static OpenFile openDirect(OpenFile claimed, int lba, DirectAlignment alignment) throws IOException {
-        OpenFile file = OpenFile.openDirect(claimed.path(), claimed.access());
+        OpenFile file = claimed.again(true);
         try (Mapping memory = Mapping.anonymous(Math.max(lba, alignment.memoryBytes()))) {
             file.read(memory.segment().asSlice(0, lba), 0);
         } catch (LinuxException e) {
@@ -163,6 +166,9 @@ final class FileDevice implements Device, UringTarget, CallTarget {
                 file.close();
                 throw e;
             }
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
         }
         return file;
     }
@@ -171,10 +177,17 @@ final class FileDevice implements Device, UringTarget, CallTarget {
     private static boolean offersUring(OpenFile file, FileOptions options, int lba, List<String> notes)
             throws IOException {
         try (IoUring ring = IoUring.open(file, ring(options, 1, false))) {
-            if (options.devicePolled()) {
-                requirePolled(ring, file, lba);
+            if (!options.devicePolled()) {
+                return true;
             }
-            return true;
+            try {
+                requirePolled(ring, file, lba);
+                return true;
+            } catch (LinuxException e) {
+                throw new IOException(
+                        options.uri() + ": a first read that is polled fails: " + e.getMessage() + "; leave out iopoll",
+                        e);
+            }
         } catch (LinuxException e) {
             String why = IoUring.refusal(e.errno());
             if (options.forcesUring()) {

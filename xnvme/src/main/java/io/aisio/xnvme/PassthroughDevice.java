@@ -92,13 +92,13 @@ final class PassthroughDevice implements Device, UringTarget, CallTarget {
         OpenFile file = null;
         KernelPassthrough passthrough = null;
         try {
-            passthrough = KernelPassthrough.open(path);
+            passthrough = KernelPassthrough.over(claimed.again(false), options.readOnly());
             if (passthrough.nsid() == 0) {
                 throw new IOException(path + ": no namespace of an NVMe controller");
             }
             Geometry shape = geometry(passthrough, path);
             List<String> notes = new ArrayList<>();
-            file = OpenFile.open(path, claimed.access());
+            file = claimed.again(false);
             boolean uring = options.wantsUring() && offersUring(file, options, notes);
             Geometry geometry = new Geometry(
                     shape.lbaBytes(),
@@ -415,6 +415,10 @@ final class PassthroughDevice implements Device, UringTarget, CallTarget {
                         Opcode.nvmName(write ? Opcode.WRITE : Opcode.READ),
                         passthrough.nsid(),
                         Long.toUnsignedString(lba));
+        if (result == -Errno.EINTR) {
+            // NVME_REQ_CANCELLED: the kernel's driver gave it up, as before a reset.
+            return new NvmeException(what, new Status(Status.ABORTED_BY_HOST));
+        }
         return result > 0
                 ? new NvmeException(what, new Status(result))
                 : new LinuxException("io_uring command", what, -result);

@@ -7,7 +7,9 @@ import io.aisio.linux.Mapping;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,8 +22,10 @@ final class UringQueue implements Queue {
     /** Buffers registered at most; those beyond are looked up for each command. Chosen: one is usual, some are many. */
     private static final int BUFFERS = 64;
 
-    /** How often a command is tried again that the kernel did not carry out for want of something. */
-    private static final int RETRIES = 1000;
+    /** How long a command is tried again that the kernel did not carry out for want of something. */
+    private static final long PATIENCE_NANOS = 10_000_000_000L;
+    /** How long the kernel is left alone before that: chosen short. */
+    private static final long PAUSE_NANOS = 50_000;
 
     private final UringTarget target;
     private final String name;
@@ -41,10 +45,13 @@ final class UringQueue implements Queue {
     private final boolean[] inFlight;
     private final long[] lbas;
     private final int[] moved;
-    private final int[] retries;
+    /** Whether a slot's command was not carried out when the kernel had it last, and since when, by nanoTime. */
+    private final boolean[] delayed;
+
+    private final long[] delayedSince;
     private final @Nullable IOException[] failures;
 
-    /** Commands that were refused before the kernel saw them, and not polled yet: a ring of {@code depth} entries. */
+    /** Commands that failed before the kernel saw them, and were not polled yet: a ring of {@code depth} entries. */
     private final int[] refused;
 
     private int refusedFirst;
@@ -56,6 +63,9 @@ final class UringQueue implements Queue {
     private IoUring ring;
     private @Nullable Thread owner;
     private @Nullable IOException broken;
+    /** Why results could not be taken, until a poll that has none to return has said so. */
+    private @Nullable IOException untold;
+
     private volatile boolean closed;
 
     private UringQueue(UringTarget target, IoUring ring, int depth) {
@@ -74,14 +84,20 @@ final class UringQueue implements Queue {
         inFlight = new boolean[depth];
         lbas = new long[depth];
         moved = new int[depth];
-        retries = new int[depth];
+        delayed = new boolean[depth];
+        delayedSince = new long[depth];
         failures = new IOException[depth];
         refused = new int[depth];
         room = reserve();
     }
 
-    static UringQueue open(UringTarget target, int depth) throws LinuxException {
-        return new UringQueue(target, target.openRing(depth, true), depth);
+    static UringQueue open(UringTarget target, int depth) throws IOException {
+        try {
+            return new UringQueue(target, target.openRing(depth, true), depth);
+        } catch (LinuxException e) {
+            throw new IOException(
+                    "%s: no queue of depth %d: %s".formatted(target.name(), depth, IoUring.refusal(e.errno())), e);
+        }
     }
 
     private int reserve() {
@@ -212,21 +228,24 @@ final class UringQueue implements Queue {
         for (int i = 0; i < n; i++) {
             start(slots[i], lbas[i]);
         }
-        hand();
+        try {
+            ring.submit();
+        } catch (LinuxException e) {
+            // They are in flight all the same, as some may be with the kernel; a poll tells which are not.
+            fail(e);
+        }
     }
 
     private void start(int slot, long lba) {
         failures[slot] = null;
         lbas[slot] = lba;
         moved[slot] = 0;
-        retries[slot] = 0;
+        delayed[slot] = false;
         int bytes = bytes(slot);
         if (writes[slot] || (target.checksRange() && !exists(lba, bytes))) {
             IOException refusal = target.refusal(writes[slot], lba, bytes);
             if (refusal != null) {
-                failures[slot] = refusal;
-                refused[(refusedFirst + refusedCount) % refused.length] = slot;
-                refusedCount++;
+                refuse(slot, refusal);
                 return;
             }
         }
@@ -237,16 +256,21 @@ final class UringQueue implements Queue {
         ring.start(slot, lba << shift);
     }
 
+    private void refuse(int slot, IOException why) {
+        failures[slot] = why;
+        refused[(refusedFirst + refusedCount) % refused.length] = slot;
+        refusedCount++;
+    }
+
     private boolean exists(long lba, int bytes) {
         return lba >= 0 && lba <= geometry.lbaCount() - bytes / geometry.lbaBytes();
     }
 
-    private void hand() throws IOException {
-        try {
-            ring.submit();
-        } catch (LinuxException e) {
-            broken = e;
-            throw e;
+    /** The kernel takes no more commands: those that it does not have fail, those that it has may still end. */
+    private void fail(LinuxException why) {
+        broken = why;
+        for (int slot = ring.takeBack(); slot >= 0; slot = ring.takeBack()) {
+            refuse(slot, new IOException(name + ": the kernel did not take the command: " + why.getMessage(), why));
         }
     }
 
@@ -287,32 +311,48 @@ final class UringQueue implements Queue {
     @Override
     public int poll(int[] completed) {
         enter();
-        int n = 0;
-        while (n < completed.length && refusedCount > 0) {
-            int slot = refused[refusedFirst];
-            refusedFirst = refusedFirst + 1 == refused.length ? 0 : refusedFirst + 1;
-            refusedCount--;
-            inFlight[slot] = false;
-            completed[n++] = ~slot;
-        }
+        int n = takeRefused(completed, 0);
         try {
             boolean again = false;
+            boolean pause = false;
             while (n < completed.length && ring.next()) {
                 int slot = ring.slot();
                 if (ring.result() != expected(slot) && goesOn(slot, ring.result())) {
                     again = true;
+                    pause |= delayed[slot];
                 } else {
                     completed[n++] = end(slot);
                 }
+            }
+            if (pause) {
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
             if (again) {
                 ring.submit();
             }
         } catch (LinuxException e) {
-            broken = e;
-            throw new UncheckedIOException(e);
+            fail(e);
+            untold = e;
+            n = takeRefused(completed, n);
+        }
+        IOException failure = untold;
+        if (n == 0 && failure != null) {
+            untold = null;
+            throw new UncheckedIOException(failure);
         }
         return n;
+    }
+
+    /** Hands back what the kernel never had, behind the first {@code n}; how many there are then. */
+    private int takeRefused(int[] completed, int n) {
+        int count = n;
+        while (count < completed.length && refusedCount > 0) {
+            int slot = refused[refusedFirst];
+            refusedFirst = refusedFirst + 1 == refused.length ? 0 : refusedFirst + 1;
+            refusedCount--;
+            completed[count++] = end(slot);
+        }
+        return count;
     }
 
     private int expected(int slot) {
@@ -321,13 +361,13 @@ final class UringQueue implements Queue {
 
     /** A command that did not end as it should: starts what is left of it again, or says why it failed. */
     private boolean goesOn(int slot, int result) {
-        boolean later = result == -Errno.EAGAIN || result == -Errno.EINTR || result == -Errno.ECANCELED;
-        if (later && retries[slot]++ < RETRIES) {
+        if (isLater(result) && isPatient(slot)) {
             ring.start(slot, position(slot));
             return true;
         }
         if (countsBytes && result > 0 && (moved[slot] + result) % geometry.lbaBytes() == 0) {
             moved[slot] += result;
+            delayed[slot] = false;
             target.bind(ring, slot, writes[slot], memory(slot).asSlice(moved[slot]), buffers[slot]);
             ring.start(slot, position(slot));
             return true;
@@ -335,6 +375,24 @@ final class UringQueue implements Queue {
         int before = moved[slot] + (countsBytes ? Math.max(0, result) : 0);
         failures[slot] = target.failure(writes[slot], lbas[slot], before, bytes(slot), result);
         return false;
+    }
+
+    /** Whether a command was not carried out, so that it can be started again as it is. */
+    private boolean isLater(int result) {
+        return result == -Errno.EAGAIN
+                || result == -Errno.ECANCELED
+                // Of an NVMe command it means that the driver gave it up (NVME_REQ_CANCELLED): it may have been carried
+                // out.
+                || (countsBytes && result == -Errno.EINTR);
+    }
+
+    private boolean isPatient(int slot) {
+        long now = System.nanoTime();
+        if (!delayed[slot]) {
+            delayed[slot] = true;
+            delayedSince[slot] = now;
+        }
+        return now - delayedSince[slot] < PATIENCE_NANOS;
     }
 
     private long position(int slot) {
@@ -374,8 +432,10 @@ final class UringQueue implements Queue {
             try {
                 ring.await(Math.clamp(wanted, 1, Math.min(ring.outstanding(), completed.length)));
             } catch (LinuxException e) {
-                broken = e;
-                throw e;
+                fail(e);
+                if (refusedCount == 0) {
+                    throw e;
+                }
             }
             n = poll(completed);
         }
@@ -428,7 +488,7 @@ final class UringQueue implements Queue {
         } catch (LinuxException e) {
             throw new UncheckedIOException(e);
         }
-        java.util.Arrays.fill(registered, null);
+        Arrays.fill(registered, null);
         room = reserve();
         for (int slot = 0; slot < depth(); slot++) {
             Buffer buffer = bound[slot];

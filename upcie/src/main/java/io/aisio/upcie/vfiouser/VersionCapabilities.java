@@ -5,8 +5,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
 
 /**
  * What an end says of itself in VERSION, as JSON: {@code {"capabilities":{"max_msg_fds":8,…}}}. What is not said has the
@@ -20,8 +21,15 @@ public record VersionCapabilities(int maxFiles, int maxTransfer, int maxMaps) {
     /** Of an end that says nothing. */
     public static final VersionCapabilities DEFAULT = new VersionCapabilities(1, VfioUser.DEFAULT_TRANSFER, 65_535);
 
-    /** What is deeper is not read: chosen far above what an end has to say. */
+    /** What is longer or deeper is not read: chosen far above what an end has to say. */
+    private static final int LONGEST = 4096;
+
     private static final int DEEPEST = 16;
+
+    private static final String MAX_FILES = "capabilities/max_msg_fds";
+    private static final String MAX_TRANSFER = "capabilities/max_data_xfer_size";
+    private static final String MAX_MAPS = "capabilities/max_dma_maps";
+    private static final Set<String> KNOWN = Set.of(MAX_FILES, MAX_TRANSFER, MAX_MAPS);
 
     /** A VERSION message's payload: the version that is spoken here, the JSON, and its NUL. */
     public byte[] payload() {
@@ -39,10 +47,11 @@ public record VersionCapabilities(int maxFiles, int maxTransfer, int maxMaps) {
     /**
      * Reads a VERSION message's payload.
      *
-     * @throws MessageException if it is too short, of another major version, or its JSON is none or has no NUL
+     * @throws MessageException if it is too short or longer than 4096 bytes, of another major version, or its JSON is none
+     *     or has no NUL
      */
     public static VersionCapabilities parse(MemorySegment payload) throws MessageException {
-        if (payload.byteSize() < VfioUser.VERSION_BYTES) {
+        if (payload.byteSize() < VfioUser.VERSION_BYTES || payload.byteSize() > LONGEST) {
             throw new MessageException("a VERSION of " + payload.byteSize() + " bytes");
         }
         if (VfioUser.u16(payload, 0) != VfioUser.MAJOR) {
@@ -70,13 +79,13 @@ public record VersionCapabilities(int maxFiles, int maxTransfer, int maxMaps) {
         }
         Map<String, Long> told = new Json(json).numbers();
         return new VersionCapabilities(
-                number(told, "max_msg_fds", DEFAULT.maxFiles, 253),
-                number(told, "max_data_xfer_size", DEFAULT.maxTransfer, VfioUser.DEFAULT_TRANSFER),
-                number(told, "max_dma_maps", DEFAULT.maxMaps, Integer.MAX_VALUE));
+                number(told, MAX_FILES, DEFAULT.maxFiles, 253),
+                number(told, MAX_TRANSFER, DEFAULT.maxTransfer, VfioUser.DEFAULT_TRANSFER),
+                number(told, MAX_MAPS, DEFAULT.maxMaps, Integer.MAX_VALUE));
     }
 
     private static int number(Map<String, Long> told, String name, int otherwise, int most) throws MessageException {
-        Long value = told.get("capabilities/" + name);
+        Long value = told.get(name);
         if (value == null) {
             return otherwise;
         }
@@ -86,10 +95,10 @@ public record VersionCapabilities(int maxFiles, int maxTransfer, int maxMaps) {
         return (int) Math.min(value, most);
     }
 
-    /** Takes JSON (RFC 8259) apart, for the whole numbers in it, by the path of their names. */
+    /** Takes JSON (RFC 8259) apart, for the whole numbers in it that are known, by the path of their names. */
     private static final class Json {
         private final String text;
-        private final Map<String, Long> numbers = new TreeMap<>();
+        private final Map<String, Long> numbers = new HashMap<>();
         private int at;
 
         Json(String text) {
@@ -173,7 +182,9 @@ public record VersionCapabilities(int maxFiles, int maxTransfer, int maxMaps) {
             }
             String word = text.substring(start, at);
             if (word.matches("-?\\d{1,18}")) {
-                numbers.put(path, Long.valueOf(word));
+                if (KNOWN.contains(path)) {
+                    numbers.put(path, Long.valueOf(word));
+                }
             } else if (!word.matches("true|false|null|-?\\d+(\\.\\d+)?([eE][+-]?\\d+)?")) {
                 throw wrong();
             }

@@ -120,10 +120,8 @@ public final class NvmeDevice implements Device {
     @Override
     public Capabilities capabilities() {
         return Capabilities.of(
-                        Capabilities.Queues.USER_SPACE,
-                        Capabilities.Trait.WRITES,
-                        Capabilities.Trait.ZERO_COPY,
-                        Capabilities.Trait.NVME_COMMANDS)
+                        Capabilities.Queues.USER_SPACE, Capabilities.Trait.ZERO_COPY, Capabilities.Trait.NVME_COMMANDS)
+                .with(Capabilities.Trait.WRITES, !namespace.writeProtected())
                 .with(Capabilities.Trait.SLEEPS, sleeping);
     }
 

@@ -8,8 +8,14 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 
-/** A queue pair as applications see it: blocks of one namespace. */
+/**
+ * A queue pair as applications see it: blocks of one namespace.
+ *
+ * <p>A store to a doorbell whose page was taken away, as the kernel does when a function leaves the bus and as a vfio-user
+ * server may do to its file, is an {@link InternalError}, which the JVM may tell late: it is a device that failed then too.
+ */
 final class NvmeQueue implements Queue {
     private final QueuePair pair;
     private final int nsid;
@@ -53,12 +59,26 @@ final class NvmeQueue implements Queue {
 
     @Override
     public void submit(int[] slots, long[] lbas, int n) throws NvmeException {
-        pair.submit(slots, lbas, n);
+        try {
+            pair.submit(slots, lbas, n);
+        } catch (InternalError e) {
+            throw takenAway(e);
+        }
     }
 
     @Override
     public int poll(int[] completed) {
-        return pair.poll(completed);
+        try {
+            return pair.poll(completed);
+        } catch (InternalError e) {
+            throw new UncheckedIOException(takenAway(e));
+        }
+    }
+
+    private static NvmeException takenAway(InternalError e) {
+        NvmeException failure = new NvmeException("the device's registers are gone: it was taken away");
+        failure.initCause(e);
+        return failure;
     }
 
     @Override
@@ -68,7 +88,14 @@ final class NvmeQueue implements Queue {
 
     @Override
     public int await(int[] completed) throws IOException {
-        return pair.sleeps() ? pair.await(completed) : Queue.super.await(completed);
+        if (!pair.sleeps()) {
+            return Queue.super.await(completed);
+        }
+        try {
+            return pair.await(completed);
+        } catch (InternalError e) {
+            throw takenAway(e);
+        }
     }
 
     @Override

@@ -30,12 +30,6 @@ final class VfioUserSession implements Runnable {
     /** What a message that has begun may take, and a reply to be taken. */
     private static final Duration MESSAGE = Duration.ofSeconds(5);
 
-    /** Steps without work before others may run, and then before it sleeps: as {@link EmuThread} has them. */
-    private static final int SPINS = 500;
-
-    private static final int YIELDS = 2000;
-    private static final long SHORTEST_SLEEP_NANOS = 20_000;
-    private static final int SLEEPS_OF_ONE_LENGTH = 64;
     /** How often a sleep gets twice as long: to 5 ms, as a doorbell wakes nobody. */
     private static final int LENGTHS = 8;
     /** Steps after which messages are looked for: a look is a system call. */
@@ -89,8 +83,11 @@ final class VfioUserSession implements Runnable {
 
         @Override
         public void close() {
-            controller.close();
-            registerFile.close();
+            try {
+                controller.close();
+            } finally {
+                registerFile.close();
+            }
         }
     }
 
@@ -124,8 +121,11 @@ final class VfioUserSession implements Runnable {
         try {
             notes.accept(client + " " + served());
         } finally {
-            stream.close();
-            atEnd.run();
+            try {
+                stream.close();
+            } finally {
+                atEnd.run();
+            }
         }
     }
 
@@ -222,13 +222,13 @@ final class VfioUserSession implements Runnable {
         int idle = 0;
         int steps = 0;
         while (!stopping) {
-            if (step(device) > 0) {
+            if (device.controller.step() > 0) {
                 idle = 0;
             } else {
                 idle++;
             }
             boolean comes = false;
-            if (idle > SPINS + YIELDS) {
+            if (idle > EmuThread.SPINS + EmuThread.YIELDS) {
                 comes = stream.await(sleep(device, idle));
             } else if (++steps % LOOK_EVERY == 0) {
                 comes = stream.await(Duration.ZERO);
@@ -244,7 +244,7 @@ final class VfioUserSession implements Runnable {
                     message.closeFiles();
                 }
                 idle = 0;
-            } else if (idle > SPINS && idle <= SPINS + YIELDS) {
+            } else if (idle > EmuThread.SPINS && idle <= EmuThread.SPINS + EmuThread.YIELDS) {
                 Thread.yield();
             } else if (idle > 0) {
                 Thread.onSpinWait();
@@ -253,20 +253,10 @@ final class VfioUserSession implements Runnable {
     }
 
     private static Duration sleep(Device device, int idle) {
-        int sleeps = idle - SPINS - YIELDS;
-        long longest = SHORTEST_SLEEP_NANOS << Math.min(sleeps / SLEEPS_OF_ONE_LENGTH, LENGTHS);
+        int sleeps = idle - EmuThread.SPINS - EmuThread.YIELDS;
+        long longest = EmuThread.SHORTEST_SLEEP_NANOS << Math.min(sleeps / EmuThread.SLEEPS_OF_ONE_LENGTH, LENGTHS);
         long now = System.nanoTime();
         return Duration.ofNanos(Math.max(0, device.controller.nextDue(now + longest) - now));
-    }
-
-    /** Memory that a client lets the controller only read is not written: such a controller fails, by CSTS.CFS. */
-    private static int step(Device device) {
-        try {
-            return device.controller.step();
-        } catch (IllegalArgumentException | UnsupportedOperationException e) {
-            device.controller.fail();
-            return 1;
-        }
     }
 
     private void answer(Device device, VersionCapabilities theirs, MessageStream.Message message) throws IOException {

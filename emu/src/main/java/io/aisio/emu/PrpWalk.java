@@ -58,11 +58,6 @@ final class PrpWalk {
         sgl = psdt != 0;
     }
 
-    /** Says which way data of the next command goes: memory that the controller may only read takes none (opcode, bits 1:0). */
-    void movedBy(int opcode) {
-        written = (opcode & TRANSFERS) == TO_HOST;
-    }
-
     /**
      * Maps a transfer. The two words of a command whose data an SGL describes are a descriptor.
      *
@@ -88,6 +83,11 @@ final class PrpWalk {
             return Status.SUCCESS;
         }
         return rest <= PAGE ? entry(prp2, rest) : list(prp2, rest);
+    }
+
+    /** Says which way data of the next command goes: memory that the controller may only read takes none (opcode, bits 1:0). */
+    void movedBy(int opcode) {
+        written = (opcode & TRANSFERS) == TO_HOST;
     }
 
     /** How many runs the last mapping has. */

@@ -76,6 +76,7 @@ final class AdminCommands {
     /** Executes a command; the status that it completes with, or {@link #NO_COMPLETION}. */
     int execute(Command command) {
         int opcode = command.opcode();
+        prps.movedBy(opcode);
         if (command.fusedOrSgl() && isImplemented(opcode)) {
             return Status.INVALID_FIELD | DNR;
         }

@@ -15,16 +15,17 @@ import org.jspecify.annotations.Nullable;
  * The memory that a vfio-user client gives its controller, by DMA_MAP. What a client says is not believed: a file is
  * mapped only as far as it is long, only if the kernel fills its pages by itself, and only so much of it.
  *
- * <p>It may be cut shorter later. An access is an {@link InternalError} then, however it is compiled, and ends the session;
- * so is none by {@code java.util.zip}'s checksums over a buffer, which would end the JVM: what is checksummed is copied first.
+ * <p>It may be cut shorter later. An access, a copy or a fill is an {@link InternalError} then, however it is compiled, and
+ * ends the session. A checksum ({@code java.util.zip}, over a buffer) would end the JVM, and a comparison ({@code
+ * MemorySegment.mismatch}) where the JVM has a routine of its own for it: what is compared or checksummed is copied first.
  *
  * <p>Methods return 0 or the errno that the client is told.
  */
 final class ClientMemory {
     /** Regions that a client may have: more than a virtual machine gives, and few of the mappings that a process has. */
     static final int MOST_REGIONS = 512;
-    /** Bytes that a client may give: what leaves address space for others. */
-    private static final long MOST_BYTES = 1L << 42;
+    /** Bytes that a client may give: what leaves address space for as many clients as there may be, 2^47 bytes for all. */
+    private static final long MOST_BYTES = 1L << 39;
 
     private final IovaSpace space;
     private final List<Given> given = new ArrayList<>();
@@ -100,7 +101,7 @@ final class ClientMemory {
         }
         long block = blockBytes(file);
         long first = offset - offset % block;
-        return Mapping.of(file, first, Math.ceilDiv(offset + size - first, block) * block, writable);
+        return Mapping.ofThread(file, first, Math.ceilDiv(offset + size - first, block) * block, writable);
     }
 
     /** What mappings of the file are made of: pages, or huge pages. */

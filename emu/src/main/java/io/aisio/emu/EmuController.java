@@ -68,7 +68,8 @@ public final class EmuController implements AutoCloseable {
     private boolean vanished;
     private int idleSteps;
     private int busySteps;
-    private boolean closed;
+    /** Held while it is closed. */
+    private final Object closing = new Object();
 
     private EmuController(
             String name, EmuConfiguration configuration, List<Namespace> media, @Nullable Mapping registerMemory)
@@ -194,21 +195,20 @@ public final class EmuController implements AutoCloseable {
         return doStep();
     }
 
-    /** Stops the thread, then frees registers, memory and media. Closing again does nothing. */
+    /**
+     * Stops the thread, then frees registers, memory and media. Closing again does nothing, but for what was left to do: that
+     * memory was gone may be told late, in the middle of this.
+     */
     @Override
     public void close() {
-        synchronized (this) {
-            if (closed) {
-                return;
+        synchronized (closing) {
+            thread.close();
+            for (Namespace namespace : namespaces) {
+                namespace.close();
             }
-            closed = true;
+            space.close();
+            registers.close();
         }
-        thread.close();
-        for (Namespace namespace : namespaces) {
-            namespace.close();
-        }
-        space.close();
-        registers.close();
     }
 
     /**
@@ -441,7 +441,19 @@ public final class EmuController implements AutoCloseable {
         if (due) {
             registers.restore();
             if (isRunning()) {
-                queues.checkDoorbells();
+                checkDoorbells();
+            }
+        }
+    }
+
+    private void checkDoorbells() {
+        try {
+            queues.checkDoorbells();
+        } catch (IllegalStateException e) {
+            // The shadow doorbells' memory was taken away while there is nothing to do. It may be given again before
+            // there is; else the next command fails the controller.
+            if (!queues.lostShadow()) {
+                throw e;
             }
         }
     }

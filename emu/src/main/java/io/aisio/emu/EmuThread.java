@@ -9,13 +9,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class EmuThread {
     /** Steps without work before others may run: some ten microseconds, longer than a driver takes to go on. */
-    private static final int SPINS = 500;
+    static final int SPINS = 500;
     /** Steps without work before it sleeps: about a millisecond, for drivers that do something else in between. */
-    private static final int YIELDS = 2000;
+    static final int YIELDS = 2000;
 
-    private static final long SHORTEST_SLEEP_NANOS = 20_000;
+    static final long SHORTEST_SLEEP_NANOS = 20_000;
     /** Sleeps before they get twice as long: each is then about a 64th of the time that the controller has been idle. */
-    private static final int SLEEPS_OF_ONE_LENGTH = 64;
+    static final int SLEEPS_OF_ONE_LENGTH = 64;
     /** How often they get twice as long: to 10 ms, at which an idle controller takes well under 1 % of a processor. */
     private static final int LENGTHS = 9;
 

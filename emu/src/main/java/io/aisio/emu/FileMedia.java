@@ -20,12 +20,15 @@ final class FileMedia implements Media {
     private final long bytes;
     private final boolean readOnly;
     private final Mapping scratch;
+    /** What the driver has, of which a copy is compared. */
+    private final Mapping wanted;
 
-    FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch) {
+    FileMedia(OpenFile file, long bytes, boolean readOnly, Mapping scratch, Mapping wanted) {
         this.file = file;
         this.bytes = bytes;
         this.readOnly = readOnly;
         this.scratch = scratch;
+        this.wanted = wanted;
     }
 
     /**
@@ -49,7 +52,7 @@ final class FileMedia implements Media {
                 throw new IOException(path + " has " + bytes + " bytes, which is no multiple of the LBA size, "
                         + lbaBytes + ": make it one with 'truncate -s %" + lbaBytes + " " + path + "'");
             }
-            return new FileMedia(file, bytes, readOnly, Mapping.anonymous(CHUNK));
+            return new FileMedia(file, bytes, readOnly, Mapping.anonymous(CHUNK), Mapping.anonymous(CHUNK));
         } catch (IOException e) {
             file.close();
             throw e;
@@ -95,8 +98,9 @@ final class FileMedia implements Media {
             if (status != Status.SUCCESS) {
                 return status;
             }
-            long from = offset + done;
-            if (MemorySegment.mismatch(scratch.segment(), 0, part, source, from, from + part) >= 0) {
+            // As in memory media: memory that others may cut off is copied, not compared.
+            MemorySegment.copy(source, offset + done, wanted.segment(), 0, part);
+            if (MemorySegment.mismatch(scratch.segment(), 0, part, wanted.segment(), 0, part) >= 0) {
                 return Status.COMPARE_FAILURE;
             }
         }
@@ -141,6 +145,7 @@ final class FileMedia implements Media {
     public void close() {
         file.close();
         scratch.close();
+        wanted.close();
     }
 
     private static int writeStatus(LinuxException e) {

@@ -30,6 +30,8 @@ final class IovaSpace {
     private volatile Region[] table = NONE;
     private long next = FIRST;
     private boolean closed;
+    /** The table as it was when this was closed. */
+    private volatile Region[] last = NONE;
 
     /** Addresses from {@link #FIRST} to {@link #END}. */
     IovaSpace() {
@@ -46,6 +48,9 @@ final class IovaSpace {
         final MemorySegment memory;
         final long iova;
         final long bytes;
+        /** Whether the controller may only read it. */
+        final boolean readOnly;
+
         private final Mapping mapping;
 
         private Region(Mapping mapping, MemorySegment memory, long iova) {
@@ -53,6 +58,7 @@ final class IovaSpace {
             this.memory = memory;
             this.iova = iova;
             this.bytes = memory.byteSize();
+            this.readOnly = memory.isReadOnly();
         }
 
         /** Whether all of {@code length} bytes at {@code address} lie in here; {@code length} is not negative. */
@@ -141,12 +147,15 @@ final class IovaSpace {
         }
     }
 
-    /** Frees everything; from now on nothing can be allocated. */
+    /** Frees everything, what an earlier call did not come to among it; from now on nothing can be allocated. */
     void close() {
         synchronized (this) {
-            closed = true;
+            if (!closed) {
+                closed = true;
+                last = table;
+            }
         }
-        for (Region region : table) {
+        for (Region region : last) {
             region.close();
         }
     }

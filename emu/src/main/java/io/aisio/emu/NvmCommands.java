@@ -59,6 +59,7 @@ final class NvmCommands {
 
     /** Executes a command; the status that it completes with. */
     int execute(Command command) {
+        prps.movedBy(command.opcode());
         if (sanitizer.holdsIo()) {
             return sanitizer.isRunning() ? Status.SANITIZE_IN_PROGRESS : Status.SANITIZE_FAILED | DNR;
         }

@@ -18,6 +18,10 @@ final class PrpWalk {
     static final int PAGE = Mapping.PAGE_SIZE;
 
     private static final int ENTRY = Long.BYTES;
+    /** Bits of an opcode that say which way data goes, and what they are where it goes to the driver. */
+    private static final int TRANSFERS = 3;
+
+    private static final int TO_HOST = 2;
 
     /** Descriptors of one SGL that are looked at: more than any driver needs, few enough for a list without an end. */
     private static final int MOST_DESCRIPTORS = 1 << 16;
@@ -29,6 +33,9 @@ final class PrpWalk {
     private int runs;
     /** Whether the two words of the next mapping are an SGL's descriptor. */
     private boolean sgl;
+
+    /** Whether the next mapping is of memory that is written. */
+    private boolean written;
 
     /** The table in which {@link #last} was found. */
     private IovaSpace.Region[] table;
@@ -76,6 +83,11 @@ final class PrpWalk {
             return Status.SUCCESS;
         }
         return rest <= PAGE ? entry(prp2, rest) : list(prp2, rest);
+    }
+
+    /** Says which way data of the next command goes: memory that the controller may only read takes none (opcode, bits 1:0). */
+    void movedBy(int opcode) {
+        written = (opcode & TRANSFERS) == TO_HOST;
     }
 
     /** How many runs the last mapping has. */
@@ -236,6 +248,9 @@ final class PrpWalk {
                 return false;
             }
             last = region;
+        }
+        if (written && region.readOnly) {
+            return false;
         }
         long offset = address - region.iova;
         int i = runs;

@@ -59,14 +59,14 @@ final class QueueTable {
     }
 
     /**
-     * Creates a completion queue; null if the memory is not all there.
+     * Creates a completion queue; null if the memory is not all there, or may only be read.
      *
      * @param vector its interrupt, or {@link CompletionQueue#POLLED}
      */
     @Nullable
     CompletionQueue createCompletion(int id, long address, int entries, int vector) {
         MemorySegment ring = ring(address, (long) entries << Cqe.SHIFT);
-        if (ring == null) {
+        if (ring == null || ring.isReadOnly()) {
             return null;
         }
         registers.clearDoorbell(Registers.cqHeadDoorbell(id, registers.stride()));
@@ -108,12 +108,12 @@ final class QueueTable {
     /**
      * Doorbell Buffer Config: every I/O queue that has a place in the pages, now or later, is driven through them.
      *
-     * @return false if there is no memory at one of the addresses
+     * @return false if there is no memory at one of the addresses, or it may only be read
      */
     boolean shadow(long values, long events) {
         IovaSpace.Region first = space.find(values, PrpWalk.PAGE);
         IovaSpace.Region second = space.find(events, PrpWalk.PAGE);
-        if (first == null || second == null) {
+        if (first == null || second == null || first.readOnly || second.readOnly) {
             return false;
         }
         shadow = new ShadowDoorbells(first, values - first.iova, second, events - second.iova);
@@ -193,13 +193,16 @@ final class QueueTable {
             CompletionQueue completions = completion[id];
             if (completions != null && !completions.ring.scope().isAlive()) {
                 MemorySegment ring = ring(completions.address, (long) completions.entries << Cqe.SHIFT);
-                completions.ring = ring == null ? completions.ring : ring;
+                completions.ring = ring == null || ring.isReadOnly() ? completions.ring : ring;
             }
             SubmissionQueue submissions = submission[id];
             if (submissions != null && !submissions.ring.scope().isAlive()) {
                 MemorySegment ring = ring(submissions.address, (long) submissions.entries << Sqe.SHIFT);
                 submissions.ring = ring == null ? submissions.ring : ring;
             }
+        }
+        if (shadow != null) {
+            shadow.findAgain(space);
         }
     }
 

@@ -15,16 +15,32 @@ final class ShadowDoorbells {
     private static final VarHandle INT =
             ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
-    private final IovaSpace.Region values;
-    private final long valuesAt;
-    private final IovaSpace.Region events;
-    private final long eventsAt;
+    private final long valuesAddress;
+    private final long eventsAddress;
+    private IovaSpace.Region values;
+    private long valuesAt;
+    private IovaSpace.Region events;
+    private long eventsAt;
 
     ShadowDoorbells(IovaSpace.Region values, long valuesAt, IovaSpace.Region events, long eventsAt) {
         this.values = values;
         this.valuesAt = valuesAt;
         this.events = events;
         this.eventsAt = eventsAt;
+        valuesAddress = values.iova + valuesAt;
+        eventsAddress = events.iova + eventsAt;
+    }
+
+    /** Finds the pages again if their memory was taken away and has been given again since. */
+    void findAgain(IovaSpace space) {
+        IovaSpace.Region first = space.find(valuesAddress, PrpWalk.PAGE);
+        IovaSpace.Region second = space.find(eventsAddress, PrpWalk.PAGE);
+        if (!alive() && first != null && second != null && !first.readOnly && !second.readOnly) {
+            values = first;
+            valuesAt = valuesAddress - first.iova;
+            events = second;
+            eventsAt = eventsAddress - second.iova;
+        }
     }
 
     /** Whether there is a place for the doorbell at this offset from the first. */

@@ -5,6 +5,7 @@ import io.aisio.linux.UnixConnection;
 import io.aisio.linux.UnixListener;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -32,6 +33,8 @@ public final class VfioUserServer implements AutoCloseable {
     private static final int BACKLOG = 16;
     /** How long a client waits that there was no descriptor for. */
     private static final long SHORTAGE_NANOS = 100_000_000;
+    /** What a session may take to end: more than all that it waits for by itself. */
+    private static final Duration ENDING = Duration.ofSeconds(20);
 
     private final UnixListener listener;
     private final EmuConfiguration configuration;
@@ -40,7 +43,7 @@ public final class VfioUserServer implements AutoCloseable {
     private int last;
     private boolean closed;
 
-    private record Client(VfioUserSession session, Thread thread) {}
+    private record Client(String name, VfioUserSession session, Thread thread) {}
 
     private VfioUserServer(UnixListener listener, EmuConfiguration configuration, Consumer<String> notes) {
         this.listener = listener;
@@ -111,13 +114,13 @@ public final class VfioUserServer implements AutoCloseable {
                 return;
             }
             int number = ++last;
-            VfioUserSession session = new VfioUserSession(
-                    configuration, connection, name(number, connection), notes, () -> forget(number));
+            String name = name(number, connection);
+            VfioUserSession session = new VfioUserSession(configuration, connection, name, notes, () -> forget(number));
             Thread thread = Thread.ofPlatform()
                     .daemon()
                     .name("vfio-user client " + number)
                     .unstarted(session);
-            clients.put(number, new Client(session, thread));
+            clients.put(number, new Client(name, session, thread));
             thread.start();
         }
     }
@@ -136,7 +139,11 @@ public final class VfioUserServer implements AutoCloseable {
         }
     }
 
-    /** Removes the socket, ends every session in order, and waits for that. Closing again does nothing. */
+    /**
+     * Removes the socket, ends every session in order, and waits for that, but no longer than 20 s: a session may hang in the
+     * kernel, in a call on a file that its client has passed and whose file system does not answer. Its thread, a daemon, is
+     * left then, and noted. Closing again does nothing.
+     */
     @Override
     public void close() {
         List<Client> left;
@@ -146,14 +153,20 @@ public final class VfioUserServer implements AutoCloseable {
         }
         listener.close();
         left.forEach(client -> client.session.stop());
+        long until = System.nanoTime() + ENDING.toNanos();
         boolean interrupted = false;
         for (Client client : left) {
-            while (client.thread.isAlive()) {
+            boolean ended = false;
+            while (!ended && until - System.nanoTime() > 0) {
                 try {
-                    client.thread.join();
+                    ended = client.thread.join(Duration.ofNanos(Math.max(1, until - System.nanoTime())));
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }
+            }
+            if (!ended && client.thread.isAlive()) {
+                notes.accept(
+                        client.name + " is left behind: its session did not end within " + ENDING.toSeconds() + " s");
             }
         }
         if (interrupted) {

@@ -216,7 +216,7 @@ class NvmCommandTest {
         try (io.aisio.linux.OpenFile file =
                         io.aisio.linux.OpenFile.open(full, io.aisio.linux.OpenFile.Access.READ_WRITE);
                 io.aisio.linux.Mapping data = io.aisio.linux.Mapping.anonymous(4096)) {
-            FileMedia media = new FileMedia(file, 4096, false, data);
+            FileMedia media = new FileMedia(file, 4096, false, data, data);
             assertThat(media.write(0, data.segment(), 0, 512)).isEqualTo(Status.CAPACITY_EXCEEDED);
         }
     }

@@ -4,15 +4,18 @@ import io.aisio.linux.EventFd;
 import io.aisio.linux.OpenFile;
 import io.aisio.linux.UnixConnection;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * One end of vfio-user in bytes, as the protocol's text has them and as SPDK's client was seen to send them: none of the
@@ -22,14 +25,50 @@ final class RawVfioUser implements AutoCloseable {
     static final int EPERM = 1;
     static final int ENOENT = 2;
     static final int EINVAL = 22;
+    static final int ENOSPC = 28;
 
     private static final Duration SOON = Duration.ofSeconds(20);
 
     private final UnixConnection connection;
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena;
+    private final OpenFile[] always;
 
     RawVfioUser(UnixConnection connection) {
         this.connection = connection;
+        arena = Arena.ofShared();
+        always = new OpenFile[0];
+    }
+
+    /** The same end, which passes some files with whatever it sends. */
+    RawVfioUser(RawVfioUser same, OpenFile... always) {
+        connection = same.connection;
+        arena = same.arena;
+        this.always = always;
+    }
+
+    /** Open descriptors of what these tests pass: sockets, files in memory and of a test's folder, devices, counters. */
+    static long openDescriptors() {
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            return open.filter(RawVfioUser::isPassed).count();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Others come and go as the JVM likes. */
+    private static boolean isPassed(Path descriptor) {
+        try {
+            String target = Files.readSymbolicLink(descriptor).toString();
+            return target.startsWith("socket:")
+                    || target.startsWith("/memfd:")
+                    || target.startsWith("/dev/zero")
+                    || target.startsWith("/sys/kernel/btf/")
+                    || target.contains("junit")
+                    || target.contains("[eventfd]");
+        } catch (IOException e) {
+            // Closed meanwhile.
+            return false;
+        }
     }
 
     static RawVfioUser connect(Path socket) throws IOException {
@@ -57,7 +96,9 @@ final class RawVfioUser implements AutoCloseable {
     void send(byte[] message, OpenFile... files) throws IOException {
         MemorySegment bytes = arena.allocate(Math.max(1, message.length));
         MemorySegment.copy(message, 0, bytes, ValueLayout.JAVA_BYTE, 0, message.length);
-        connection.send(bytes.asSlice(0, message.length), List.of(files), SOON);
+        List<OpenFile> passed = new ArrayList<>(List.of(files));
+        passed.addAll(List.of(always));
+        connection.send(bytes.asSlice(0, message.length), passed, SOON);
     }
 
     void sendEvents(byte[] message, EventFd... events) throws IOException {

@@ -168,6 +168,33 @@ class ShadowDoorbellTest {
     }
 
     @Test
+    void goesOnIdleWhenTheirMemoryIsFreedAndStopsOnlyWithTheNextCommand() throws Exception {
+        try (Shadowed shadowed = new Shadowed()) {
+            assertThat(shadowed.configure()).isZero();
+            Host.Ring ring = shadowed.host.createQueue(1, ENTRIES);
+            shadowed.flush(ring, true);
+            shadowed.take(ring);
+            shadowed.host.settle();
+            shadowed.values.close();
+            shadowed.events.close();
+            for (int i = 0; i < 10; i++) {
+                shadowed.host.settle();
+            }
+            assertThat(shadowed.host.csts()).isEqualTo(Registers.CSTS_RDY);
+            assertThat(shadowed.host.admin.status(Host.Entry.of(Opcode.IDENTIFY, 0)
+                            .prps(shadowed.host.data.iova(0), 0)
+                            .dwords(1, 0)))
+                    .as("the admin queue has its doorbells")
+                    .isZero();
+            ring.ring();
+            shadowed.host.settle();
+            assertThat(shadowed.host.csts() & Registers.CSTS_CFS).isNotZero();
+            shadowed.host.disable();
+            assertThat(shadowed.host.csts()).isZero();
+        }
+    }
+
+    @Test
     void stopsWithCfsWhenTheirMemoryIsFreed() throws Exception {
         try (Shadowed shadowed = new Shadowed()) {
             assertThat(shadowed.configure()).isZero();

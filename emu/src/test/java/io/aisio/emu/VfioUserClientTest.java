@@ -2,6 +2,7 @@ package io.aisio.emu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
@@ -16,6 +17,8 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -202,10 +205,8 @@ class VfioUserClientTest {
                 .array();
     }
 
-    private static long openDescriptors() throws IOException {
-        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
-            return open.count();
-        }
+    private static long openDescriptors() {
+        return RawVfioUser.openDescriptors();
     }
 
     @BeforeEach
@@ -419,7 +420,78 @@ class VfioUserClientTest {
                 registers(32, 0, 1, 0x1000, 0x1000, 0x4000),
                 registers(32, 0, 1, 0x1000, 0x1000, -0x1000),
                 registers(32, 0, 1, 0x1000, 0x1000, 1L << 62),
-                registers(1, 0x1100, 0x100));
+                registers(1, 0x1100, 0x100),
+                // More than there is room for; a capability that is there twice; more areas than anybody has.
+                Arrays.copyOf(registers(1, 0x1000, 0x1000), 4097),
+                twice(),
+                many());
+    }
+
+    private static byte[] twice() {
+        byte[] region = registers(32, 64, 1, 0x1000, 0x1000, 0);
+        byte[] other = Arrays.copyOf(region, 96);
+        System.arraycopy(registers(32, 0, 1, 0x2000, 0x1000, 0), 32, other, 64, 32);
+        return other;
+    }
+
+    private static byte[] many() {
+        ByteBuffer region = RawVfioUser.bytes(48 + 65 * 16).put(registers(65, 0x1000, 0x1000));
+        for (int i = 1; i < 65; i++) {
+            region.putLong(0x1000).putLong(0x1000);
+        }
+        return region.array();
+    }
+
+    @Test
+    void aFileWhosePagesAnotherMayFillIsNotMapped() throws Exception {
+        Path types = Path.of("/sys/kernel/btf/vmlinux");
+        assumeTrue(Files.isReadable(types), "needs " + types + ", a file of sysfs with content");
+        try (OpenFile file = OpenFile.open(types, OpenFile.Access.READ_ONLY)) {
+            assertThat(file.status().isRegular() && file.size() >= 0x4000).isTrue();
+            script.answers.put(REGION_INFO, (raw, command) -> {
+                int index = command.payload().getInt(8);
+                byte[] info = index == 0 ? registers(1, 0x1000, 0x1000) : region(index, 3, 0x1000);
+                raw.send(RawVfioUser.message(command.id(), REGION_INFO, 1, info), file);
+            });
+            long before = openDescriptors();
+            try (VfioUserFunction function = VfioUserFunction.open(folder)) {
+                assertThat(function.description()).isEqualTo("vfio-user, doorbells by message");
+                function.bar(0).write32(0x1000, 1);
+                assertThat(script.seen).last().isEqualTo(REGION_WRITE);
+                assertThat(openDescriptors())
+                        .as("a socket's two ends; the files are closed")
+                        .isEqualTo(before + 2);
+            }
+        }
+    }
+
+    @Test
+    void moreFilesThanAreTakenAreNotBelieved() throws Exception {
+        script.answers.put(
+                REGION_INFO,
+                (raw, command) -> raw.send(
+                        RawVfioUser.message(command.id(), REGION_INFO, 1, registers(1, 0x1000, 0x1000)),
+                        Collections.nCopies(9, doorbells).toArray(OpenFile[]::new)));
+        assertThatThrownBy(() -> VfioUserFunction.open(folder))
+                .hasMessageContaining("answers nonsense: more than 8 files with region 0");
+    }
+
+    @Test
+    void descriptorsWithAnyReplyAreClosed() throws Exception {
+        OpenFile[] files = Collections.nCopies(3, doorbells).toArray(OpenFile[]::new);
+        script.answers.replaceAll((command, answer) -> command == REGION_INFO || command == SET_IRQS
+                ? answer
+                : (raw, asked) -> answer.to(new RawVfioUser(raw, files), asked));
+        long before = openDescriptors();
+        try (VfioUserFunction function = VfioUserFunction.open(folder)) {
+            function.startDma();
+            try (DmaMemory memory = function.allocate(8192)) {
+                assertThat(memory.iova(0)).isNotNegative();
+            }
+            function.stopDma();
+            script.maps.forEach(map -> map.files().forEach(OpenFile::close));
+            assertThat(openDescriptors()).as("a socket's two ends").isEqualTo(before + 2);
+        }
     }
 
     @ParameterizedTest
@@ -442,7 +514,7 @@ class VfioUserClientTest {
             command.payload().get(data, 0, 16);
             raw.send(
                     RawVfioUser.message(command.id(), REGION_READ, 1, data),
-                    java.util.Collections.nCopies(30, doorbells).toArray(OpenFile[]::new));
+                    Collections.nCopies(30, doorbells).toArray(OpenFile[]::new));
         });
         try (VfioUserFunction function = VfioUserFunction.open(folder)) {
             long before = openDescriptors();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,6 +77,9 @@ class VfioUserPairTest {
             for (int slot = 0; slot < 64; slot++) {
                 queue.bindRead(slot, buffer, slot * 4096L, 4096);
             }
+            fill(buffer, 3);
+            device.write(0, buffer);
+            byte[] written = buffer.segment().toArray(ValueLayout.JAVA_BYTE);
             int[] slots = new int[64];
             long[] lbas = new long[64];
             int[] done = new int[64];
@@ -95,6 +99,10 @@ class VfioUserPairTest {
                     }
                     reaped += n;
                 }
+                assertThat(buffer.segment().mismatch(MemorySegment.ofArray(written)))
+                        .as("round %d: the first byte that differs", round)
+                        .isEqualTo(-1);
+                buffer.segment().fill((byte) round);
             }
         }
     }

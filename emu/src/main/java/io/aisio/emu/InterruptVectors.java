@@ -1,9 +1,9 @@
 package io.aisio.emu;
 
 import io.aisio.linux.EventFd;
+import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
-import io.aisio.linux.LinuxException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 

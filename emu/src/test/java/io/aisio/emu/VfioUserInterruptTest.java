@@ -83,8 +83,7 @@ class VfioUserInterruptTest {
     }
 
     private void listen(int start, EventFd... events) throws Exception {
-        raw.sendEvents(
-                RawVfioUser.message(3, SET_IRQS, 0, set(EVENTFD | TRIGGER, MSIX, start, events.length)), events);
+        raw.sendEvents(RawVfioUser.message(3, SET_IRQS, 0, set(EVENTFD | TRIGGER, MSIX, start, events.length)), events);
         assertThat(raw.receive().errno()).isZero();
     }
 
@@ -127,7 +126,8 @@ class VfioUserInterruptTest {
             assertThat(errno(set(NONE | TRIGGER, MSIX, 4, 1))).isZero();
             assertThat(second.await(SOON)).isTrue();
             assertThat(first.await(Duration.ZERO)).isFalse();
-            assertThat(errno(set(BOOL | TRIGGER, MSIX, 3, 2, (byte) 1, (byte) 0))).isZero();
+            assertThat(errno(set(BOOL | TRIGGER, MSIX, 3, 2, (byte) 1, (byte) 0)))
+                    .isZero();
             assertThat(first.await(SOON)).isTrue();
             assertThat(second.await(Duration.ZERO)).isFalse();
 
@@ -166,9 +166,7 @@ class VfioUserInterruptTest {
                 set(BOOL | TRIGGER, MSIX, 0, 2, (byte) 1),
                 new byte[19]
             }) {
-                assertThat(errno(wrong))
-                        .as(java.util.Arrays.toString(wrong))
-                        .isEqualTo(RawVfioUser.EINVAL);
+                assertThat(errno(wrong)).as(java.util.Arrays.toString(wrong)).isEqualTo(RawVfioUser.EINVAL);
             }
         }
         try (EventFd event = new EventFd()) {

@@ -154,10 +154,13 @@ final class AdminCommands {
             return status;
         }
         boolean interrupts = (command.dword11() & INTERRUPTS_ENABLED) != 0;
-        if (interrupts && command.dword11() >>> 16 > configuration.queuePairs()) {
+        int vector = interrupts ? command.dword11() >>> 16 : CompletionQueue.POLLED;
+        if (vector > configuration.queuePairs()) {
             return Status.INVALID_INTERRUPT_VECTOR | DNR;
         }
-        return queues.createCompletion(id, command.prp1, entries) == null ? Status.INVALID_FIELD | DNR : Status.SUCCESS;
+        return queues.createCompletion(id, command.prp1, entries, vector) == null
+                ? Status.INVALID_FIELD | DNR
+                : Status.SUCCESS;
     }
 
     /** Section 5.4. QPRIO means nothing with round robin arbitration. */

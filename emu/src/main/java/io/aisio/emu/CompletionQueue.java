@@ -14,10 +14,17 @@ final class CompletionQueue {
     private static final VarHandle LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
+    /** No interrupt vector. */
+    static final int POLLED = -1;
+
     final int id;
     final int entries;
     /** Where the entries are. */
     final long address;
+    /** The interrupt vector; {@link #POLLED} if there are to be no interrupts. */
+    final int vector;
+    /** Whether there are entries of which no interrupt has told. */
+    boolean untold;
     /** The entries. Freed memory throws {@link IllegalStateException}; the driver may give it again. */
     MemorySegment ring;
 
@@ -35,10 +42,11 @@ final class CompletionQueue {
     /** The head doorbell as last looked at, to tell each wrong value once. */
     private int seen;
 
-    CompletionQueue(int id, int entries, long address, MemorySegment ring, RegisterFile registers) {
+    CompletionQueue(int id, int entries, long address, int vector, MemorySegment ring, RegisterFile registers) {
         this.id = id;
         this.entries = entries;
         this.address = address;
+        this.vector = vector;
         this.ring = ring;
         this.registers = registers;
         this.doorbell = Registers.cqHeadDoorbell(id, registers.stride());
@@ -92,6 +100,7 @@ final class CompletionQueue {
         Wire.i64(ring, at + Cqe.RESULT, result);
         // Release, for the driver's acquire of the phase tag: data and result are there before the tag is.
         LONG.setRelease(ring, at + Cqe.WORD1, word1);
+        untold = true;
         if (++tail == entries) {
             tail = 0;
             phase ^= 1;

@@ -30,16 +30,37 @@ final class ConfigurationSpace {
     /** A 64-bit memory BAR. */
     private static final int BAR_64 = 4;
 
+    private static final int BAR4 = BAR0 + InterruptVectors.BAR * Integer.BYTES;
+
+    private static final int STATUS = 0x06;
+    private static final int STATUS_CAPABILITIES = 1 << 4;
+    private static final int CAPABILITIES = 0x34;
+    /** MSI-X: identifier and the end of the list, message control, table, pending bits. */
+    private static final int MSIX = 0x40;
+
+    private static final int MSIX_ID = 0x11;
+    private static final int MSIX_CONTROL = MSIX + 2;
+    /** Enable, and mask of the whole function. */
+    private static final int MSIX_CONTROL_WRITABLE = 0xC000;
+
+    private static final int MSIX_TABLE = MSIX + 4;
+    private static final int MSIX_PENDING = MSIX + 8;
+
     private static final int CACHE_LINE = 0x0C;
     private static final int SUBSYSTEM = 0x2C;
     private static final int INTERRUPT_LINE = 0x3C;
 
+    private final int vectors;
     private final MemorySegment bytes = MemorySegment.ofArray(new long[BYTES / Long.BYTES]);
     /** Bits that a store changes. */
     private final MemorySegment writable = MemorySegment.ofArray(new long[BYTES / Long.BYTES]);
 
-    /** @param barBytes of BAR 0; rounded up to a power of two, as a BAR is */
-    ConfigurationSpace(long barBytes) {
+    /**
+     * @param barBytes of BAR 0; rounded up to a power of two, as a BAR is
+     * @param vectors of MSI-X
+     */
+    ConfigurationSpace(long barBytes, int vectors) {
+        this.vectors = vectors;
         VfioUser.u32(bytes, 0, DEVICE << 16 | VENDOR);
         VfioUser.u32(bytes, CLASS, NVME_CLASS);
         VfioUser.u32(bytes, BAR0, BAR_64);
@@ -48,6 +69,14 @@ final class ConfigurationSpace {
         long size = Long.highestOneBit(barBytes * 2 - 1);
         VfioUser.u32(writable, BAR0, (int) -size);
         VfioUser.u32(writable, BAR1, (int) (-size >>> 32));
+        VfioUser.u32(writable, BAR4, (int) -InterruptVectors.barBytes(vectors));
+        VfioUser.u16(bytes, STATUS, STATUS_CAPABILITIES);
+        VfioUser.u16(bytes, CAPABILITIES, MSIX);
+        VfioUser.u16(bytes, MSIX, MSIX_ID);
+        VfioUser.u16(bytes, MSIX_CONTROL, vectors - 1);
+        VfioUser.u16(writable, MSIX_CONTROL, MSIX_CONTROL_WRITABLE);
+        VfioUser.u32(bytes, MSIX_TABLE, InterruptVectors.BAR);
+        VfioUser.u32(bytes, MSIX_PENDING, (int) InterruptVectors.pendingOffset(vectors) | InterruptVectors.BAR);
         VfioUser.u16(writable, CACHE_LINE, 0xFFFF);
         VfioUser.u16(writable, INTERRUPT_LINE, 0xFF);
     }
@@ -72,5 +101,7 @@ final class ConfigurationSpace {
         VfioUser.u16(bytes, COMMAND, 0);
         VfioUser.u32(bytes, BAR0, BAR_64);
         VfioUser.u32(bytes, BAR1, 0);
+        VfioUser.u32(bytes, BAR4, 0);
+        VfioUser.u16(bytes, MSIX_CONTROL, vectors - 1);
     }
 }

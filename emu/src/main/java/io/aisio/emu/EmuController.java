@@ -62,6 +62,9 @@ public final class EmuController implements AutoCloseable {
     /** CC as it was last acted on. */
     private int configured;
 
+    /** Who is told of completions; null where all queues are polled. */
+    private @Nullable InterruptVectors interrupts;
+
     private boolean vanished;
     private int idleSteps;
     private int busySteps;
@@ -277,6 +280,11 @@ public final class EmuController implements AutoCloseable {
         return space;
     }
 
+    /** From now on completions are told of by interrupts, too; the vectors stay the caller's. By the thread that steps. */
+    void interrupts(InterruptVectors vectors) {
+        interrupts = vectors;
+    }
+
     /** Memory was given: perhaps that of queues, once more. By the thread that steps. */
     void memoryGiven() {
         queues.findAgain();
@@ -329,6 +337,9 @@ public final class EmuController implements AutoCloseable {
             done += serve();
         }
         sweep(done);
+        if (interrupts != null) {
+            queues.interrupt(interrupts);
+        }
         return done;
     }
 
@@ -488,7 +499,7 @@ public final class EmuController implements AutoCloseable {
                 && submissionEntries >= 2
                 && completionEntries >= 2;
         CompletionQueue completions =
-                valid ? queues.createCompletion(0, registers.adminCompletionQueue(), completionEntries) : null;
+                valid ? queues.createCompletion(0, registers.adminCompletionQueue(), completionEntries, 0) : null;
         if (completions == null
                 || queues.createSubmission(0, registers.adminSubmissionQueue(), submissionEntries, completions)
                         == null) {

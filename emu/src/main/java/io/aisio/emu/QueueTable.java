@@ -58,15 +58,19 @@ final class QueueTable {
         return false;
     }
 
-    /** Creates a completion queue; null if the memory is not all there, or may only be read. */
+    /**
+     * Creates a completion queue; null if the memory is not all there, or may only be read.
+     *
+     * @param vector its interrupt, or {@link CompletionQueue#POLLED}
+     */
     @Nullable
-    CompletionQueue createCompletion(int id, long address, int entries) {
+    CompletionQueue createCompletion(int id, long address, int entries, int vector) {
         MemorySegment ring = ring(address, (long) entries << Cqe.SHIFT);
         if (ring == null || ring.isReadOnly()) {
             return null;
         }
         registers.clearDoorbell(Registers.cqHeadDoorbell(id, registers.stride()));
-        CompletionQueue queue = new CompletionQueue(id, entries, address, ring, registers);
+        CompletionQueue queue = new CompletionQueue(id, entries, address, vector, ring, registers);
         completion[id] = queue;
         follow(queue, false);
         return queue;
@@ -170,6 +174,15 @@ final class QueueTable {
             } else if (registers.doorbell(at) != 0) {
                 registers.clearDoorbell(at);
                 registers.invalidDoorbellRegister();
+            }
+        }
+    }
+
+    /** Tells of new completions, once a vector and queue; again later where nobody listens yet. */
+    void interrupt(InterruptVectors vectors) {
+        for (CompletionQueue queue : completion) {
+            if (queue != null && queue.untold && queue.vector != CompletionQueue.POLLED) {
+                queue.untold = !vectors.raise(queue.vector);
             }
         }
     }

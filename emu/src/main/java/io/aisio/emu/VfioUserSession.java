@@ -60,6 +60,7 @@ final class VfioUserSession implements Runnable {
         final Bar bar;
         final ConfigurationSpace config;
         final ClientMemory memory;
+        final InterruptVectors interrupts;
 
         Device() throws IOException {
             long bytes = EmuController.registerBytes(configuration);
@@ -77,8 +78,25 @@ final class VfioUserSession implements Runnable {
                 throw e;
             }
             bar = controller.function().bar(0);
-            config = new ConfigurationSpace(bytes);
+            interrupts = new InterruptVectors(configuration.queuePairs() + 1);
+            controller.interrupts(interrupts);
+            config = new ConfigurationSpace(bytes, interrupts.count());
             memory = new ClientMemory(controller.space());
+        }
+
+        /** Interrupt vectors of a kind. */
+        int vectors(int kind) {
+            return kind == VfioUser.MSIX_IRQ ? interrupts.count() : 0;
+        }
+
+        /** Bytes of a region; 0 if it is none. */
+        long regionBytes(int region) {
+            return switch (region) {
+                case 0 -> bar.size();
+                case InterruptVectors.BAR -> interrupts.table().byteSize();
+                case VfioUser.CONFIG_REGION -> ConfigurationSpace.BYTES;
+                default -> 0;
+            };
         }
 
         @Override
@@ -86,6 +104,7 @@ final class VfioUserSession implements Runnable {
             try {
                 controller.close();
             } finally {
+                interrupts.close();
                 registerFile.close();
             }
         }
@@ -300,12 +319,13 @@ final class VfioUserSession implements Runnable {
             case VfioUser.DMA_UNMAP -> unmap(device, payload);
             case VfioUser.DEVICE_GET_INFO -> deviceInfo(payload);
             case VfioUser.GET_REGION_INFO -> regionInfo(device, theirs, payload);
-            case VfioUser.GET_IRQ_INFO -> irqInfo(payload);
-            case VfioUser.SET_IRQS -> setIrqs(payload);
+            case VfioUser.GET_IRQ_INFO -> irqInfo(device, payload);
+            case VfioUser.SET_IRQS -> setIrqs(device, payload, message.files());
             case VfioUser.REGION_READ -> read(device, payload);
             case VfioUser.REGION_WRITE -> write(device, payload);
             case VfioUser.DEVICE_RESET -> {
                 device.config.reset();
+                device.interrupts.reset();
                 device.controller.resetFunction();
                 yield Reply.EMPTY;
             }
@@ -388,7 +408,7 @@ final class VfioUserSession implements Runnable {
         }
         MemorySegment info = structure(VfioUser.REGION_INFO);
         VfioUser.u32(info, VfioUser.REGION_INDEX, index);
-        long size = index == 0 ? device.bar.size() : index == VfioUser.CONFIG_REGION ? ConfigurationSpace.BYTES : 0;
+        long size = device.regionBytes(index);
         VfioUser.u32(info, VfioUser.ARG_FLAGS, size > 0 ? accessible : 0);
         VfioUser.u64(info, VfioUser.REGION_SIZE, size);
         return Reply.of(info);
@@ -420,7 +440,7 @@ final class VfioUserSession implements Runnable {
         return new Reply(info, List.of(device.registerFile));
     }
 
-    private static Reply irqInfo(MemorySegment payload) throws Refusal {
+    private static Reply irqInfo(Device device, MemorySegment payload) throws Refusal {
         require(payload, VfioUser.IRQ_INFO);
         int index = VfioUser.u32(payload, VfioUser.IRQ_INDEX);
         if (Integer.compareUnsigned(index, VfioUser.PCI_IRQS) >= 0) {
@@ -429,16 +449,61 @@ final class VfioUserSession implements Runnable {
         MemorySegment info = structure(VfioUser.IRQ_INFO);
         VfioUser.u32(info, VfioUser.ARG_FLAGS, VfioUser.IRQ_FLAG_EVENTFD);
         VfioUser.u32(info, VfioUser.IRQ_INDEX, index);
+        VfioUser.u32(info, VfioUser.IRQ_COUNT, device.vectors(index));
         return Reply.of(info);
     }
 
-    /** Accepted for every kind, of which there is none: a controller that is polled. */
-    private static Reply setIrqs(MemorySegment payload) throws Refusal {
+    /** Of the kinds of interrupts there is one, MSI-X; nothing can be masked, which is done where they arrive. */
+    private static Reply setIrqs(Device device, MemorySegment payload, List<OpenFile> files) throws Refusal {
         require(payload, VfioUser.IRQ_SET);
-        if (Integer.compareUnsigned(VfioUser.u32(payload, VfioUser.IRQ_SET_INDEX), VfioUser.PCI_IRQS) >= 0) {
+        int flags = VfioUser.u32(payload, VfioUser.ARG_FLAGS);
+        int index = VfioUser.u32(payload, VfioUser.IRQ_SET_INDEX);
+        long start = VfioUser.u32(payload, VfioUser.IRQ_SET_START) & 0xFFFF_FFFFL;
+        long count = VfioUser.u32(payload, VfioUser.IRQ_SET_COUNT) & 0xFFFF_FFFFL;
+        int data = flags & VfioUser.IRQ_SET_DATA_MASK;
+        if (Integer.compareUnsigned(index, VfioUser.PCI_IRQS) >= 0
+                || (flags & ~VfioUser.IRQ_SET_DATA_MASK) != VfioUser.IRQ_SET_ACTION_TRIGGER
+                || start + count > device.vectors(index)
+                || (data != VfioUser.IRQ_SET_DATA_EVENTFD && !files.isEmpty())) {
             throw new Refusal(Errno.EINVAL);
         }
+        switch (data) {
+            case VfioUser.IRQ_SET_DATA_NONE -> {
+                if (count == 0 && index == VfioUser.MSIX_IRQ) {
+                    device.interrupts.close();
+                }
+                for (long vector = start; vector < start + count; vector++) {
+                    boolean ignored = device.interrupts.raise((int) vector);
+                }
+            }
+            case VfioUser.IRQ_SET_DATA_BOOL -> {
+                if (payload.byteSize() != VfioUser.IRQ_SET + count) {
+                    throw new Refusal(Errno.EINVAL);
+                }
+                for (long i = 0; i < count; i++) {
+                    if (payload.get(ValueLayout.JAVA_BYTE, VfioUser.IRQ_SET + i) != 0) {
+                        boolean ignored = device.interrupts.raise((int) (start + i));
+                    }
+                }
+            }
+            case VfioUser.IRQ_SET_DATA_EVENTFD -> listen(device, (int) start, (int) count, files);
+            default -> throw new Refusal(Errno.EINVAL);
+        }
         return Reply.EMPTY;
+    }
+
+    /** Vectors have one listener each, or none any more. */
+    private static void listen(Device device, int start, int count, List<OpenFile> files) throws Refusal {
+        if (!files.isEmpty() && files.size() != count) {
+            throw new Refusal(Errno.EINVAL);
+        }
+        try {
+            for (int i = 0; i < count; i++) {
+                device.interrupts.listen(start + i, files.isEmpty() ? null : files.get(i));
+            }
+        } catch (LinuxException e) {
+            throw new Refusal(e.errno());
+        }
     }
 
     private static long accessOffset(MemorySegment payload) throws Refusal {
@@ -460,6 +525,8 @@ final class VfioUserSession implements Runnable {
         MemorySegment.copy(payload, 0, reply, 0, VfioUser.REGION_ACCESS);
         if (region == VfioUser.CONFIG_REGION) {
             device.config.read(offset, reply.asSlice(VfioUser.REGION_ACCESS));
+        } else if (region == InterruptVectors.BAR) {
+            MemorySegment.copy(device.interrupts.table(), offset, reply, VfioUser.REGION_ACCESS, count);
         } else if (offset >= Registers.DOORBELLS) {
             throw new Refusal(Errno.EPERM);
         } else if (count == Integer.BYTES) {
@@ -480,6 +547,8 @@ final class VfioUserSession implements Runnable {
         }
         if (region == VfioUser.CONFIG_REGION) {
             device.config.write(offset, payload.asSlice(VfioUser.REGION_ACCESS));
+        } else if (region == InterruptVectors.BAR) {
+            MemorySegment.copy(payload, VfioUser.REGION_ACCESS, device.interrupts.table(), offset, count);
         } else {
             if (count == Integer.BYTES) {
                 device.bar.write32(offset, VfioUser.u32(payload, VfioUser.REGION_ACCESS));
@@ -497,7 +566,7 @@ final class VfioUserSession implements Runnable {
 
     /** Registers are accessed as 4 or 8 bytes, doorbells as 4, configuration space as one likes. */
     private static void check(Device device, int region, long offset, long count) throws Refusal {
-        long size = region == 0 ? device.bar.size() : region == VfioUser.CONFIG_REGION ? ConfigurationSpace.BYTES : 0;
+        long size = device.regionBytes(region);
         if (offset < 0 || count <= 0 || offset > size || count > size - offset) {
             throw new Refusal(Errno.EINVAL);
         }

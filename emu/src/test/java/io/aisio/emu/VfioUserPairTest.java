@@ -53,16 +53,21 @@ class VfioUserPairTest {
 
     @Test
     void whatIsWrittenIsReadAgain() throws Exception {
-        try (Running running = serve(EmuConfiguration.memory(64 << 20));
-                Device device = Device.open(running.device());
-                Buffer written = device.allocate(1 << 20);
-                Buffer read = device.allocate(1 << 20)) {
-            assertThat(device.path()).isEqualTo("vfio-user, user-space queue pairs");
-            fill(written, 7);
-            device.write(100, written, 0, written.size());
-            device.read(100, read, 0, read.size());
-            assertThat(read.segment().mismatch(written.segment())).isEqualTo(-1);
-            device.flush();
+        try (Running running = serve(EmuConfiguration.memory(64 << 20))) {
+            try (Device device = Device.open(running.device());
+                    Buffer written = device.allocate(1 << 20);
+                    Buffer read = device.allocate(1 << 20)) {
+                assertThat(device.path()).isEqualTo("vfio-user, user-space queue pairs");
+                fill(written, 7);
+                device.write(100, written, 0, written.size());
+                device.read(100, read, 0, read.size());
+                assertThat(read.segment().mismatch(written.segment())).isEqualTo(-1);
+                device.flush();
+            }
+            // Before the server ends, of which the note would tell instead.
+            while (notes.size() < 2) {
+                Thread.onSpinWait();
+            }
         }
         assertThat(notes).first().asString().matches("client 1 \\(process \\d+\\) came");
         assertThat(notes).last().asString().matches("client 1 \\(process \\d+\\) left");

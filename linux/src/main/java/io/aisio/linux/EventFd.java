@@ -1,9 +1,13 @@
 package io.aisio.linux;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A count that the kernel, or another thread, adds to and that a thread waits for ({@code eventfd(2)}): how a device's
@@ -22,6 +26,9 @@ public final class EventFd implements AutoCloseable {
     private final MemorySegment polled = arena.allocate(POLLFD_BYTES, 8);
     private final MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
     private final MemorySegment one = arena.allocate(ValueLayout.JAVA_LONG);
+    /** To see that a write does not wait; null of one that was made here, at which none does. */
+    private final @Nullable MemorySegment writable;
+
     private final int fd;
     private final Object waiting = new Object();
     /** Apart from {@link #waiting}, which a thread that waits has. */
@@ -35,15 +42,48 @@ public final class EventFd implements AutoCloseable {
      * @throws LinuxException {@code EMFILE} if this process has too many descriptors open
      */
     public EventFd() throws LinuxException {
-        fd = Libc.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
+        this(made(), false);
+    }
+
+    private static int made() throws LinuxException {
+        int fd = Libc.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
         if (fd < 0) {
-            int errno = Libc.errno();
-            arena.close();
-            throw new LinuxException("eventfd", "an event counter", errno);
+            throw new LinuxException("eventfd", "an event counter", Libc.errno());
+        }
+        return fd;
+    }
+
+    private EventFd(int fd, boolean mayWait) {
+        this.fd = fd;
+        writable = mayWait ? arena.allocate(POLLFD_BYTES, 8) : null;
+        if (writable != null) {
+            writable.set(ValueLayout.JAVA_INT, 0, fd);
+            writable.set(ValueLayout.JAVA_SHORT, EVENTS, Libc.POLLOUT);
         }
         one.set(ValueLayout.JAVA_LONG, 0, 1);
         polled.set(ValueLayout.JAVA_INT, 0, fd);
         polled.set(ValueLayout.JAVA_SHORT, EVENTS, Libc.POLLIN);
+    }
+
+    /**
+     * One that another process has made and passed, to {@link #signal} it.
+     *
+     * @param passed stays the caller's
+     * @throws LinuxException {@code EINVAL} if it is none, or this process has too many descriptors open
+     */
+    public static EventFd of(OpenFile passed) throws LinuxException {
+        int fd = passed.duplicate();
+        try {
+            // A write to anything else could wait for whoever passed it.
+            Path kind = Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(fd)));
+            if (!kind.toString().equals("anon_inode:[eventfd]")) {
+                throw new LinuxException("eventfd", kind.toString(), Errno.EINVAL);
+            }
+        } catch (IOException e) {
+            int _ = Libc.close(fd);
+            throw e instanceof LinuxException l ? l : new LinuxException("readlink", "/proc/self/fd", Errno.EINVAL);
+        }
+        return new EventFd(fd, true);
     }
 
     /**
@@ -84,7 +124,10 @@ public final class EventFd implements AutoCloseable {
     }
 
     private void add() {
-        // EAGAIN: the count is as large as it gets, so whoever waits is woken anyway.
+        // The count is as large as it gets, so whoever waits is woken anyway: so too with EAGAIN.
+        if (writable != null && Libc.poll(writable, 0) == 0) {
+            return;
+        }
         if (Libc.write(fd, one) < 0 && Libc.errno() != Errno.EAGAIN) {
             throw new AssertionError("write to an eventfd: " + Errno.name(Libc.errno()));
         }

@@ -165,6 +165,20 @@ public final class OpenFile implements AutoCloseable {
         return new OpenFile(path, Access.READ_WRITE, fd);
     }
 
+    /** The same open file by another descriptor, which is the caller's to close. */
+    int duplicate() throws LinuxException {
+        enter();
+        try {
+            int other = Libc.fcntl(fd, Libc.F_DUPFD_CLOEXEC, 0);
+            if (other < 0) {
+                throw failed("fcntl F_DUPFD_CLOEXEC", path);
+            }
+            return other;
+        } finally {
+            leave();
+        }
+    }
+
     private static OpenFile open(Path path, Access access, int flags, int permissions) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             int fd = Libc.open(arena.allocateFrom(path.toString()), access.flags | flags | Libc.O_CLOEXEC, permissions);

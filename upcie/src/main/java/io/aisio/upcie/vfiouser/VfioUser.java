@@ -196,8 +196,14 @@ public final class VfioUser {
     public static final int IRQ_SET_COUNT = 16;
     /** Flag: no data. */
     public static final int IRQ_SET_DATA_NONE = 1;
+    /** Flag: a byte for each, of which those not 0 are meant. */
+    public static final int IRQ_SET_DATA_BOOL = 2;
     /** Flag: eventfds. */
     public static final int IRQ_SET_DATA_EVENTFD = 4;
+    /** The bits of which one says what data there is. */
+    public static final int IRQ_SET_DATA_MASK = 7;
+    /** The bits of which one says what is done: mask, unmask, trigger. */
+    public static final int IRQ_SET_ACTION_MASK = 56;
     /** Flag: what is done is to trigger. */
     public static final int IRQ_SET_ACTION_TRIGGER = 32;
 

@@ -5,6 +5,7 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads of a device in flight on a queue of their own, straight into buffers that the device reaches. Each is cut into
- * commands of what the device transfers at most.
+ * commands of what the device transfers at most; one that fails is tried again ({@link RetryingQueue}).
  */
 final class DeviceReads implements BlockReads {
     /** Buffers begin on pages, in bytes. */
@@ -92,7 +93,7 @@ final class DeviceReads implements BlockReads {
                     .formatted(device.name(), slots, bytes, geometry.lbaBytes()));
         }
         long commands = (long) slots * Math.ceilDiv(bytes, geometry.maxTransferBytes());
-        Queue queue = device.openQueue((int) Math.min(commands, geometry.maxQueueDepth()));
+        Queue queue = new RetryingQueue(device.openQueue((int) Math.min(commands, geometry.maxQueueDepth())));
         try {
             long stride = (bytes + PAGE - 1) & -PAGE;
             return new DeviceReads(device, queue, device.allocate(stride * slots), slots, bytes, stride);

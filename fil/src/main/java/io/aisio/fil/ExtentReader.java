@@ -7,6 +7,7 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -15,7 +16,8 @@ import java.util.List;
  * Reads whole files by their extents, as many at once as its buffer holds, through one queue.
  *
  * <p>Each file is cut into commands no larger than the device transfers, and the queue is kept full across files. What the
- * file system says is a hole or unwritten gives zeros and costs no command. One thread uses a reader.
+ * file system says is a hole or unwritten gives zeros and costs no command. A read that fails is tried again if it may succeed then ({@link
+ * RetryingQueue}): a reset of the controller, for example, is survived. One thread uses a reader.
  */
 public final class ExtentReader implements AutoCloseable {
     /** A page of the devices that there are, in bytes. */
@@ -81,7 +83,7 @@ public final class ExtentReader implements AutoCloseable {
      * @throws IOException if the device refuses the queue, or there is no memory
      */
     public static ExtentReader open(Device device, Xal xal, int depth, long bufferBytes) throws IOException {
-        Queue queue = device.openQueue(depth);
+        Queue queue = new RetryingQueue(device.openQueue(depth));
         try {
             return new ExtentReader(device, xal, queue, device.allocate(bufferBytes));
         } catch (IOException | RuntimeException e) {
@@ -90,7 +92,7 @@ public final class ExtentReader implements AutoCloseable {
         }
     }
 
-    /** How many read commands were submitted so far. */
+    /** How many reads were submitted so far; one that is tried again counts once. */
     public long commands() {
         return commands;
     }

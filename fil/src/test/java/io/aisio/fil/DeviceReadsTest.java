@@ -20,6 +20,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Reads in flight through the user-space driver: many commands a read, many threads, and faults of the device. */
 @Timeout(60)
@@ -91,7 +93,7 @@ class DeviceReadsTest {
 
     @Test
     void tellsWhichReadFailedAndGoesOnWithTheRest() throws IOException {
-        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=error:4");
+        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=error=2/81/dnr:4");
                 DeviceBlocks blocks = DeviceBlocks.open(device);
                 BlockReads reads = blocks.reads(SLOTS, MOST)) {
             for (int slot = 0; slot < SLOTS; slot++) {
@@ -114,6 +116,15 @@ class DeviceReadsTest {
             }
             assertThat(failed).isEqualTo(1);
             assertThat(good).isEqualTo(SLOTS);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"error:4", "fatal:9", "error:%20"})
+    void survivesWhatTheDeviceDoesAFewTimes(String faults) throws IOException {
+        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=" + faults);
+                DeviceBlocks blocks = DeviceBlocks.open(device)) {
+            assertThat(readAll(blocks, 50)).isEqualTo(50);
         }
     }
 

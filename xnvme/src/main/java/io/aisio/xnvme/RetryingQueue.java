@@ -2,6 +2,7 @@ package io.aisio.xnvme;
 
 import io.aisio.nvme.NvmeException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -248,6 +249,15 @@ public final class RetryingQueue implements Queue {
 
     @Override
     public int await(int[] completed, int wanted) throws IOException {
+        try {
+            return awaitChecked(completed, wanted);
+        } catch (UncheckedIOException e) {
+            // A look cannot throw what a wait may.
+            throw e.getCause();
+        }
+    }
+
+    private int awaitChecked(int[] completed, int wanted) throws IOException {
         int n = poll(completed);
         for (int looks = 0; n == 0 && outstanding() > 0; looks++) {
             if (waitingCount == 0 && lostCount == 0) {

@@ -60,6 +60,9 @@ final class DeviceReads implements BlockReads {
     private int ended = -1;
     private boolean closed;
 
+    /** Why the queue tells no more of its commands, null as long as it does. */
+    private @Nullable IOException lost;
+
     private DeviceReads(Device device, Queue queue, Buffer memory, int slots, int bytes, long stride) {
         this.device = device;
         this.queue = queue;
@@ -123,6 +126,10 @@ final class DeviceReads implements BlockReads {
         }
         if (busy[Objects.checkIndex(slot, slots)]) {
             throw new IllegalStateException(device.name() + ": slot " + slot + " is in flight");
+        }
+        IOException gone = lost;
+        if (gone != null) {
+            throw new IOException(device.name() + ": its queue was given up: " + gone.getMessage(), gone);
         }
         busy[slot] = true;
         inFlight++;
@@ -203,11 +210,35 @@ final class DeviceReads implements BlockReads {
         return slot;
     }
 
-    private void takeCompleted() throws IOException {
-        int n = queue.await(completed);
+    private void takeCompleted() {
+        int n;
+        try {
+            n = queue.await(completed);
+        } catch (IOException e) {
+            giveUp(e);
+            return;
+        }
         for (int i = 0; i < n; i++) {
             int command = completed[i] < 0 ? ~completed[i] : completed[i];
             end(command, completed[i] < 0 ? queue.failure(command) : null);
+        }
+    }
+
+    /** The queue tells no more: all reads have failed, and with the queue closed nothing is in flight. */
+    private void giveUp(IOException why) {
+        lost = why;
+        try {
+            queue.close();
+        } catch (IOException e) {
+            why.addSuppressed(e);
+        }
+        waitingCount = 0;
+        doneCount = 0;
+        for (int slot = 0; slot < slots; slot++) {
+            if (busy[slot]) {
+                failures[slot] = why;
+                done[doneCount++] = slot;
+            }
         }
     }
 
@@ -234,7 +265,7 @@ final class DeviceReads implements BlockReads {
         }
         closed = true;
         try {
-            while (queue.outstanding() > 0) {
+            while (lost == null && queue.outstanding() > 0) {
                 takeCompleted();
             }
         } finally {

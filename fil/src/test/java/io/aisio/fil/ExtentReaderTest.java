@@ -245,6 +245,20 @@ class ExtentReaderTest {
         }
     }
 
+    @Test
+    void endsWithAQueueThatTellsNoMore() throws Exception {
+        Xfs xfs = new Xfs(folder).with("a", 100_000).with("b", 300_000).make();
+        try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2");
+                ExtentReader reader =
+                        ExtentReader.open(DeviceReadsTest.silentFrom(opened.device, 5), opened.xal, 4, 1 << 20)) {
+            assertThatThrownBy(() -> opened.read(reader)).hasMessage("taken away");
+            assertThatThrownBy(() -> opened.read(reader))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(opened.device.name())
+                    .hasMessageContaining("taken away");
+        }
+    }
+
     /** The same device, of which the queues that are opened can be looked at. */
     private static Device watched(Device device, List<Queue> queues) {
         return (Device) Proxy.newProxyInstance(

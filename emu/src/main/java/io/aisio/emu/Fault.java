@@ -22,7 +22,10 @@ import java.util.stream.Collectors;
 public record Fault(Kind kind, String value, Selector selector) {
     private static final Pattern DURATION = Pattern.compile("(\\d{1,12})(ns|us|ms|s)");
     private static final Pattern COUNT = Pattern.compile("\\d{1,18}");
-    private static final Pattern STATUS = Pattern.compile("([0-7])/([0-9a-f]{1,2})(/dnr)?");
+    private static final Pattern STATUS = Pattern.compile("([0-7])/([0-9a-f]{1,2})(?:/crd([1-3]))?(/dnr)?");
+    /** Command Retry Delay, its lowest bit in a status. */
+    private static final int CRD_SHIFT = 11;
+
     private static final Pattern BYTES = Pattern.compile("(\\d{1,4})/((?:[0-9a-f]{2}){1,64})");
 
     /** How a fault's value is written. */
@@ -33,8 +36,11 @@ public record Fault(Kind kind, String value, Selector selector) {
         DURATION("80us"),
         /** A duration, or nothing for at once. */
         OPTIONAL_DURATION("[80us]"),
-        /** SCT and SC in hexadecimal, {@code 2/81}, and {@code 2/81/dnr} for one that is not to be retried. */
-        OPTIONAL_STATUS("[2/81[/dnr]]"),
+        /**
+         * SCT and SC in hexadecimal, {@code 2/81}, {@code 2/81/dnr} for one that is not to be retried, {@code 2/81/crd1} for
+         * one that is after the first of the controller's delays (CRDT1).
+         */
+        OPTIONAL_STATUS("[2/81[/crd1][/dnr]]"),
         /** A number. */
         COUNT("N"),
         /** Where in the data, and which bytes in hexadecimal: {@code 130/09}. */
@@ -211,11 +217,17 @@ public record Fault(Kind kind, String value, Selector selector) {
         return of(Kind.WRONGSQID, "");
     }
 
-    /** {@link Kind#ERROR}: status as {@link Status} has it, SCT, SC and perhaps {@link Status#DNR_BIT}. */
+    /** {@link Kind#ERROR}: status as {@link Status} has it, SCT, SC and perhaps CRD and {@link Status#DNR_BIT}. */
     public static Fault error(int status) {
+        int delay = new Status(status).crd();
         return of(
                 Kind.ERROR,
-                "%x/%x%s".formatted(status >>> 8 & 7, status & 0xFF, (status & Status.DNR_BIT) == 0 ? "" : "/dnr"));
+                "%x/%x%s%s"
+                        .formatted(
+                                status >>> 8 & 7,
+                                status & 0xFF,
+                                delay == 0 ? "" : "/crd" + delay,
+                                (status & Status.DNR_BIT) == 0 ? "" : "/dnr"));
     }
 
     /** {@link Kind#CORRUPT}. */
@@ -316,7 +328,8 @@ public record Fault(Kind kind, String value, Selector selector) {
                     ? Status.UNRECOVERED_READ_ERROR
                     : Integer.parseInt(status.group(1)) << 8
                             | Integer.parseInt(status.group(2), 16)
-                            | (status.group(3) == null ? 0 : Status.DNR_BIT);
+                            | (status.group(3) == null ? 0 : Integer.parseInt(status.group(3)) << CRD_SHIFT)
+                            | (status.group(4) == null ? 0 : Status.DNR_BIT);
         }
         return kind.form == Form.COUNT ? Long.parseLong(value) : 0;
     }

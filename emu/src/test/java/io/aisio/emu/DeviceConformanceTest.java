@@ -10,9 +10,12 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Capabilities.Trait;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.management.ManagementFactory;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +65,64 @@ class DeviceConformanceTest {
         @Override
         protected Device open() throws IOException {
             return Device.open("emu:" + image() + "?lba=4096&mdts=5");
+        }
+    }
+
+    /** Queues that try again what fails are queues. */
+    @Nested
+    class Retrying extends DeviceConformance {
+        @Override
+        protected Device open() throws IOException {
+            Device device = Device.open("emu:4MiB?mdts=5");
+            return (Device) Proxy.newProxyInstance(
+                    Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
+                        try {
+                            Object result = method.invoke(device, arguments);
+                            return result instanceof Queue queue ? new RetryingQueue(queue) : result;
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
+        }
+    }
+
+    /** A socket on which a server of vfio-user offers software controllers, each device one of its own. */
+    abstract static class Served extends DeviceConformance {
+        private VfioUserPairTest.@Nullable Running running;
+
+        Device open(EmuConfiguration configuration, String options) throws IOException {
+            VfioUserPairTest.Running server = running;
+            if (server == null) {
+                server = new VfioUserPairTest.Running(
+                        VfioUserServer.open(folder.resolve("socket"), configuration, note -> {}));
+                running = server;
+            }
+            return Device.open(server.device() + options);
+        }
+
+        @AfterEach
+        void end() throws Exception {
+            VfioUserPairTest.Running server = running;
+            if (server != null) {
+                running = null;
+                server.close();
+            }
+        }
+    }
+
+    @Nested
+    class VfioUser extends Served {
+        @Override
+        protected Device open() throws IOException {
+            return open(EmuConfiguration.memory(BYTES), "");
+        }
+    }
+
+    @Nested
+    class VfioUserOfLargeBlocks extends Served {
+        @Override
+        protected Device open() throws IOException {
+            return open(EmuConfiguration.memory(BYTES).withLbaBytes(4096).withMdts(5), "?nsid=1");
         }
     }
 

@@ -30,6 +30,7 @@ class FaultPlanTest {
                 Fault.wrongSqId(),
                 Fault.error(Status.ABORT_REQUESTED | Status.DNR_BIT)
                         .on(Selector.reads().namespace(1)),
+                Fault.error(Status.UNRECOVERED_READ_ERROR | 2 << 11).on(Selector.writes()),
                 Fault.corrupt().on(Selector.reads().lba(77)),
                 Fault.torn().on(Selector.admin(Opcode.IDENTIFY).sub(Identify.CNS_NAMESPACE)),
                 Fault.garbage(42).on(Selector.admin(Opcode.GET_LOG_PAGE)),
@@ -58,6 +59,7 @@ class FaultPlanTest {
                         "wrongsqhd",
                         "wrongsqid",
                         "error=0/7/dnr@read.ns1",
+                        "error=2/81/crd2@write",
                         "corrupt@read.lba77",
                         "torn@identify.sub0x0",
                         "garbage=42@getlog",
@@ -103,7 +105,7 @@ class FaultPlanTest {
             value = {
                 "drop=3|'drop' is written without a value, not with '3'",
                 "delay|'delay' is written with 80us, not with ''",
-                "error=9/1|'error' is written with [2/81[/dnr]], not with '9/1'",
+                "error=9/1|'error' is written with [2/81[/crd1][/dnr]], not with '9/1'",
                 "queues=-1|'queues' is written with N, not with '-1'",
                 "put=5/abc|'put' is written with OFFSET/HEX",
                 "drop@|nothing stands after its '@' or ':'",

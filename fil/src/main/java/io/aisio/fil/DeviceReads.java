@@ -5,6 +5,7 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads of a device in flight on a queue of their own, straight into buffers that the device reaches. Each is cut into
- * commands of what the device transfers at most.
+ * commands of what the device transfers at most; one that fails is tried again ({@link RetryingQueue}).
  */
 final class DeviceReads implements BlockReads {
     /** Buffers begin on pages, in bytes. */
@@ -59,6 +60,9 @@ final class DeviceReads implements BlockReads {
     private int ended = -1;
     private boolean closed;
 
+    /** Why the queue tells no more of its commands, null as long as it does. */
+    private @Nullable IOException lost;
+
     private DeviceReads(Device device, Queue queue, Buffer memory, int slots, int bytes, long stride) {
         this.device = device;
         this.queue = queue;
@@ -92,7 +96,7 @@ final class DeviceReads implements BlockReads {
                     .formatted(device.name(), slots, bytes, geometry.lbaBytes()));
         }
         long commands = (long) slots * Math.ceilDiv(bytes, geometry.maxTransferBytes());
-        Queue queue = device.openQueue((int) Math.min(commands, geometry.maxQueueDepth()));
+        Queue queue = new RetryingQueue(device.openQueue((int) Math.min(commands, geometry.maxQueueDepth())));
         try {
             long stride = (bytes + PAGE - 1) & -PAGE;
             return new DeviceReads(device, queue, device.allocate(stride * slots), slots, bytes, stride);
@@ -122,6 +126,10 @@ final class DeviceReads implements BlockReads {
         }
         if (busy[Objects.checkIndex(slot, slots)]) {
             throw new IllegalStateException(device.name() + ": slot " + slot + " is in flight");
+        }
+        IOException gone = lost;
+        if (gone != null) {
+            throw new IOException(device.name() + ": its queue was given up: " + gone.getMessage(), gone);
         }
         busy[slot] = true;
         inFlight++;
@@ -202,11 +210,35 @@ final class DeviceReads implements BlockReads {
         return slot;
     }
 
-    private void takeCompleted() throws IOException {
-        int n = queue.await(completed);
+    private void takeCompleted() {
+        int n;
+        try {
+            n = queue.await(completed);
+        } catch (IOException e) {
+            giveUp(e);
+            return;
+        }
         for (int i = 0; i < n; i++) {
             int command = completed[i] < 0 ? ~completed[i] : completed[i];
             end(command, completed[i] < 0 ? queue.failure(command) : null);
+        }
+    }
+
+    /** The queue tells no more: all reads have failed, and with the queue closed nothing is in flight. */
+    private void giveUp(IOException why) {
+        lost = why;
+        try {
+            queue.close();
+        } catch (IOException e) {
+            why.addSuppressed(e);
+        }
+        waitingCount = 0;
+        doneCount = 0;
+        for (int slot = 0; slot < slots; slot++) {
+            if (busy[slot]) {
+                failures[slot] = why;
+                done[doneCount++] = slot;
+            }
         }
     }
 
@@ -233,7 +265,7 @@ final class DeviceReads implements BlockReads {
         }
         closed = true;
         try {
-            while (queue.outstanding() > 0) {
+            while (lost == null && queue.outstanding() > 0) {
                 takeCompleted();
             }
         } finally {

@@ -7,15 +7,18 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads whole files by their extents, as many at once as its buffer holds, through one queue.
  *
  * <p>Each file is cut into commands no larger than the device transfers, and the queue is kept full across files. What the
- * file system says is a hole or unwritten gives zeros and costs no command. One thread uses a reader.
+ * file system says is a hole or unwritten gives zeros and costs no command. A read that fails is tried again if it may succeed then ({@link
+ * RetryingQueue}): a reset of the controller, for example, is survived. One thread uses a reader.
  */
 public final class ExtentReader implements AutoCloseable {
     /** A page of the devices that there are, in bytes. */
@@ -41,6 +44,9 @@ public final class ExtentReader implements AutoCloseable {
     private int pending;
 
     private long commands;
+
+    /** Why the queue tells no more of its commands, null as long as it does. */
+    private @Nullable IOException lost;
 
     /** Takes files that were read. */
     @FunctionalInterface
@@ -81,7 +87,7 @@ public final class ExtentReader implements AutoCloseable {
      * @throws IOException if the device refuses the queue, or there is no memory
      */
     public static ExtentReader open(Device device, Xal xal, int depth, long bufferBytes) throws IOException {
-        Queue queue = device.openQueue(depth);
+        Queue queue = new RetryingQueue(device.openQueue(depth));
         try {
             return new ExtentReader(device, xal, queue, device.allocate(bufferBytes));
         } catch (IOException | RuntimeException e) {
@@ -90,7 +96,7 @@ public final class ExtentReader implements AutoCloseable {
         }
     }
 
-    /** How many read commands were submitted so far. */
+    /** How many reads were submitted so far; one that is tried again counts once. */
     public long commands() {
         return commands;
     }
@@ -99,9 +105,14 @@ public final class ExtentReader implements AutoCloseable {
      * Reads files and hands each over, in the order given.
      *
      * @throws IllegalArgumentException if one is larger than the buffer, or no regular file
-     * @throws IOException naming file and device, if one cannot be read; those handed over before are good
+     * @throws IOException naming file and device, if one cannot be read; those handed over before are good. Also if the
+     *     device has stopped to tell what became of its commands, from then on
      */
     public void read(List<Entry> files, Sink sink) throws IOException {
+        IOException gone = lost;
+        if (gone != null) {
+            throw new IOException(device.name() + ": its queue was given up: " + gone.getMessage(), gone);
+        }
         for (int from = 0; from < files.size(); ) {
             int to = from;
             long used = 0;
@@ -202,14 +213,31 @@ public final class ExtentReader implements AutoCloseable {
     private void drain() throws IOException {
         IOException first = null;
         while (queue.outstanding() > 0) {
+            int n;
             try {
-                take(queue.await(completed));
+                n = queue.await(completed);
+            } catch (IOException e) {
+                giveUp(e);
+                throw e;
+            }
+            try {
+                take(n);
             } catch (IOException e) {
                 first = first == null ? e : first;
             }
         }
         if (first != null) {
             throw first;
+        }
+    }
+
+    /** Closes the queue, after which nothing is in flight either. */
+    private void giveUp(IOException why) {
+        lost = why;
+        try {
+            queue.close();
+        } catch (IOException e) {
+            why.addSuppressed(e);
         }
     }
 

@@ -2,9 +2,9 @@
  * Whole files, read by their extents through any path.
  *
  * <pre>
- *   Xal ── pieces of each file ──▶ ExtentReader ── commands of at most MDTS ──▶ Queue ──▶ Buffer
- *    ▲                                  │                                                  │
- *    └── DeviceBlocks ◀── Device        └── holes as zeros, exact lengths ──▶ Sink ◀───────┘
+ *   Xal ── pieces of each file ──▶ ExtentReader ── commands of at most MDTS ──▶ RetryingQueue ──▶ Buffer
+ *    ▲                                  │                                                          │
+ *    └── DeviceBlocks ◀── Device        └── holes as zeros, exact lengths ──▶ Sink ◀───────────────┘
  * </pre>
  */
 @NullMarked

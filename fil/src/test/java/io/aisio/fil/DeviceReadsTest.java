@@ -5,11 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.xal.BlockReads;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Queue;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
@@ -20,6 +26,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Reads in flight through the user-space driver: many commands a read, many threads, and faults of the device. */
 @Timeout(60)
@@ -91,7 +99,7 @@ class DeviceReadsTest {
 
     @Test
     void tellsWhichReadFailedAndGoesOnWithTheRest() throws IOException {
-        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=error:4");
+        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=error=2/81/dnr:4");
                 DeviceBlocks blocks = DeviceBlocks.open(device);
                 BlockReads reads = blocks.reads(SLOTS, MOST)) {
             for (int slot = 0; slot < SLOTS; slot++) {
@@ -114,6 +122,68 @@ class DeviceReadsTest {
             }
             assertThat(failed).isEqualTo(1);
             assertThat(good).isEqualTo(SLOTS);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"error:4", "fatal:9", "error:%20"})
+    void survivesWhatTheDeviceDoesAFewTimes(String faults) throws IOException {
+        try (Device device = Device.open("emu:" + path + "?mdts=2&faults=" + faults);
+                DeviceBlocks blocks = DeviceBlocks.open(device)) {
+            assertThat(readAll(blocks, 50)).isEqualTo(50);
+        }
+    }
+
+    /** A device of which the first queue tells nothing from the nth look on, as one that was taken away. */
+    static Device silentFrom(Device device, int nth) {
+        int[] looks = new int[1];
+        return (Device) Proxy.newProxyInstance(
+                Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
+                    Object result = called(device, method, arguments);
+                    return !(result instanceof Queue queue)
+                            ? result
+                            : Proxy.newProxyInstance(
+                                    Queue.class.getClassLoader(), new Class<?>[] {Queue.class}, (p, m, a) -> {
+                                        if (m.getName().equals("await") && ++looks[0] >= nth) {
+                                            throw new IOException("taken away");
+                                        }
+                                        if (m.getName().equals("poll") && ++looks[0] >= nth) {
+                                            throw new UncheckedIOException(new IOException("taken away"));
+                                        }
+                                        return called(queue, m, a);
+                                    });
+                });
+    }
+
+    private static Object called(Object on, Method method, Object[] arguments) throws Throwable {
+        try {
+            return method.invoke(on, arguments);
+        } catch (InvocationTargetException e) {
+            throw e.getCause();
+        }
+    }
+
+    @Test
+    void aQueueThatTellsNoMoreFailsAllItsReads() throws IOException {
+        try (Device device = Device.open("emu:" + path + "?mdts=2");
+                DeviceBlocks blocks = DeviceBlocks.open(silentFrom(device, 3));
+                BlockReads reads = blocks.reads(SLOTS, MOST)) {
+            for (int slot = 0; slot < SLOTS; slot++) {
+                reads.start(slot, slot * 4096L, MOST);
+            }
+            BitSet failed = new BitSet();
+            while (reads.inFlight() > 0) {
+                assertThatThrownBy(reads::await)
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining(device.name())
+                        .hasMessageContaining("taken away");
+                failed.set(reads.ended());
+            }
+            assertThat(failed.cardinality()).isEqualTo(SLOTS);
+            assertThatThrownBy(() -> reads.start(0, 0, 4096))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("taken away");
+            assertThat(reads.inFlight()).isZero();
         }
     }
 

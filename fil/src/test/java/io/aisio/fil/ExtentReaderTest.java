@@ -11,6 +11,7 @@ import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole files of a real file system, through queue pairs of the software controller. */
 class ExtentReaderTest {
@@ -173,16 +175,14 @@ class ExtentReaderTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"error=2/81/dnr, true", "fatal, true", "vanish, false", "duplicate, true"})
+    @CsvSource({"error=2/81/dnr, true", "vanish, false"})
     void namesFileAndDeviceWhenAReadFails(String fault, boolean goesOn) throws Exception {
         Xfs xfs = new Xfs(folder)
                 .with("a", 100_000)
                 .with("b", 300_000)
                 .with("c", 100_000)
                 .make();
-        long walked = commandsToWalk(xfs);
-        // Each file in commands of 16 KiB: seven of the first, then those of the second.
-        String name = "emu:" + xfs.image + "?mdts=2&faults=" + fault + ":" + (walked + 7 + 5);
+        String name = "emu:" + xfs.image + "?mdts=2&faults=" + fault + "@read.lba" + blockOf(xfs, "/b") + ":1";
         List<Queue> queues = new ArrayList<>();
         try (Opened opened = new Opened(name);
                 ExtentReader reader = ExtentReader.open(watched(opened.device, queues), opened.xal, 4, 1 << 20)) {
@@ -207,6 +207,58 @@ class ExtentReaderTest {
         }
     }
 
+    /** What may be tried again is, a few times: who reads files does not notice. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"error@B:1", "fatal@B:1", "duplicate@B:1", "wrongsqhd@B:1", "error@B:1-3", "error=2/81/crd1@B:1"
+            })
+    void survivesWhatTheDeviceDoesAFewTimes(String fault) throws Exception {
+        Xfs xfs = new Xfs(folder)
+                .with("a", 100_000)
+                .with("b", 300_000)
+                .with("c", 100_000)
+                .make();
+        // CRDT1: 100 ms.
+        String name = "emu:" + xfs.image + "?mdts=2&faults=put=128/0100@identify.sub0x1,"
+                + fault.replace("B", "read.lba" + blockOf(xfs, "/b"));
+        try (Opened opened = new Opened(name);
+                ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 4, 1 << 20)) {
+            assertSame(opened.read(reader), xfs.sources);
+            assertSame(opened.read(reader), xfs.sources);
+        }
+    }
+
+    @Test
+    void givesUpWhatFailsEachTime() throws Exception {
+        Xfs xfs = new Xfs(folder).with("a", 100_000).with("b", 100_000).make();
+        String name =
+                "emu:" + xfs.image + "?mdts=2&faults=error@read.lba" + blockOf(xfs, "/b") + ":1-" + RetryingQueue.TRIES;
+        try (Opened opened = new Opened(name);
+                ExtentReader reader = ExtentReader.open(opened.device, opened.xal, 4, 1 << 20)) {
+            assertThatThrownBy(() -> opened.read(reader))
+                    .hasMessage("/b could not be read")
+                    .cause()
+                    .hasMessageContaining(name + ": queue 2: Read of namespace 1 at LBA")
+                    .hasMessageContaining("Unrecovered Read Error");
+            // That was the last time.
+            assertSame(opened.read(reader), xfs.sources);
+        }
+    }
+
+    @Test
+    void endsWithAQueueThatTellsNoMore() throws Exception {
+        Xfs xfs = new Xfs(folder).with("a", 100_000).with("b", 300_000).make();
+        try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2");
+                ExtentReader reader =
+                        ExtentReader.open(DeviceReadsTest.silentFrom(opened.device, 5), opened.xal, 4, 1 << 20)) {
+            assertThatThrownBy(() -> opened.read(reader)).hasMessage("taken away");
+            assertThatThrownBy(() -> opened.read(reader))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(opened.device.name())
+                    .hasMessageContaining("taken away");
+        }
+    }
+
     /** The same device, of which the queues that are opened can be looked at. */
     private static Device watched(Device device, List<Queue> queues) {
         return (Device) Proxy.newProxyInstance(
@@ -227,15 +279,11 @@ class ExtentReaderTest {
         return failure.getCause() == null ? failure.toString() : failure + " <- " + all(failure.getCause());
     }
 
-    /** How many I/O commands opening and walking take: the first at which a fault is not met before the reading. */
-    private static long commandsToWalk(Xfs xfs) {
-        for (long n = 1; ; n++) {
-            try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2&faults=vanish:" + n)) {
-                assertThat(opened.files).hasSize(xfs.sources.size());
-                return n - 1;
-            } catch (IOException e) {
-                assertThat(n).isLessThan(1000);
-            }
+    /** A logical block in the middle of a file, far from what is read to find it. */
+    private static long blockOf(Xfs xfs, String path) throws IOException {
+        try (Opened opened = new Opened("emu:" + xfs.image)) {
+            Piece piece = opened.xal.pieces(opened.file(path)).getFirst();
+            return (piece.position() + piece.length() / 2) / 512;
         }
     }
 

@@ -241,8 +241,17 @@ class FilesTest {
         assertThat(Files.readAllBytes(at("/absolute/back/small"))).isEqualTo(xfs.sources.get("/small"));
         assertThat(Files.readSymbolicLink(at("absolute")).toString()).isEqualTo("/directory/inner");
         assertThat((Object) at("absolute/back/to-small").toRealPath()).isEqualTo(at("/small"));
-        assertThat((Object) at("absolute/back/to-small").toRealPath(LinkOption.NOFOLLOW_LINKS))
-                .isEqualTo(at("/to-small"));
+        assertThat((Object) at("absolute/./back/to-small").toRealPath(LinkOption.NOFOLLOW_LINKS))
+                .isEqualTo(at("/absolute/back/to-small"));
+        assertThat((Object) at("directory/inner/../../small").toRealPath(LinkOption.NOFOLLOW_LINKS))
+                .isEqualTo(at("/small"));
+        assertThat((Object) at("absolute/../inner/../../directory").toRealPath(LinkOption.NOFOLLOW_LINKS))
+                .isEqualTo(at("/absolute/../../directory"));
+        assertThat((Object) at("../..").toRealPath(LinkOption.NOFOLLOW_LINKS)).isEqualTo(at("/"));
+        assertThatThrownBy(() -> at("directory/none/../inner").toRealPath(LinkOption.NOFOLLOW_LINKS))
+                .isInstanceOf(NoSuchFileException.class);
+        assertThat((Object) at("nowhere").toRealPath(LinkOption.NOFOLLOW_LINKS)).isEqualTo(at("/nowhere"));
+        assertThatThrownBy(() -> at("nowhere").toRealPath()).isInstanceOf(NoSuchFileException.class);
         assertThat(Files.isSameFile(at("absolute/../inner"), at("/directory/inner")))
                 .isTrue();
         assertThat(Files.isSameFile(at("small"), at("large"))).isFalse();
@@ -418,12 +427,40 @@ class FilesTest {
         assertThat(Files.readAllBytes(at("large"))).isEqualTo(xfs.sources.get("/large"));
     }
 
+    /** As any stream of {@link Files}: an interruption is somebody else's to notice. */
+    @Test
+    void readsStreamsWhileInterrupted() throws Exception {
+        try (InputStream in = Files.newInputStream(at("large"))) {
+            Thread.currentThread().interrupt();
+            assertThat(in.readAllBytes()).isEqualTo(xfs.sources.get("/large"));
+            assertThat(Files.size(at("directory/inner/../../small"))).isEqualTo(1234);
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"error:%20", "fatal:200", "duplicate:150", "error=2/81/crd1:100"})
+    void readsOnWhereADeviceDoesWrongAFewTimes(String faults) throws IOException {
+        // CRDT1: 100 ms.
+        URI uri = URI.create(
+                "aisio:emu:" + xfs.image + "?mdts=2&faults=put=128/0100@identify.sub0x1," + faults.replace("%", "%25"));
+        try (FileSystem opened = FileSystems.newFileSystem(uri, Map.of())) {
+            for (int round = 0; round < 3; round++) {
+                for (Map.Entry<String, byte[]> source : xfs.sources.entrySet()) {
+                    assertThat(Files.readAllBytes(opened.getPath(source.getKey())))
+                            .isEqualTo(source.getValue());
+                }
+            }
+        }
+    }
+
     @Test
     void goesOnAfterAReadThatFailed() throws IOException {
         int failures = 0;
         byte[] content = xfs.sources.get("/large");
         for (int n = 100; n < 600; n += 50) {
-            URI uri = URI.create("aisio:emu:" + xfs.image + "?mdts=2&faults=error:" + n);
+            URI uri = URI.create("aisio:emu:" + xfs.image + "?mdts=2&faults=error=2/81/dnr:" + n);
             FileSystem opened;
             try {
                 opened = FileSystems.newFileSystem(uri, Map.of());

@@ -16,23 +16,23 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** An XFS image that mkfs.xfs fills from a flat set of files. No mount, no root. */
-final class Xfs {
+public final class Xfs {
     private static final long BYTES = 512L << 20;
 
     /** The files' bytes by their path in the image. */
     final Map<String, byte[]> sources = new TreeMap<>();
 
-    final Path image;
+    public final Path image;
     private final Path folder;
     private final StringBuilder specials = new StringBuilder();
 
-    Xfs(Path folder) {
+    public Xfs(Path folder) {
         this.folder = folder;
         this.image = folder.resolve("fil.img");
     }
 
     /** Adds a file of seeded random bytes. */
-    Xfs with(String name, int bytes) {
+    public Xfs with(String name, int bytes) {
         byte[] content = new byte[bytes];
         new Random(name.hashCode() * 31L + bytes).nextBytes(content);
         sources.put("/" + name, content);
@@ -40,13 +40,13 @@ final class Xfs {
     }
 
     /** Adds lines of a prototype file: symbolic links, pipes, directories with what is in them. */
-    Xfs special(String lines) {
+    public Xfs special(String lines) {
         specials.append(lines).append('\n');
         return this;
     }
 
     /** Makes the image. */
-    Xfs make(String... options) throws Exception {
+    public Xfs make(String... options) throws Exception {
         return make(StandardCharsets.UTF_8, options);
     }
 
@@ -71,7 +71,7 @@ final class Xfs {
     }
 
     /** Runs a program, or skips the test where it is not installed. */
-    static String run(String... command) throws Exception {
+    public static String run(String... command) throws Exception {
         boolean there = Stream.of("/usr/sbin", "/sbin", "/usr/bin", "/bin")
                 .anyMatch(folder -> Files.isExecutable(Path.of(folder, command[0])));
         assumeTrue(there, () -> "needs " + command[0] + " (apt-get install xfsprogs)");

@@ -7,6 +7,7 @@
  *          ├── read, write, flush           one call, one command, waits
  *          │
  *          └── openQueue ──▶ Queue          bind slots once, then only numbers move
+ *                             └── RetryingQueue     what may succeed the next time is tried again
  * </pre>
  *
  * The name decides the path ({@link io.aisio.xnvme.DeviceUri}); {@link io.aisio.xnvme.Device#path()} says which one was

@@ -37,6 +37,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -59,8 +61,8 @@ import org.jspecify.annotations.Nullable;
 public final class AisioFileSystemProvider extends FileSystemProvider {
     private static final String QUEUES = "queues";
 
-    /** By the device's name. */
-    private final Map<String, XfsFileSystem> open = new HashMap<>();
+    /** By the device's name: what is being opened, is open, or is being closed. Under its own lock, that nobody waits in. */
+    private final Map<String, CompletableFuture<XfsFileSystem>> open = new HashMap<>();
 
     /** Made by the service loader. */
     public AisioFileSystemProvider() {}
@@ -78,12 +80,16 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
     @Override
     public FileSystem newFileSystem(URI uri, Map<String, ?> env) throws IOException {
         String device = AisioUri.parse(uri).device();
-        synchronized (open) {
-            if (open.containsKey(device)) {
+        int queues = queues(env);
+        CompletableFuture<XfsFileSystem> mine = new CompletableFuture<>();
+        for (var there = claim(device, mine); there != null; there = claim(device, mine)) {
+            XfsFileSystem found = there.isDone() ? outcome(there) : null;
+            if (found == null || found.isOpen()) {
                 throw new FileSystemAlreadyExistsException(device);
             }
-            return open(device, queues(env));
+            found.awaitClosed();
         }
+        return open(device, queues, mine);
     }
 
     private static int queues(Map<String, ?> env) {
@@ -102,15 +108,49 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
         throw new IllegalArgumentException(QUEUES + " is a number of at least 1, not '" + queues + "'");
     }
 
-    private XfsFileSystem open(String device, int queues) throws IOException {
-        XfsFileSystem opened = XfsFileSystem.open(this, device, queues);
-        open.put(device, opened);
-        return opened;
+    /** Says that the caller opens a device, unless it is there in some way: then how. */
+    private @Nullable CompletableFuture<XfsFileSystem> claim(String device, CompletableFuture<XfsFileSystem> mine) {
+        synchronized (open) {
+            return open.putIfAbsent(device, mine);
+        }
+    }
+
+    /** Opens a device that the caller has claimed. */
+    private XfsFileSystem open(String device, int queues, CompletableFuture<XfsFileSystem> mine) throws IOException {
+        try {
+            XfsFileSystem opened = XfsFileSystem.open(this, device, queues);
+            mine.complete(opened);
+            return opened;
+        } catch (Throwable e) {
+            synchronized (open) {
+                open.remove(device, mine);
+            }
+            mine.completeExceptionally(e);
+            throw e;
+        }
+    }
+
+    /** What opening has come to, waiting for whoever does it. */
+    private static XfsFileSystem outcome(CompletableFuture<XfsFileSystem> opening) throws IOException {
+        try {
+            return opening.join();
+        } catch (CompletionException e) {
+            switch (e.getCause()) {
+                case IOException cause -> throw cause;
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
+            }
+        }
     }
 
     void closed(XfsFileSystem fileSystem) {
         synchronized (open) {
-            open.remove(fileSystem.device(), fileSystem);
+            var there = open.get(fileSystem.device());
+            // What failed to open is not there.
+            if (there != null && there.getNow(null) == fileSystem) {
+                open.remove(fileSystem.device());
+            }
         }
     }
 
@@ -118,7 +158,8 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
     public FileSystem getFileSystem(URI uri) {
         String device = AisioUri.parse(uri).device();
         synchronized (open) {
-            XfsFileSystem found = open.get(device);
+            var there = open.get(device);
+            XfsFileSystem found = there == null ? null : there.getNow(null);
             if (found == null || !found.isOpen()) {
                 throw new FileSystemNotFoundException(device + " is not open");
             }
@@ -127,7 +168,7 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
     }
 
     /**
-     * {@inheritDoc} The device is opened if it is not open yet.
+     * {@inheritDoc} The device is opened if it is not open yet. Who else opens it, or closes it, is waited for.
      *
      * @throws FileSystemNotFoundException if that fails: its cause tells why
      */
@@ -138,16 +179,21 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
         if (path == null) {
             throw new IllegalArgumentException("'" + uri + "' names no file: write " + uri + "!/ for the root");
         }
-        synchronized (open) {
-            XfsFileSystem found = open.get(name.device());
-            try {
-                return (found == null ? open(name.device(), queues(Map.of())) : found).getPath(path);
-            } catch (IOException e) {
-                FileSystemNotFoundException none =
-                        new FileSystemNotFoundException(name.device() + " could not be opened: " + e.getMessage());
-                none.initCause(e);
-                throw none;
+        try {
+            while (true) {
+                CompletableFuture<XfsFileSystem> mine = new CompletableFuture<>();
+                var there = claim(name.device(), mine);
+                XfsFileSystem found = there == null ? open(name.device(), queues(Map.of()), mine) : outcome(there);
+                if (found.isOpen()) {
+                    return found.getPath(path);
+                }
+                found.awaitClosed();
             }
+        } catch (IOException e) {
+            FileSystemNotFoundException none =
+                    new FileSystemNotFoundException(name.device() + " could not be opened: " + e.getMessage());
+            none.initCause(e);
+            throw none;
         }
     }
 
@@ -182,7 +228,7 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
                 throw new UnsupportedOperationException("no open option '" + option + "' here");
             }
         }
-        return own.getFileSystem().openChannel(own, follows(options.toArray()));
+        return own.getFileSystem().openChannel(own, follows(options.toArray()), true);
     }
 
     @Override
@@ -193,7 +239,7 @@ public final class AisioFileSystemProvider extends FileSystemProvider {
             }
         }
         XfsPath own = openPath(path);
-        return new FileInput(own.getFileSystem().openChannel(own, follows((Object[]) options)));
+        return new FileInput(own.getFileSystem().openChannel(own, follows((Object[]) options), false));
     }
 
     @Override

@@ -7,7 +7,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.util.Objects;
 
-/** A file as a stream. Small reads are served from what was read ahead, large ones go straight to their place. */
+/**
+ * A file as a stream. Small reads are served from what was read ahead, large ones go straight to their place. As any file's
+ * stream, it does not mind interruptions.
+ */
 final class FileInput extends InputStream {
     /** Bytes that are read ahead: a device takes little longer for them than for a block. */
     private static final int AHEAD = 128 << 10;
@@ -24,7 +27,7 @@ final class FileInput extends InputStream {
     private int next;
     private int end;
 
-    /** @param channel becomes the stream's: it is closed with it */
+    /** @param channel becomes the stream's: it is closed with it; an interruption does not close it */
     FileInput(XfsChannel channel) throws IOException {
         this.channel = channel;
         size = channel.size();

@@ -4,9 +4,12 @@ import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.AsynchronousCloseException;
 import java.util.Arrays;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,9 +44,13 @@ final class Lane implements AutoCloseable {
 
     private @Nullable IOException failure;
 
+    /** Whether who has it lent still wants the bytes. */
+    private BooleanSupplier wanted = Lane::byNobody;
+
     private Lane(Device device, @Nullable Queue queue, Buffer memory, int depth, int part) {
         this.device = device;
-        this.queue = queue;
+        this.queue =
+                queue == null ? null : new RetryingQueue(queue, RetryingQueue.DEADLINE, () -> wanted.getAsBoolean());
         this.memory = memory;
         this.part = part;
         freeSlots = new int[depth];
@@ -66,20 +73,43 @@ final class Lane implements AutoCloseable {
         Geometry geometry = device.geometry();
         int depth = Math.min(DEPTH, geometry.maxQueueDepth());
         int part = Math.min(Math.max(PART, geometry.lbaBytes()), geometry.maxTransferBytes());
-        Queue queue = device.openQueue(depth);
+        Buffer memory = device.allocate((long) depth * part);
         try {
-            Buffer memory = device.allocate((long) depth * part);
-            try {
-                queue.handOver();
-                return new Lane(device, queue, memory, depth, part);
-            } catch (UnsupportedOperationException e) {
-                queue.close();
-                return new Lane(device, null, memory, depth, part);
-            }
-        } catch (IOException | RuntimeException e) {
-            queue.close();
+            return new Lane(device, openQueue(device, depth), memory, depth, part);
+        } catch (Throwable e) {
+            memory.close();
             throw e;
         }
+    }
+
+    /** A queue that may go from thread to thread, or null if the device has none. */
+    private static @Nullable Queue openQueue(Device device, int depth) throws IOException {
+        Queue queue = device.openQueue(depth);
+        boolean movable = false;
+        try {
+            queue.handOver();
+            movable = true;
+            return queue;
+        } catch (UnsupportedOperationException e) {
+            return null;
+        } finally {
+            if (!movable) {
+                queue.close();
+            }
+        }
+    }
+
+    private static boolean byNobody() {
+        return false;
+    }
+
+    /**
+     * Begins a loan.
+     *
+     * @param wanted whether what is read is still wanted, asked before each part of it
+     */
+    void lend(BooleanSupplier wanted) {
+        this.wanted = wanted;
     }
 
     /**
@@ -87,17 +117,21 @@ final class Lane implements AutoCloseable {
      *
      * @param position of the first, in bytes; all of them lie on the device
      * @param target any memory that can be written
+     * @throws AsynchronousCloseException if they are not wanted any more
      */
     void read(long position, MemorySegment target) throws IOException {
         int lba = device.geometry().lbaBytes();
         for (long done = 0; done < target.byteSize() && failure == null; ) {
+            if (!wanted.getAsBoolean()) {
+                throw new AsynchronousCloseException();
+            }
             long at = position + done;
             int skip = (int) (at % lba);
-            int wanted = (int) Math.min(target.byteSize() - done, part - skip);
-            int blocks = (skip + wanted + lba - 1) / lba * lba;
+            int wanting = (int) Math.min(target.byteSize() - done, part - skip);
+            int blocks = (skip + wanting + lba - 1) / lba * lba;
             if (queue == null) {
                 device.read(at / lba, memory, 0, blocks);
-                MemorySegment.copy(memory.segment(), skip, target, done, wanted);
+                MemorySegment.copy(memory.segment(), skip, target, done, wanting);
             } else {
                 while (free == 0) {
                     ring(queue);
@@ -106,12 +140,12 @@ final class Lane implements AutoCloseable {
                 int slot = freeSlots[free - 1];
                 queue.bindRead(slot, memory, (long) slot * part, blocks);
                 free--;
-                targets[slot] = target.asSlice(done, wanted);
+                targets[slot] = target.asSlice(done, wanting);
                 from[slot] = skip;
                 slots[pending] = slot;
                 lbas[pending++] = at / lba;
             }
-            done += wanted;
+            done += wanting;
         }
     }
 
@@ -155,23 +189,23 @@ final class Lane implements AutoCloseable {
     }
 
     /**
-     * Makes it ready for the next thread.
+     * Makes it ready for the next thread. What was not finished is waited for, and goes nowhere.
      *
-     * @return false if it cannot be: an error has left commands in flight, or the device does not answer
+     * @throws IOException if the device does not tell what became of it
      */
-    boolean ready() {
-        if (queue != null && queue.outstanding() > 0) {
-            return false;
-        }
+    void ready() throws IOException {
+        wanted = Lane::byNobody;
         while (pending > 0) {
             freeSlots[free++] = slots[--pending];
         }
         Arrays.fill(targets, null);
-        failure = null;
         if (queue != null) {
+            while (queue.outstanding() > 0) {
+                take(queue);
+            }
             queue.handOver();
         }
-        return true;
+        failure = null;
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.aisio.xal.Child;
 import io.aisio.xal.Entry;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Xal;
+import io.aisio.xal.XfsException;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
@@ -17,7 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,18 +35,17 @@ final class Tree {
     private final Xal xal;
     private final Entry root;
 
-    /** Where each directory that was met is named: a directory has one name, so that every walk ends. */
-    private final Map<Long, String> homes = new ConcurrentHashMap<>();
+    /** How long a directory is kept that the device did not read whole: it may do so later. */
+    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** By inode number, the one that was used last at the end; under its own lock. */
-    private final LinkedHashMap<Long, Directory> kept = new LinkedHashMap<>(16, 0.75f, true);
+    private final LinkedHashMap<Long, Kept> kept = new LinkedHashMap<>(16, 0.75f, true);
 
     private int keptNames;
 
     Tree(Xal xal) throws IOException {
         this.xal = xal;
         root = xal.root();
-        homes.put(root.inode().number(), root.path());
     }
 
     /**
@@ -54,7 +54,19 @@ final class Tree {
      * @param names sorted
      * @param problems what kept some names from being read
      */
-    record Directory(Map<String, Child> names, List<IOException> problems) {}
+    record Directory(Map<String, Child> names, List<IOException> problems) {
+        /** Whether it would be the same, read again: what is damaged stays so, what the device failed to read may not. */
+        boolean isLasting() {
+            return problems.stream().allMatch(XfsException.class::isInstance);
+        }
+    }
+
+    /** @param readAt by {@link System#nanoTime} */
+    private record Kept(Directory directory, long readAt) {
+        boolean isGood(long now) {
+            return directory.isLasting() || now - readAt < AGAIN_NANOS;
+        }
+    }
 
     /**
      * What is at a path.
@@ -86,6 +98,7 @@ final class Tree {
                 if (child == null) {
                     throw new NoSuchFileException(asked);
                 }
+                requireNotOnTheWay(child, way);
                 if (child.type() != FileType.SYMLINK || (rest.isEmpty() && !follow)) {
                     way.push(child);
                     continue;
@@ -105,6 +118,18 @@ final class Tree {
             }
         }
         return way.element();
+    }
+
+    /** A directory is not beneath itself: so every walk ends. */
+    private static void requireNotOnTheWay(Entry child, Collection<Entry> way) throws IOException {
+        if (child.type() == FileType.DIRECTORY) {
+            for (Entry above : way) {
+                if (above.inode().number() == child.inode().number()) {
+                    throw new IOException("inode %d: a directory has one name: it is %s, and %s names it too"
+                            .formatted(child.inode().number(), above.path(), child.path()));
+                }
+            }
+        }
     }
 
     /**
@@ -134,39 +159,41 @@ final class Tree {
             }
             return null;
         }
-        Entry entry = xal.child(directory, child);
-        if (entry.type() == FileType.DIRECTORY) {
-            String home = homes.putIfAbsent(entry.inode().number(), entry.path());
-            if (home != null && !home.equals(entry.path())) {
-                throw new IOException("inode %d: a directory has one name: it is %s, and %s names it too"
-                        .formatted(entry.inode().number(), home, entry.path()));
-            }
-        }
-        return entry;
+        return xal.child(directory, child);
     }
 
     /** What a directory holds, read if it is not kept. */
     Directory list(Entry directory) {
         long inode = directory.inode().number();
         synchronized (kept) {
-            Directory known = kept.get(inode);
-            if (known != null) {
-                return known;
+            Kept known = kept.get(inode);
+            if (known != null && known.isGood(System.nanoTime())) {
+                return known.directory();
             }
         }
         Directory read = read(directory);
-        synchronized (kept) {
-            // Of two threads that read it at once, one keeps it.
-            if (read.problems().isEmpty() && kept.putIfAbsent(inode, read) == null) {
-                keptNames += read.names().size();
-                var eldest = kept.entrySet().iterator();
-                while (keptNames > KEPT_NAMES && kept.size() > 1) {
-                    keptNames -= eldest.next().getValue().names().size();
-                    eldest.remove();
-                }
-            }
+        // Who was interrupted may have read less than others will.
+        if (read.isLasting() || !Thread.currentThread().isInterrupted()) {
+            keep(inode, read);
         }
         return read;
+    }
+
+    private void keep(long inode, Directory read) {
+        synchronized (kept) {
+            Kept before = kept.put(inode, new Kept(read, System.nanoTime()));
+            keptNames += weight(read) - (before == null ? 0 : weight(before.directory()));
+            var eldest = kept.entrySet().iterator();
+            while (keptNames > KEPT_NAMES && kept.size() > 1) {
+                keptNames -= weight(eldest.next().getValue().directory());
+                eldest.remove();
+            }
+        }
+    }
+
+    /** What a directory takes of the names that are kept: an empty one some too, and so does what is wrong with it. */
+    private static int weight(Directory directory) {
+        return 1 + directory.names().size() + directory.problems().size();
     }
 
     private Directory read(Entry directory) {
@@ -174,7 +201,11 @@ final class Tree {
         List<IOException> problems = new ArrayList<>();
         for (Child child : xal.children(directory, problems::add)) {
             if (names.putIfAbsent(child.name(), child) != null) {
-                problems.add(new IOException(directory.path() + ": two of its entries are named " + child.name()));
+                problems.add(new XfsException(
+                        xal.volume().source(),
+                        "directory inode " + directory.inode().number(),
+                        directory.path(),
+                        "two of its entries are named " + child.name()));
             }
         }
         return new Directory(names, problems);

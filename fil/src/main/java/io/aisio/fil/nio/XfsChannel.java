@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.MappedByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -30,25 +31,37 @@ final class XfsChannel extends FileChannel {
     /** All of the file, in the order of their offsets. */
     private final List<Piece> pieces;
 
+    private final boolean interruptible;
+
     /** Held while the position is used. */
     private final ReentrantLock positionLock = new ReentrantLock();
 
     private long position;
 
-    /** @param pieces of the file; they stay as they are, because nobody writes to the file system */
-    XfsChannel(XfsFileSystem fileSystem, Entry file, List<Piece> pieces) {
+    /**
+     * @param pieces of the file; they stay as they are, because nobody writes to the file system
+     * @param interruptible whether an interruption of a reader closes it
+     */
+    XfsChannel(XfsFileSystem fileSystem, Entry file, List<Piece> pieces, boolean interruptible) {
         this.fileSystem = fileSystem;
         this.file = file;
         this.pieces = pieces;
+        this.interruptible = interruptible;
     }
 
     private interface Reading {
         long read() throws IOException;
     }
 
-    /** Reads so that an interruption, or somebody who closes the channel meanwhile, is told as the JDK does. */
+    /**
+     * Reads so that an interruption, or somebody who closes the channel meanwhile, is told as the JDK does. Either closes
+     * the channel, and no part of the read is begun after that.
+     */
     private long reading(Reading reading) throws IOException {
         requireOpen();
+        if (!interruptible) {
+            return reading.read();
+        }
         boolean done = false;
         try {
             begin();
@@ -83,8 +96,7 @@ final class XfsChannel extends FileChannel {
 
     /** Fills memory with the file's bytes from a place on. */
     private void fill(MemorySegment target, long at) throws IOException {
-        Lane lane = null;
-        try {
+        try (Lanes.Loan loan = fileSystem.lanes().lend(this::isOpen)) {
             int piece = pieceAt(at);
             for (long done = 0; done < target.byteSize(); piece++) {
                 Piece here = pieces.get(piece);
@@ -92,23 +104,16 @@ final class XfsChannel extends FileChannel {
                 MemorySegment part = target.asSlice(done, Math.min(here.length() - skip, target.byteSize() - done));
                 switch (here.kind()) {
                     case HOLE, UNWRITTEN -> part.fill((byte) 0);
-                    case DATA -> {
-                        lane = lane == null ? fileSystem.lanes().borrow() : lane;
-                        lane.read(here.position() + skip, part);
-                    }
+                    case DATA -> loan.read(here.position() + skip, part);
                     case ELSEWHERE -> throw new AssertionError(file.path() + " was opened, though it lies elsewhere");
                 }
                 done += part.byteSize();
             }
-            if (lane != null) {
-                lane.finish();
-            }
+            loan.finish();
+        } catch (AsynchronousCloseException e) {
+            throw e;
         } catch (IOException e) {
             throw new IOException("%s: %s could not be read: %s".formatted(fileSystem, file.path(), e.getMessage()), e);
-        } finally {
-            if (lane != null) {
-                fileSystem.lanes().giveBack(lane);
-            }
         }
     }
 
@@ -317,5 +322,6 @@ final class XfsChannel extends FileChannel {
     @Override
     protected void implCloseChannel() {
         fileSystem.closed(this);
+        fileSystem.lanes().wake();
     }
 }

@@ -7,6 +7,7 @@ import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.DeviceUri;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.ClosedFileSystemException;
 import java.nio.file.FileStore;
@@ -23,6 +24,7 @@ import java.nio.file.spi.FileSystemProvider;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.regex.Pattern;
 
 /**
@@ -45,6 +47,8 @@ final class XfsFileSystem extends FileSystem {
 
     private final Set<XfsChannel> channels = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
+    /** Completed when all is closed. */
+    private final CountDownLatch over = new CountDownLatch(1);
 
     private XfsFileSystem(AisioFileSystemProvider provider, String name, Device device, Lanes lanes, Xal xal)
             throws IOException {
@@ -66,24 +70,31 @@ final class XfsFileSystem extends FileSystem {
      */
     static XfsFileSystem open(AisioFileSystemProvider provider, String name, int queues) throws IOException {
         Device device = Device.open(readOnly(DeviceUri.parse(name)));
-        Lanes lanes = new Lanes(device, queues);
         try {
-            Xal xal = Xal.open(lanes);
+            Lanes lanes = new Lanes(device, queues);
             try {
-                return new XfsFileSystem(provider, name, device, lanes, xal);
-            } catch (IOException | RuntimeException e) {
-                xal.close();
+                Xal xal = Xal.open(lanes);
+                try {
+                    return new XfsFileSystem(provider, name, device, lanes, xal);
+                } catch (Throwable e) {
+                    closeAfter(e, xal::close);
+                    throw e;
+                }
+            } catch (Throwable e) {
+                closeAfter(e, lanes::close);
                 throw e;
             }
-        } catch (IOException | RuntimeException e) {
-            try {
-                lanes.close();
-            } catch (IOException onClose) {
-                e.addSuppressed(onClose);
-            } finally {
-                device.close();
-            }
+        } catch (Throwable e) {
+            closeAfter(e, device::close);
             throw e;
+        }
+    }
+
+    private static void closeAfter(Throwable failure, Closeable opened) {
+        try {
+            opened.close();
+        } catch (IOException | RuntimeException e) {
+            failure.addSuppressed(e);
         }
     }
 
@@ -141,9 +152,10 @@ final class XfsFileSystem extends FileSystem {
     /**
      * Opens a file.
      *
+     * @param interruptible whether an interruption of a reader closes the channel, as it does any {@code FileChannel}
      * @throws FileSystemException if it has no bytes of its own, or the device does not hold them as they are
      */
-    XfsChannel openChannel(XfsPath path, boolean follow) throws IOException {
+    XfsChannel openChannel(XfsPath path, boolean follow, boolean interruptible) throws IOException {
         Entry file = find(path, follow);
         if (file.type() != FileType.REGULAR) {
             throw new FileSystemException(
@@ -165,7 +177,7 @@ final class XfsFileSystem extends FileSystem {
                                 .formatted(piece.offset()));
             }
         }
-        XfsChannel channel = new XfsChannel(this, file, pieces);
+        XfsChannel channel = new XfsChannel(this, file, pieces, interruptible);
         channels.add(channel);
         if (closed) {
             channel.close();
@@ -183,11 +195,15 @@ final class XfsFileSystem extends FileSystem {
         return provider;
     }
 
-    /** Closes what is open in it, waits for reads that are under way, and closes the device. */
+    /**
+     * Closes what is open in it, waits for the parts of reads that are under way, and closes the device. Whoever closes it
+     * meanwhile waits for that too.
+     */
     @Override
     public void close() throws IOException {
         synchronized (this) {
             if (closed) {
+                awaitClosed();
                 return;
             }
             closed = true;
@@ -198,13 +214,37 @@ final class XfsFileSystem extends FileSystem {
             }
             lanes.close();
         } finally {
+            closeDevice();
+        }
+    }
+
+    private void closeDevice() throws IOException {
+        try {
+            xal.close();
+        } finally {
             try {
-                xal.close();
                 device.close();
             } finally {
                 // Only now: before, the device could not be opened anew.
                 provider.closed(this);
+                over.countDown();
             }
+        }
+    }
+
+    /** Waits for whoever closes it. */
+    void awaitClosed() {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                over.await();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

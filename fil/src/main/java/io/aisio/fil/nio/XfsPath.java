@@ -1,6 +1,8 @@
 package io.aisio.fil.nio;
 
 import io.aisio.xal.FileName;
+import io.aisio.xal.FileType;
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
@@ -269,10 +271,30 @@ final class XfsPath implements Path {
         return isAbsolute() ? this : fileSystem.root().resolve(this);
     }
 
+    /** {@inheritDoc} Without following links, a {@code ..} behind a link stays: it leads elsewhere than back. */
     @Override
-    public XfsPath toRealPath(LinkOption... options) throws java.io.IOException {
-        boolean follow = !Arrays.asList(options).contains(LinkOption.NOFOLLOW_LINKS);
-        return parse(fileSystem, fileSystem.find(this, follow).path());
+    public XfsPath toRealPath(LinkOption... options) throws IOException {
+        if (!Arrays.asList(options).contains(LinkOption.NOFOLLOW_LINKS)) {
+            return parse(fileSystem, fileSystem.find(this, true).path());
+        }
+        XfsPath real = fileSystem.root();
+        for (String name : names) {
+            if (name.equals("..") && !real.goesBackElsewhere()) {
+                real = Objects.requireNonNullElse(real.getParent(), real);
+            } else if (!name.isEmpty() && !name.equals(".")) {
+                real = real.child(name);
+            }
+        }
+        // The path as it was given must lead somewhere: what was left out of it too.
+        fileSystem.find(this, false);
+        return real;
+    }
+
+    /** Whether {@code ..} behind it is another directory than the one before it. */
+    private boolean goesBackElsewhere() throws IOException {
+        XfsPath last = getFileName();
+        return last != null
+                && (last.path.equals("..") || fileSystem.find(this, false).type() == FileType.SYMLINK);
     }
 
     /**

@@ -191,7 +191,7 @@ public final class NvmeDevice implements Device {
                 commands.start(slot, 0);
                 commands.finish();
             } finally {
-                queue.handOver();
+                release(queue);
             }
         }
     }
@@ -216,7 +216,7 @@ public final class NvmeDevice implements Device {
                 try {
                     commands.finish();
                 } finally {
-                    queue.handOver();
+                    release(queue);
                 }
             }
         }
@@ -234,6 +234,16 @@ public final class NvmeDevice implements Device {
             queue.bindTransfer(slot, opcode, buffer, offset + done, part);
             commands.start(slot, lba + done / geometry.lbaBytes());
             done += part;
+        }
+    }
+
+    /** Leaves the queue to the next call, unless it no longer tells of what is in flight: closed, nothing is. */
+    private void release(NvmeQueue queue) throws IOException {
+        if (queue.outstanding() == 0) {
+            queue.handOver();
+        } else {
+            sync = null;
+            queue.close();
         }
     }
 

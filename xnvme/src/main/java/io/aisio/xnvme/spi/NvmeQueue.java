@@ -49,6 +49,10 @@ final class NvmeQueue implements Queue {
 
     void bindTransfer(int slot, int opcode, Buffer buffer, long offset, int bytes) {
         geometry.requireTransfer(bytes);
+        if (!buffer.segment().scope().isAlive()) {
+            // Its memory may be another buffer's by now, and the device would reach it.
+            throw new IllegalStateException("slot " + slot + " cannot be bound: the buffer is closed");
+        }
         pair.bind(
                 slot, Command.overBlocks(opcode, nsid, 0, bytes / geometry.lbaBytes()), buffer.memory(), offset, bytes);
     }

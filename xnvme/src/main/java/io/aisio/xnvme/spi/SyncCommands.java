@@ -1,31 +1,21 @@
 package io.aisio.xnvme.spi;
 
-import io.aisio.nvme.NvmeException;
+import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The commands of one synchronous call, on a queue that it has for itself. What fails and may be tried again
- * ({@link NvmeException#retryable()}) is, a few times.
- */
+/** The commands of one synchronous call, on a queue that it has for itself. */
 final class SyncCommands {
-    /** How often a command is submitted at most: a reset, and whatever else a device does once, is survived. */
-    private static final int TRIES = 4;
-
-    private final NvmeQueue queue;
-    private final long[] lbas;
-    private final int[] tries;
+    private final RetryingQueue queue;
     private final int[] slots = new int[1];
-    private final long[] submitted = new long[1];
+    private final long[] lbas = new long[1];
     private final int[] completed = new int[1];
     private int unused;
     private @Nullable IOException failure;
 
     SyncCommands(NvmeQueue queue) {
-        this.queue = queue;
-        lbas = new long[queue.depth()];
-        tries = new int[queue.depth()];
+        // Once one has failed for good, so has the call: the others need no further try.
+        this.queue = new RetryingQueue(queue, RetryingQueue.DEADLINE, () -> failure == null);
     }
 
     /** A slot with nothing in flight, waiting for one if there is none; negative if a command has failed for good. */
@@ -42,16 +32,9 @@ final class SyncCommands {
 
     /** Submits a slot's command. */
     void start(int slot, long lba) throws IOException {
-        lbas[slot] = lba;
-        tries[slot] = 0;
-        submit(slot);
-    }
-
-    private void submit(int slot) throws IOException {
-        tries[slot]++;
         slots[0] = slot;
-        submitted[0] = lbas[slot];
-        queue.submit(slots, submitted, 1);
+        lbas[0] = lba;
+        queue.submit(slots, lbas, 1);
     }
 
     /**
@@ -74,22 +57,9 @@ final class SyncCommands {
         if (completed[0] >= 0) {
             return completed[0];
         }
-        int slot = ~completed[0];
-        IOException why = queue.failure(slot);
-        if (failure != null) {
-            return -1;
+        if (failure == null) {
+            failure = queue.failure(~completed[0]);
         }
-        if (why instanceof NvmeException told && told.retryable() && tries[slot] < TRIES) {
-            LockSupport.parkNanos(told.retryDelay().toNanos());
-            try {
-                submit(slot);
-                return -1;
-            } catch (IOException e) {
-                e.addSuppressed(why);
-                why = e;
-            }
-        }
-        failure = why;
         return -1;
     }
 }

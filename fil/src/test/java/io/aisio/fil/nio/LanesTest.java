@@ -1,0 +1,157 @@
+package io.aisio.fil.nio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.aisio.xnvme.Device;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.file.ClosedFileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Queues that are lent, on a device that does not always grant them. */
+@Timeout(60)
+class LanesTest {
+    private static final int BYTES = 1 << 20;
+
+    @TempDir
+    private Path folder;
+
+    private final byte[] content = new byte[BYTES];
+    private Path image;
+
+    @BeforeEach
+    void make() throws IOException {
+        new Random(4).nextBytes(content);
+        image = Files.write(folder.resolve("image"), content);
+    }
+
+    private Device device(String options) throws IOException {
+        return Device.open("emu:" + image + options);
+    }
+
+    private void readsWith(Lanes.Loan loan, int at, int length) throws IOException {
+        MemorySegment target = MemorySegment.ofArray(new byte[length]);
+        loan.read(at, target);
+        loan.finish();
+        assertThat(target.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(Arrays.copyOfRange(content, at, at + length));
+    }
+
+    private void reads(Lanes lanes, int at, int length) throws IOException {
+        try (Lanes.Loan loan = lanes.lend(() -> true)) {
+            readsWith(loan, at, length);
+        }
+    }
+
+    @Test
+    void aQueueThatIsRefusedIsNotCounted() throws IOException {
+        // Lanes that counted it would wait for it in the end.
+        try (Device device = device("?faults=error=0/6/dnr@createsq:1-3");
+                Lanes lanes = new Lanes(device, 1)) {
+            for (int i = 0; i < 3; i++) {
+                assertThatThrownBy(() -> reads(lanes, 1, 10))
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining("Create I/O Submission Queue");
+            }
+            reads(lanes, 1, BYTES - 1);
+        }
+    }
+
+    @Test
+    void whereTheDeviceRefusesMoreThereIsOneForAllAndMoreLater() throws Exception {
+        try (Device device = device("?faults=error=0/6/dnr@createsq:2");
+                Lanes lanes = new Lanes(device, 2)) {
+            Thread second;
+            try (Lanes.Loan loan = lanes.lend(() -> true)) {
+                readsWith(loan, 3, 1000);
+                AtomicBoolean wanted = new AtomicBoolean(true);
+                second = waiting(lanes, wanted);
+                wanted.set(false);
+                lanes.wake();
+                second.join();
+                second = waiting(lanes, new AtomicBoolean(true));
+            }
+            second.join();
+            // The refusal is not remembered for good: some time later both have one.
+            long deadline = System.nanoTime() + 30_000_000_000L;
+            boolean both = false;
+            while (!both) {
+                assertThat(System.nanoTime() - deadline).isNegative();
+                AtomicBoolean wanted = new AtomicBoolean(true);
+                try (Lanes.Loan one = lanes.lend(() -> true)) {
+                    readsWith(one, 3, 1000);
+                    Thread other = reading(lanes, wanted);
+                    while (other.isAlive() && other.getState() != Thread.State.WAITING) {
+                        Thread.onSpinWait();
+                    }
+                    both = !other.isAlive();
+                    wanted.set(false);
+                    lanes.wake();
+                    other.join();
+                }
+            }
+        }
+    }
+
+    /** A thread that reads as soon as it is lent a lane, or that learns that nobody wants what it reads. */
+    private static Thread reading(Lanes lanes, AtomicBoolean wanted) {
+        return Thread.ofPlatform().start(() -> {
+            try (Lanes.Loan loan = lanes.lend(wanted::get)) {
+                loan.read(0, MemorySegment.ofArray(new byte[10]));
+                loan.finish();
+            } catch (AsynchronousCloseException e) {
+                assertThat(wanted).isFalse();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        });
+    }
+
+    private static Thread waiting(Lanes lanes, AtomicBoolean wanted) {
+        Thread thread = reading(lanes, wanted);
+        while (thread.getState() != Thread.State.WAITING) {
+            assertThat(thread.isAlive()).as("it waits for a lane").isTrue();
+            Thread.onSpinWait();
+        }
+        return thread;
+    }
+
+    @Test
+    void nothingIsLentOnceTheyAreClosed() throws IOException {
+        try (Device device = device("")) {
+            Lanes lanes = new Lanes(device, 2);
+            reads(lanes, 5, 5);
+            lanes.close();
+            lanes.close();
+            assertThatThrownBy(() -> reads(lanes, 5, 5)).isInstanceOf(ClosedFileSystemException.class);
+        }
+    }
+
+    @Test
+    void aReadThatIsNotWantedAnyMoreLeavesTheLaneToTheNext() throws IOException {
+        AtomicBoolean wanted = new AtomicBoolean(true);
+        try (Device device = device("?mdts=1");
+                Lanes lanes = new Lanes(device, 1)) {
+            byte[] target = new byte[BYTES];
+            try (Lanes.Loan loan = lanes.lend(wanted::get)) {
+                loan.read(0, MemorySegment.ofArray(target).asSlice(0, 100_000));
+                wanted.set(false);
+                assertThatThrownBy(() -> loan.read(0, MemorySegment.ofArray(target)))
+                        .isInstanceOf(AsynchronousCloseException.class);
+                Arrays.fill(target, (byte) 0);
+            }
+            assertThat(target).as("what was in flight goes nowhere").containsOnly(0);
+            reads(lanes, 511, 300_000);
+        }
+    }
+}

@@ -91,7 +91,7 @@ final class StagedBlocks {
             return Status.INVALID_FIELD | DNR;
         }
         long lba = zones.writePointer(zones.zone(command.cdw10));
-        int status = write(command, namespace, Math.min(lba, namespace.blocks - 1), count);
+        int status = write(command, namespace, lba, count);
         if (status == Status.SUCCESS) {
             command.result = (int) lba;
             command.upper = (int) (lba >>> 32);
@@ -121,7 +121,8 @@ final class StagedBlocks {
         }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
-            status = zones.beginWrite(lba, count);
+            // Both a write and an append name a block of the zone that is meant.
+            status = zones.beginWrite(zones.zone(command.cdw10), lba, count);
         }
         if (status != Status.SUCCESS) {
             return status;

@@ -256,6 +256,10 @@ final class NvmCommands {
         if (namespace.zones != null) {
             return Status.SUCCESS;
         }
+        int status = StagedBlocks.checkReadableAgain(namespace, lba, count);
+        if (status != Status.SUCCESS) {
+            return status;
+        }
         if (!namespace.uncorrectable.isEmpty()) {
             namespace.uncorrectable.remove(lba, count);
             namespace.replain();

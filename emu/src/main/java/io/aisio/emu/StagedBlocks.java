@@ -119,6 +119,9 @@ final class StagedBlocks {
         if (status == Status.SUCCESS) {
             status = protect(namespace, count, prinfo);
         }
+        if (status == Status.SUCCESS) {
+            status = checkReadableAgain(namespace, lba, count);
+        }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
             // Both a write and an append name a block of the zone that is meant.
@@ -142,6 +145,9 @@ final class StagedBlocks {
         long lba = command.cdw10;
         Prinfo prinfo = prinfo(command);
         int status = checkPrinfo(namespace, lba, prinfo);
+        if (status == Status.SUCCESS) {
+            status = checkReadableAgain(namespace, lba, count);
+        }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
             status = zones.beginWrite(lba, count);
@@ -243,6 +249,9 @@ final class StagedBlocks {
     }
 
     int writeUncorrectable(Command command, Namespace namespace, int count) {
+        if (!namespace.uncorrectable.canAdd(command.cdw10, count)) {
+            return Status.INTERNAL_ERROR | DNR;
+        }
         ZoneTable zones = namespace.zones;
         int status = zones == null ? Status.SUCCESS : zones.beginWrite(command.cdw10, count);
         if (status == Status.SUCCESS) {
@@ -299,6 +308,9 @@ final class StagedBlocks {
         status = readSources(command, namespace, ranges, each, wide, (int) total);
         if (status == Status.SUCCESS) {
             status = protect(namespace, (int) total, written);
+        }
+        if (status == Status.SUCCESS) {
+            status = checkReadableAgain(namespace, to, total);
         }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
@@ -480,6 +492,11 @@ final class StagedBlocks {
         namespace.writeMetadata(lba, count, metadata);
         written(namespace, lba, count);
         return Status.SUCCESS;
+    }
+
+    /** Whether blocks can be made readable again: it may take one range more of those that are not. */
+    static int checkReadableAgain(Namespace namespace, long lba, long count) {
+        return namespace.uncorrectable.canRemove(lba, count) ? Status.SUCCESS : Status.INTERNAL_ERROR | DNR;
     }
 
     private static void written(Namespace namespace, long lba, long count) {

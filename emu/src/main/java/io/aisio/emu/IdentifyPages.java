@@ -168,9 +168,12 @@ final class IdentifyPages {
             return false;
         }
         Guard guard = namespace.guard;
+        // All of it, of the guard that has one.
+        Wire.i64(page, IdentifyNvm.LBSTM, (1L << guard.storageTagBits()) - 1);
+        Wire.u8(page, IdentifyNvm.PIC, guard.storageTagBits() == 0 ? 0 : IdentifyNvm.PIC_CHECK_STORAGE_TAG_READ);
         for (int i = 0; i < namespace.formats.length; i++) {
             // The 32-bit guard has 80 bits for both tags: 64 are the reference tag's.
-            int extension = guard.pif() << IdentifyNvm.PIF_SHIFT | (guard == Guard.CRC32C ? 16 : 0);
+            int extension = guard.pif() << IdentifyNvm.PIF_SHIFT | guard.storageTagBits();
             Wire.i32(
                     page,
                     IdentifyNvm.ELBAF + (long) i * IdentifyNvm.ELBAF_BYTES,

@@ -301,6 +301,10 @@ final class StagedBlocks {
             return Status.LBA_OUT_OF_RANGE | DNR;
         }
         Prinfo written = prinfo(command);
+        boolean takesOff = (dword12 >>> 12 << 26 & Protection.ACTION) != 0;
+        if (protection != null && takesOff != written.action()) {
+            return Status.INVALID_FIELD | DNR;
+        }
         status = checkPrinfo(namespace, to, written);
         if (status != Status.SUCCESS) {
             return status;
@@ -328,7 +332,7 @@ final class StagedBlocks {
             long range = (long) i * each;
             long lba = Wire.i64(host, range + CopyRange.SLBA);
             int count = Wire.u16(host, range + CopyRange.NLB) + 1;
-            Prinfo prinfo = prinfoOfSource(command.dword12() >>> 12 & 0xF, range, wide);
+            Prinfo prinfo = prinfoOfSource(command.dword12(), range, wide);
             stage(namespace, count);
             int status = checkRead(namespace, lba, count, prinfo);
             status = status == Status.SUCCESS ? load(namespace, lba, count, prinfo) : status;
@@ -346,9 +350,10 @@ final class StagedBlocks {
         return Status.SUCCESS;
     }
 
-    private Prinfo prinfoOfSource(int prinfor, long range, boolean wide) {
+    private Prinfo prinfoOfSource(int dword12, long range, boolean wide) {
         // Its action would take protection information off, which is made anew or kept by what is written.
-        int flags = prinfor << 26 & ~Protection.ACTION;
+        int flags = ((dword12 >>> 12 & 0xF) << 26 & ~Protection.ACTION)
+                | ((dword12 & Protection.CHECK_STORAGE_TAG_READ) == 0 ? 0 : Protection.CHECK_STORAGE_TAG);
         return wide
                 ? new Prinfo(
                         flags,

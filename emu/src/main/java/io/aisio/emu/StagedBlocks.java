@@ -4,6 +4,7 @@ import io.aisio.linux.Mapping;
 import io.aisio.nvme.BlockProtection;
 import io.aisio.nvme.Guard;
 import io.aisio.nvme.Prinfo;
+import io.aisio.nvme.spec.BlockCommand;
 import io.aisio.nvme.spec.CopyRange;
 import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Protection;
@@ -23,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class StagedBlocks {
     private static final int DNR = Status.DNR_BIT;
-    private static final long FUA = 1L << 30;
     /** Blocks that are handled at once where a command has more than it transfers: chosen to stay in a core's cache. */
     private static final int PART = 64;
 
@@ -598,6 +598,6 @@ final class StagedBlocks {
 
     /** FUA: whether what was written is durable when the command completes. */
     static boolean isForced(Command command) {
-        return (command.cdw12 & FUA) != 0;
+        return (command.dword12() & BlockCommand.FORCE_UNIT_ACCESS) != 0;
     }
 }

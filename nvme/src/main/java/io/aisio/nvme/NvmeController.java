@@ -1,6 +1,7 @@
 package io.aisio.nvme;
 
 import io.aisio.nvme.spec.AsyncEvent;
+import io.aisio.nvme.spec.CreateQueue;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
@@ -444,7 +445,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     /** Physically contiguous (PC); with interrupts (IEN and IV) only if the queue's owner sleeps. */
     private void createCompletionQueue(int epoch, QueuePair pair) throws NvmeException {
         Interrupt interrupt = pair.interrupt();
-        long attributes = interrupt == null ? 1 : 1 | 1 << 1 | (long) interrupt.vector() << 16;
+        long attributes = CreateQueue.CONTIGUOUS
+                | (interrupt == null
+                        ? 0
+                        : CreateQueue.INTERRUPTS_ENABLED | (long) interrupt.vector() << CreateQueue.VECTOR_SHIFT);
         requireNotClosed();
         ShadowDoorbells pages = shadow;
         if (pages != null) {
@@ -487,7 +491,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     private void createSubmissionQueue(int epoch, QueuePair pair) throws NvmeException {
-        long attributes = (long) pair.qid() << 16 | 1;
+        long attributes = (long) pair.qid() << CreateQueue.VECTOR_SHIFT | CreateQueue.CONTIGUOUS;
         try {
             admin.execute(
                     epoch,

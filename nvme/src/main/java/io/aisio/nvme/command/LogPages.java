@@ -31,8 +31,6 @@ public final class LogPages {
     /** The most that a command asks for whose controller knows no offsets: NUMD has 12 bits then. */
     private static final int MOST_AT_ONCE = 16 << 10;
 
-    private static final int RETAIN_EVENT = 1 << 15;
-
     private final AdminCommands admin;
     private final boolean retain;
 
@@ -91,7 +89,7 @@ public final class LogPages {
             // The event goes with the last part: until then the page may not change.
             boolean keep = retain || done + part < bytes;
             int dwords = part / 4 - 1;
-            long cdw10 = ((id | specific << 8 | (keep ? RETAIN_EVENT : 0) | dwords << 16) & 0xFFFF_FFFFL)
+            long cdw10 = ((id | specific << 8 | (keep ? LogPage.RETAIN_EVENT : 0) | dwords << 16) & 0xFFFF_FFFFL)
                     | (long) specificIdentifier << 48;
             admin.execute(
                     new Command(Opcode.GET_LOG_PAGE, nsid, cdw10, offset + done, (long) commandSet << 24),

@@ -5,6 +5,7 @@ import io.aisio.nvme.Guard;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.Prinfo;
+import io.aisio.nvme.spec.BlockCommand;
 import io.aisio.nvme.spec.CopyRange;
 import io.aisio.nvme.spec.DatasetRange;
 import io.aisio.nvme.spec.Directive;
@@ -22,8 +23,6 @@ import org.jspecify.annotations.Nullable;
  * length that the blocks have: data, then for a namespace whose metadata follows each block's data both, interleaved.
  */
 public final class NvmCommandSet {
-    private static final long FUA = 1L << 30;
-    private static final long DEALLOCATE = 1L << 25;
     /** Blocks of one command: NLB has 16 bits. */
     private static final int MOST_BLOCKS = 0x1_0000;
 
@@ -84,7 +83,7 @@ public final class NvmCommandSet {
      */
     public void write(long lba, MemorySegment data, MemorySegment metadata, Prinfo prinfo, boolean forced)
             throws IOException {
-        transfer(Opcode.WRITE, lba, data, metadata, prinfo, forced ? FUA : 0);
+        transfer(Opcode.WRITE, lba, data, metadata, prinfo, forced ? BlockCommand.FORCE_UNIT_ACCESS : 0);
     }
 
     /**
@@ -139,7 +138,7 @@ public final class NvmCommandSet {
      */
     public void writeZeroes(long lba, int blocks, boolean deallocate, Prinfo prinfo) throws IOException {
         Command command = over(Opcode.WRITE_ZEROES, lba, blocks);
-        run(prinfo.on(with(command, deallocate ? DEALLOCATE : 0)));
+        run(prinfo.on(with(command, deallocate ? BlockCommand.DEALLOCATE : 0)));
     }
 
     /** Deallocates ranges, at most {@value DatasetRange#MAX}: what they then read as, the namespace's DLFEAT tells. */

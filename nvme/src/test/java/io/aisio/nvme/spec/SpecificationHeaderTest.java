@@ -407,6 +407,13 @@ class SpecificationHeaderTest {
         code(ours, "nvme_admin_sanitize_nvm", Opcode.SANITIZE);
         code(ours, "nvme_cmd_io_mgmt_recv", Opcode.IO_MANAGEMENT_RECEIVE);
         code(ours, "nvme_cmd_io_mgmt_send", Opcode.IO_MANAGEMENT_SEND);
+        code(ours, "NVME_IO_FUA << 16", BlockCommand.FORCE_UNIT_ACCESS);
+        code(ours, "NVME_IO_DEAC << 16", BlockCommand.DEALLOCATE);
+        code(ours, "NVME_CTRL_CNTRLTYPE_IO", IdentifyController.CNTRLTYPE_IO);
+        code(ours, "NVME_CTRL_FRMW_1ST_RO", IdentifyController.FRMW_SLOT_1_READ_ONLY);
+        code(ours, "NVME_CTRL_VWC_PRESENT", IdentifyController.VWC_PRESENT);
+        code(ours, "NVME_NS_DLFEAT_RB_ALL_0S", IdentifyNamespace.DLFEAT_ZEROES);
+        code(ours, "NVME_NS_DLFEAT_WRITE_ZEROES", IdentifyNamespace.DLFEAT_WRITE_ZEROES);
         code(ours, "NVME_SC_SANITIZE_FAILED", Status.SANITIZE_FAILED);
         code(ours, "NVME_SCT_MEDIA << 8 | NVME_SC_STORAGE_TAG_CHECK", Status.STORAGE_TAG_CHECK_ERROR);
         code(ours, "NVME_SC_SANITIZE_IN_PROGRESS", Status.SANITIZE_IN_PROGRESS);

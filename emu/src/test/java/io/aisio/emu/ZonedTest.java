@@ -73,7 +73,6 @@ class ZonedTest {
         assertThat(zoned.zones().maxOpen()).isEqualTo(3);
         assertThat(zoned.zones().maxActive()).isEqualTo(5);
         assertThat(zoned.count()).isEqualTo(ZONES);
-        assertThat(driven.driver.zoned(1).zoneBlocks()).isEqualTo(ZONE);
         assertThat(zoned.report())
                 .hasSize(ZONES)
                 .allSatisfy(zone -> assertThat(zone)

@@ -198,11 +198,12 @@ public final class Identities {
     private int commandSet(int nsid, ControllerData controller) throws IOException {
         for (Descriptor descriptor : descriptors(nsid, controller)) {
             if (descriptor.type() == Identify.NIDT_CSI) {
-                if (descriptor.identifier().length() != 2) {
+                int commandSet = descriptor.commandSet();
+                if (commandSet < 0) {
                     throw new NvmeException("namespace %s has the command set %s; it has one byte"
                             .formatted(Integer.toUnsignedString(nsid), descriptor.identifier()));
                 }
-                return Integer.parseInt(descriptor.identifier(), 16);
+                return commandSet;
             }
         }
         return Identify.CSI_NVM;
@@ -214,7 +215,27 @@ public final class Identities {
      * @param type one of {@link Identify}'s {@code NIDT_…}
      * @param identifier in hexadecimal
      */
-    public record Descriptor(int type, String identifier) {}
+    public record Descriptor(int type, String identifier) {
+        /** The descriptors of a structure, in its order; those after one that reaches beyond its end are left out. */
+        public static List<Descriptor> parse(MemorySegment data) {
+            List<Descriptor> found = new ArrayList<>();
+            for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
+                int length = Wire.u8(data, at + Identify.NIDL);
+                if (length == 0 || at + Identify.NID + length > Identify.BYTES) {
+                    break;
+                }
+                found.add(new Descriptor(
+                        Wire.u8(data, at + Identify.NIDT), hex(data.asSlice(at + Identify.NID, length))));
+                at += Identify.NID + length;
+            }
+            return found;
+        }
+
+        /** The command set that it names, -1 if it does not have the one byte of one. */
+        public int commandSet() {
+            return identifier.length() == 2 ? Integer.parseInt(identifier, 16) : -1;
+        }
+    }
 
     /** By what a namespace is known; empty where the controller does not tell. */
     public List<Descriptor> descriptors(int nsid) throws IOException {
@@ -225,17 +246,7 @@ public final class Identities {
         if (Integer.compareUnsigned(controller.version(), VERSION_1_3) < 0) {
             return List.of();
         }
-        MemorySegment data = optional(nsid, Identify.CNS_DESCRIPTORS, Identify.CSI_NVM);
-        List<Descriptor> found = new ArrayList<>();
-        for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
-            int length = Wire.u8(data, at + Identify.NIDL);
-            if (length == 0 || at + Identify.NID + length > Identify.BYTES) {
-                break;
-            }
-            found.add(new Descriptor(Wire.u8(data, at + Identify.NIDT), hex(data.asSlice(at + Identify.NID, length))));
-            at += Identify.NID + length;
-        }
-        return found;
+        return Descriptor.parse(optional(nsid, Identify.CNS_DESCRIPTORS, Identify.CSI_NVM));
     }
 
     /**

@@ -4,12 +4,14 @@ import io.aisio.linux.LinuxException;
 import io.aisio.nvme.Guard;
 import io.aisio.nvme.spec.AsyncEvent;
 import io.aisio.nvme.spec.Cqe;
+import io.aisio.nvme.spec.CreateQueue;
 import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
+import io.aisio.nvme.spec.SelfTestLog;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
@@ -23,18 +25,10 @@ final class AdminCommands {
     static final int NO_COMPLETION = -1;
 
     private static final int DNR = Status.DNR_BIT;
-    /** CDW11 of the create commands: physically contiguous. */
-    private static final int CONTIGUOUS = 1;
-    /** CDW11 of Create I/O Completion Queue: interrupts enabled. */
-    private static final int INTERRUPTS_ENABLED = 1 << 1;
-    /** CDW10 of Get Log Page: retain asynchronous event. */
-    private static final int RETAIN_EVENT = 1 << 15;
     /** Abort's result where nothing was aborted. */
     private static final int NOT_ABORTED = 1;
     /** SES of Format NVM: a cryptographic erase; anything beyond is reserved. */
     private static final int SES_CRYPTOGRAPHIC = 2;
-    /** STC of Device Self-test: the one that runs is aborted. */
-    private static final int ABORT_SELF_TEST = 0xF;
 
     private final EmuConfiguration configuration;
     private final RegisterFile registers;
@@ -153,8 +147,8 @@ final class AdminCommands {
         if (status != Status.SUCCESS) {
             return status;
         }
-        boolean interrupts = (command.dword11() & INTERRUPTS_ENABLED) != 0;
-        int vector = interrupts ? command.dword11() >>> 16 : CompletionQueue.POLLED;
+        boolean interrupts = (command.dword11() & CreateQueue.INTERRUPTS_ENABLED) != 0;
+        int vector = interrupts ? command.dword11() >>> CreateQueue.VECTOR_SHIFT : CompletionQueue.POLLED;
         if (vector > configuration.queuePairs()) {
             return Status.INVALID_INTERRUPT_VECTOR | DNR;
         }
@@ -196,7 +190,7 @@ final class AdminCommands {
 
     /** CAP.CQR: queues are contiguous; and they begin on a page. */
     private static int checkQueueMemory(Command command) {
-        if ((command.dword11() & CONTIGUOUS) == 0) {
+        if ((command.dword11() & CreateQueue.CONTIGUOUS) == 0) {
             return Status.INVALID_FIELD | DNR;
         }
         return (command.prp1 & (PrpWalk.PAGE - 1)) != 0 ? Status.INVALID_PRP_OFFSET | DNR : Status.SUCCESS;
@@ -332,7 +326,7 @@ final class AdminCommands {
             return Status.INVALID_FIELD | DNR;
         }
         int status = deliver(command, offset, bytes);
-        if (status == Status.SUCCESS && (command.dword10() & RETAIN_EVENT) == 0) {
+        if (status == Status.SUCCESS && (command.dword10() & LogPage.RETAIN_EVENT) == 0) {
             events.logRead(id);
             if (id == LogPage.CHANGED_NAMESPACES) {
                 logs.clearChanged();
@@ -427,11 +421,11 @@ final class AdminCommands {
         if (!controller && namespace(command.nsid()) == null) {
             return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
         }
-        if (test == 1 || test == 2) {
+        if (test == SelfTestLog.SHORT || test == SelfTestLog.EXTENDED) {
             logs.selfTest(test);
             return Status.SUCCESS;
         }
-        return test == ABORT_SELF_TEST ? Status.SUCCESS : Status.INVALID_FIELD | DNR;
+        return test == SelfTestLog.ABORT ? Status.SUCCESS : Status.INVALID_FIELD | DNR;
     }
 
     /** Section 5.7: what directives there are, and are on. */

@@ -5,6 +5,9 @@ import java.util.TreeMap;
 
 /** A set of logical blocks, kept as ranges that do not touch one another. */
 final class BlockRanges {
+    /** The most ranges: so many that nobody misses more, so few that a driver cannot fill memory with them. */
+    static final int MOST = 1 << 16;
+
     /** The end of each range, by its start. */
     private final TreeMap<Long, Long> ranges = new TreeMap<>();
 
@@ -20,6 +23,18 @@ final class BlockRanges {
     boolean intersects(long start, long count) {
         Map.Entry<Long, Long> before = ranges.lowerEntry(start + count);
         return before != null && before.getValue() > start;
+    }
+
+    /** Whether there is room for the ranges if blocks are added. */
+    boolean canAdd(long start, long count) {
+        Map.Entry<Long, Long> before = ranges.floorEntry(start + count);
+        return ranges.size() < MOST || (before != null && before.getValue() >= start);
+    }
+
+    /** Whether there is room for the ranges if blocks are removed, which may make two of one. */
+    boolean canRemove(long start, long count) {
+        Map.Entry<Long, Long> before = ranges.lowerEntry(start);
+        return ranges.size() < MOST || before == null || before.getValue() <= start + count;
     }
 
     void add(long start, long count) {

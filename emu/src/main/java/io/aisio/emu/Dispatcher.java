@@ -77,6 +77,7 @@ final class Dispatcher {
     /** Forgets what is held back: the controller is reset. */
     void reset() {
         duplicate = null;
+        end = null;
         if (faults != null) {
             faults.reset();
         }
@@ -91,12 +92,17 @@ final class Dispatcher {
     int serveAdmin(SubmissionQueue queue) {
         int done = faults == null ? 0 : release(queue, faults);
         int tail = queue.tail();
-        while (queue.head != tail && end == null && queue.completions.hasRoom()) {
+        while (queue.head != tail && end == null && queue.completions.hasRoom() && mayHoldMore(queue)) {
             fetch(queue);
             run(queue);
             done++;
         }
         return done;
+    }
+
+    /** Whether a queue has fewer commands that are held back than entries: a driver may go on, but not without end. */
+    private boolean mayHoldMore(SubmissionQueue queue) {
+        return faults == null || faults.held(queue.id) < queue.entries;
     }
 
     /** Serves an I/O queue: everything that is in it, or that is due. */
@@ -107,7 +113,7 @@ final class Dispatcher {
             return done + serveDelayed(queue, delayed, pace);
         }
         int tail = queue.tail();
-        while (queue.head != tail && end == null && queue.completions.hasRoom()) {
+        while (queue.head != tail && end == null && queue.completions.hasRoom() && mayHoldMore(queue)) {
             fetch(queue);
             run(queue);
             done++;
@@ -131,7 +137,11 @@ final class Dispatcher {
                 complete(queue, command.cid(), Status.CID_CONFLICT | Status.DNR_BIT);
             }
         }
-        while (!delayed.isEmpty() && delayed.due() - now <= 0 && end == null && queue.completions.hasRoom()) {
+        while (!delayed.isEmpty()
+                && delayed.due() - now <= 0
+                && end == null
+                && queue.completions.hasRoom()
+                && mayHoldMore(queue)) {
             if (delayed.take(queue.id, command)) {
                 run(queue);
             }
@@ -158,6 +168,8 @@ final class Dispatcher {
     }
 
     private int execute() {
+        // What a command has delivered, faults may change: not what the one before it has.
+        prps.forget();
         if (sgls) {
             prps.describedBy(command.queue == 0 ? 0 : command.psdt());
         }
@@ -248,7 +260,11 @@ final class Dispatcher {
         int status = command.queue == 0 ? executeWithHeld(injector, hits) : execute();
         if (hits != 0 && status == Status.SUCCESS && (command.opcode() & TRANSFERS) == TO_HOST) {
             Namespace namespace = command.queue == 0 ? null : nvm.namespace(command);
-            injector.spoil(hits, command, namespace == null ? 0 : namespace.shift, new Delivered(prps));
+            try {
+                injector.spoil(hits, command, namespace == null ? 0 : namespace.shift, new Delivered(prps));
+            } catch (IllegalStateException e) {
+                status = transferError(e);
+            }
         }
         if (status == Status.SUCCESS && injector.has(hits, Fault.Kind.QUEUES)) {
             long granted = injector.number(hits, Fault.Kind.QUEUES);

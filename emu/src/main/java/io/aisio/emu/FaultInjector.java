@@ -1,7 +1,9 @@
 package io.aisio.emu;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +15,8 @@ final class FaultInjector {
     private static final long NEVER = Long.MAX_VALUE;
 
     private final Rule[] rules;
-    private final List<Held> held = new ArrayList<>();
+    /** By queue. */
+    private final Map<Integer, List<Held>> held = new HashMap<>();
 
     /** A fault and how often what it counts has come. */
     private static final class Rule {
@@ -150,24 +153,34 @@ final class FaultInjector {
 
     /** Holds a command back until it is aborted. */
     void hold(Command command, long hits, int status) {
-        held.add(new Held(command, hits, status, NEVER));
+        of(command.queue).add(new Held(command, hits, status, NEVER));
     }
 
     /** Holds a command back for a while, or until it is aborted. */
     void hold(Command command, long hits, int status, long nanos) {
-        held.add(new Held(command, hits, status, System.nanoTime() + nanos));
+        of(command.queue).add(new Held(command, hits, status, System.nanoTime() + nanos));
+    }
+
+    private List<Held> of(int queue) {
+        return held.computeIfAbsent(queue, q -> new ArrayList<>());
+    }
+
+    /** How many commands of a queue are held back. */
+    int held(int queue) {
+        return of(queue).size();
     }
 
     /** Takes out a command of a queue that is due, or null. */
     @Nullable
     Held takeDue(int queue) {
-        if (held.isEmpty()) {
+        List<Held> ofQueue = of(queue);
+        if (ofQueue.isEmpty()) {
             return null;
         }
         long now = System.nanoTime();
-        for (Held one : held) {
-            if (one.queue == queue && one.due != NEVER && one.due - now <= 0) {
-                held.remove(one);
+        for (Held one : ofQueue) {
+            if (one.due != NEVER && one.due - now <= 0) {
+                ofQueue.remove(one);
                 return one;
             }
         }
@@ -181,12 +194,13 @@ final class FaultInjector {
      */
     @Nullable
     Held abort(int queue, int cid) {
-        for (Held one : held) {
-            if (one.queue != queue || one.cid != cid) {
+        List<Held> ofQueue = of(queue);
+        for (Held one : ofQueue) {
+            if (one.cid != cid) {
                 continue;
             }
             if (!has(one.faults, Fault.Kind.LATE) || one.status == AdminCommands.NO_COMPLETION) {
-                held.remove(one);
+                ofQueue.remove(one);
                 return one;
             }
             if (one.due == NEVER) {
@@ -200,13 +214,8 @@ final class FaultInjector {
     /** Takes out any command of a queue, or null. */
     @Nullable
     Held take(int queue) {
-        for (Held one : held) {
-            if (one.queue == queue) {
-                held.remove(one);
-                return one;
-            }
-        }
-        return null;
+        List<Held> ofQueue = of(queue);
+        return ofQueue.isEmpty() ? null : ofQueue.removeFirst();
     }
 
     /** Forgets what is held back: the controller is reset. */
@@ -217,9 +226,11 @@ final class FaultInjector {
     /** When the next command that is held back is due, by {@link System#nanoTime}, or {@code otherwise} if none is before. */
     long nextDue(long otherwise) {
         long next = otherwise;
-        for (Held one : held) {
-            if (one.due != NEVER && one.due - next < 0) {
-                next = one.due;
+        for (List<Held> ofQueue : held.values()) {
+            for (Held one : ofQueue) {
+                if (one.due != NEVER && one.due - next < 0) {
+                    next = one.due;
+                }
             }
         }
         return next;

@@ -15,11 +15,6 @@ final class Features {
     private static final int DNR = Status.DNR_BIT;
     private static final int COUNT = Feature.ASYNC_EVENT_CONFIGURATION + 1;
 
-    /** Temperature Threshold: THSEL, under-temperature. */
-    private static final int UNDER = 1;
-    /** Temperature Threshold: TMPSEL, every sensor. */
-    private static final int ALL_SENSORS = 0xF;
-
     private final int queuePairs;
     private final int namespaces;
     private final int[] values = new int[COUNT];
@@ -103,7 +98,7 @@ final class Features {
     /** Get Features: the status, the value in the command's result, and the data structure into zeroed memory. */
     int get(Command command, MemorySegment data) {
         int id = command.dword10() & 0xFF;
-        int select = command.dword10() >>> 8 & 7;
+        int select = command.dword10() >>> Feature.SELECT_SHIFT & 7;
         if (!exists(id) || select > Feature.SELECT_SUPPORTED) {
             return Status.INVALID_FIELD | DNR;
         }
@@ -151,7 +146,7 @@ final class Features {
     /** Set Features of one that has a data structure; the status. */
     int set(Command command, boolean ioQueuesExist, MemorySegment data) {
         int id = command.dword10() & 0xFF;
-        if (!exists(id) || command.dword10() < 0) {
+        if (!exists(id) || (command.dword10() & Feature.SAVE) != 0) {
             return set(command, ioQueuesExist);
         }
         return switch (id) {
@@ -193,7 +188,7 @@ final class Features {
     /** Get Features: the status, and the value in the command's result. */
     private int get(Command command) {
         int id = command.dword10() & 0xFF;
-        int select = command.dword10() >>> 8 & 7;
+        int select = command.dword10() >>> Feature.SELECT_SHIFT & 7;
         if (!exists(id) || select > Feature.SELECT_SUPPORTED) {
             return Status.INVALID_FIELD | DNR;
         }
@@ -213,12 +208,13 @@ final class Features {
                 yield Status.SUCCESS;
             }
             case Feature.TEMPERATURE_THRESHOLD -> {
-                int select2 = command.dword11() >>> 20 & 3;
-                if ((command.dword11() >>> 16 & 0xF) != 0 || select2 > UNDER) {
+                int select2 = command.dword11() >>> Feature.TEMPERATURE_SELECT_SHIFT & 3;
+                if ((command.dword11() >>> Feature.TEMPERATURE_SENSOR_SHIFT & 0xF) != 0
+                        || select2 > Feature.TEMPERATURE_UNDER) {
                     yield Status.INVALID_FIELD | DNR;
                 }
                 int over = current ? values[id] : defaultValue(id);
-                command.result = select2 == UNDER ? (current ? underTemperature : 0) : over;
+                command.result = select2 == Feature.TEMPERATURE_UNDER ? (current ? underTemperature : 0) : over;
                 yield Status.SUCCESS;
             }
             case Feature.INTERRUPT_VECTOR_CONFIGURATION -> {
@@ -242,7 +238,7 @@ final class Features {
         if (!exists(id)) {
             return Status.INVALID_FIELD | DNR;
         }
-        if (command.dword10() < 0) {
+        if ((command.dword10() & Feature.SAVE) != 0) {
             return Status.FEATURE_NOT_SAVEABLE | DNR;
         }
         boolean allNamespaces = command.nsid() == 0 || command.nsid() == Identify.ALL_NAMESPACES;
@@ -291,12 +287,12 @@ final class Features {
     }
 
     private int setTemperature(int value) {
-        int sensor = value >>> 16 & 0xF;
-        int select = value >>> 20 & 3;
-        if ((sensor != 0 && sensor != ALL_SENSORS) || select > UNDER) {
+        int sensor = value >>> Feature.TEMPERATURE_SENSOR_SHIFT & 0xF;
+        int select = value >>> Feature.TEMPERATURE_SELECT_SHIFT & 3;
+        if ((sensor != 0 && sensor != Feature.TEMPERATURE_ALL_SENSORS) || select > Feature.TEMPERATURE_UNDER) {
             return Status.INVALID_FIELD | DNR;
         }
-        if (select == UNDER) {
+        if (select == Feature.TEMPERATURE_UNDER) {
             underTemperature = value & 0xFFFF;
             return Status.SUCCESS;
         }

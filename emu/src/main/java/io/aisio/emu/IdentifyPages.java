@@ -24,16 +24,11 @@ final class IdentifyPages {
     /** The model number. */
     static final String MODEL = "AiSIO software controller";
 
-    /** CNTRLTYPE: an I/O controller. */
-    private static final int IO_CONTROLLER = 1;
     /** OCFS: copy descriptors of formats 0 and 1. */
     private static final int COPY_FORMATS = 3;
     /** FRMW: one slot, which is read only. */
-    private static final int FRMW_ONE_READ_ONLY_SLOT = 1 << 1 | 1;
-    /** VWC: there is a volatile write cache, and Flush takes all namespaces. */
-    private static final int VWC_PRESENT_FLUSH_ALL = 3 << 1 | 1;
-    /** DLFEAT: deallocated blocks read as zeroes, and Write Zeroes may deallocate. */
-    private static final int DLFEAT_ZEROES = 1 << 3 | 1;
+    private static final int FRMW_ONE_READ_ONLY_SLOT =
+            1 << IdentifyController.FRMW_SLOTS_SHIFT | IdentifyController.FRMW_SLOT_1_READ_ONLY;
     /** ACL: Aborts that may be outstanding, 0's based; each is done at once. */
     private static final int ABORT_LIMIT = 3;
     /** Power state 0's maximum power in centiwatts; software's share is not known. */
@@ -53,7 +48,7 @@ final class IdentifyPages {
         Wire.u8(page, IdentifyController.MDTS, configuration.mdts());
         Wire.i32(page, IdentifyController.VER, RegisterFile.VERSION);
         Wire.i32(page, IdentifyController.OAES, AsyncEvent.NAMESPACE_ATTRIBUTE_NOTICES);
-        Wire.u8(page, IdentifyController.CNTRLTYPE, IO_CONTROLLER);
+        Wire.u8(page, IdentifyController.CNTRLTYPE, IdentifyController.CNTRLTYPE_IO);
         Wire.u16(
                 page,
                 IdentifyController.OACS,
@@ -103,7 +98,7 @@ final class IdentifyPages {
                         | IdentifyController.ONCS_WRITE_UNCORRECTABLE
                         | IdentifyController.ONCS_COPY
                         | IdentifyController.ONCS_VERIFY);
-        Wire.u8(page, IdentifyController.VWC, VWC_PRESENT_FLUSH_ALL);
+        Wire.u8(page, IdentifyController.VWC, IdentifyController.VWC_PRESENT | IdentifyController.VWC_FLUSH_ALL);
         byte[] name = ("nqn.2014-08.org.nvmexpress:uuid:" + uuid(0)).getBytes(UTF_8);
         MemorySegment.copy(name, 0, page, ValueLayout.JAVA_BYTE, IdentifyController.SUBNQN, name.length);
         Wire.u16(page, IdentifyController.PSD0, POWER);
@@ -129,7 +124,12 @@ final class IdentifyPages {
         if (protection != null) {
             Wire.u8(page, IdentifyNamespace.DPS, protection.type() | (protection.first() ? Protection.DPS_FIRST : 0));
         }
-        Wire.u8(page, IdentifyNamespace.DLFEAT, namespace.media.readsZeroes() ? DLFEAT_ZEROES : 0);
+        Wire.u8(
+                page,
+                IdentifyNamespace.DLFEAT,
+                namespace.media.readsZeroes()
+                        ? IdentifyNamespace.DLFEAT_ZEROES | IdentifyNamespace.DLFEAT_WRITE_ZEROES
+                        : 0);
         Wire.u16(page, IdentifyNamespace.MSSRL, StagedBlocks.COPY_RANGE_BLOCKS);
         Wire.i32(page, IdentifyNamespace.MCL, StagedBlocks.COPY_BLOCKS);
         Wire.u8(page, IdentifyNamespace.MSRC, StagedBlocks.COPY_RANGES - 1);
@@ -168,9 +168,12 @@ final class IdentifyPages {
             return false;
         }
         Guard guard = namespace.guard;
+        // All of it, of the guard that has one.
+        Wire.i64(page, IdentifyNvm.LBSTM, (1L << guard.storageTagBits()) - 1);
+        Wire.u8(page, IdentifyNvm.PIC, guard.storageTagBits() == 0 ? 0 : IdentifyNvm.PIC_CHECK_STORAGE_TAG_READ);
         for (int i = 0; i < namespace.formats.length; i++) {
             // The 32-bit guard has 80 bits for both tags: 64 are the reference tag's.
-            int extension = guard.pif() << IdentifyNvm.PIF_SHIFT | (guard == Guard.CRC32C ? 16 : 0);
+            int extension = guard.pif() << IdentifyNvm.PIF_SHIFT | guard.storageTagBits();
             Wire.i32(
                     page,
                     IdentifyNvm.ELBAF + (long) i * IdentifyNvm.ELBAF_BYTES,
@@ -202,10 +205,10 @@ final class IdentifyPages {
     }
 
     private static long descriptor(MemorySegment page, long at, int type, byte[] value) {
-        Wire.u8(page, at, type);
-        Wire.u8(page, at + 1, value.length);
-        MemorySegment.copy(value, 0, page, ValueLayout.JAVA_BYTE, at + 4, value.length);
-        return at + 4 + value.length;
+        Wire.u8(page, at + Identify.NIDT, type);
+        Wire.u8(page, at + Identify.NIDL, value.length);
+        MemorySegment.copy(value, 0, page, ValueLayout.JAVA_BYTE, at + Identify.NID, value.length);
+        return at + Identify.NID + value.length;
     }
 
     /** The same for the same serial number and namespace, as it would be on hardware. */

@@ -1,6 +1,7 @@
 package io.aisio.emu;
 
 import io.aisio.nvme.spec.DataPlacementLog;
+import io.aisio.nvme.spec.DatasetRange;
 import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Opcode;
@@ -15,16 +16,8 @@ import org.jspecify.annotations.Nullable;
 final class NvmCommands {
     /** Do not retry: the same command would fail again. */
     private static final int DNR = Status.DNR_BIT;
-    /** CDW12: Force Unit Access, in the 64-bit word of CDW12 and CDW13. */
-    private static final long FUA = 1L << 30;
-    /** CDW11: Attribute, Deallocate. */
-    private static final int DSM_DEALLOCATE = 1 << 2;
-
     /** CDW12: the directive's type, which only reclaim units have one of. */
     private static final long DIRECTIVE_TYPE = 0xFL << Directive.WRITE_TYPE_SHIFT;
-
-    private static final int RANGE_BYTES = 16;
-    private static final int MAX_RANGES = 256;
 
     private final Namespace[] namespaces;
     private final PrpWalk prps;
@@ -32,7 +25,7 @@ final class NvmCommands {
     private final Features features;
     private final Counters counters;
     /** Ranges of Dataset Management, brought together from the pages that they lie in. */
-    private final MemorySegment ranges = Arena.ofAuto().allocate(MAX_RANGES * RANGE_BYTES, Long.BYTES);
+    private final MemorySegment ranges = Arena.ofAuto().allocate(DatasetRange.MAX * DatasetRange.BYTES, Long.BYTES);
 
     private final Sanitizer sanitizer;
     private final @Nullable PlacementTable placement;
@@ -161,7 +154,7 @@ final class NvmCommands {
             status = media.write(position, prps.memory(i), prps.offset(i), prps.length(i));
             position += prps.length(i);
         }
-        return written(status, media, (command.cdw12 & FUA) != 0);
+        return written(status, media, StagedBlocks.isForced(command));
     }
 
     private int flush(Command command) {
@@ -193,7 +186,7 @@ final class NvmCommands {
             return forced(staged.writeZeroes(command, namespace, (int) blocks(command)), command, namespace);
         }
         status = namespace.media.zero(command.cdw10 << namespace.shift, blocks(command) << namespace.shift);
-        return written(status, namespace.media, (command.cdw12 & FUA) != 0);
+        return written(status, namespace.media, StagedBlocks.isForced(command));
     }
 
     private int compare(Command command) {
@@ -229,12 +222,12 @@ final class NvmCommands {
         if (namespace == null) {
             return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
         }
-        boolean deallocate = (command.dword11() & DSM_DEALLOCATE) != 0;
+        boolean deallocate = (command.dword11() & DatasetRange.DEALLOCATE) != 0;
         if (deallocate && namespace.readOnly) {
             return Status.NAMESPACE_WRITE_PROTECTED | DNR;
         }
         int count = (command.dword10() & 0xFF) + 1;
-        int status = prps.map(command.prp1, command.prp2, (long) count * RANGE_BYTES);
+        int status = prps.map(command.prp1, command.prp2, (long) count * DatasetRange.BYTES);
         if (status != Status.SUCCESS) {
             return status;
         }
@@ -256,6 +249,10 @@ final class NvmCommands {
     private static int deallocate(Namespace namespace, long lba, long count) {
         if (namespace.zones != null) {
             return Status.SUCCESS;
+        }
+        int status = StagedBlocks.checkReadableAgain(namespace, lba, count);
+        if (status != Status.SUCCESS) {
+            return status;
         }
         if (!namespace.uncorrectable.isEmpty()) {
             namespace.uncorrectable.remove(lba, count);
@@ -449,11 +446,11 @@ final class NvmCommands {
     }
 
     private long rangeBlocks(int i) {
-        return Wire.i32(ranges, (long) i * RANGE_BYTES + 4) & 0xFFFF_FFFFL;
+        return Wire.i32(ranges, (long) i * DatasetRange.BYTES + DatasetRange.NLB) & 0xFFFF_FFFFL;
     }
 
     private long rangeStart(int i) {
-        return Wire.i64(ranges, (long) i * RANGE_BYTES + 8);
+        return Wire.i64(ranges, (long) i * DatasetRange.BYTES + DatasetRange.SLBA);
     }
 
     private int verify(Command command) {

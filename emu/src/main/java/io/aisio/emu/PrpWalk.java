@@ -58,6 +58,12 @@ final class PrpWalk {
         sgl = psdt != 0;
     }
 
+    /** Forgets the last mapping: another command comes, which may have none. */
+    void forget() {
+        runs = 0;
+        list = null;
+    }
+
     /**
      * Maps a transfer. The two words of a command whose data an SGL describes are a descriptor.
      *
@@ -65,8 +71,7 @@ final class PrpWalk {
      * @return 0, or the status of what is wrong with the entries; there are no runs then
      */
     int map(long prp1, long prp2, long bytes) {
-        runs = 0;
-        list = null;
+        forget();
         forgetOldTable();
         if (sgl) {
             return sgl(prp1, prp2, bytes);

@@ -4,6 +4,7 @@ import io.aisio.linux.Mapping;
 import io.aisio.nvme.BlockProtection;
 import io.aisio.nvme.Guard;
 import io.aisio.nvme.Prinfo;
+import io.aisio.nvme.spec.BlockCommand;
 import io.aisio.nvme.spec.CopyRange;
 import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Protection;
@@ -23,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class StagedBlocks {
     private static final int DNR = Status.DNR_BIT;
-    private static final long FUA = 1L << 30;
     /** Blocks that are handled at once where a command has more than it transfers: chosen to stay in a core's cache. */
     private static final int PART = 64;
 
@@ -91,7 +91,7 @@ final class StagedBlocks {
             return Status.INVALID_FIELD | DNR;
         }
         long lba = zones.writePointer(zones.zone(command.cdw10));
-        int status = write(command, namespace, Math.min(lba, namespace.blocks - 1), count);
+        int status = write(command, namespace, lba, count);
         if (status == Status.SUCCESS) {
             command.result = (int) lba;
             command.upper = (int) (lba >>> 32);
@@ -119,9 +119,13 @@ final class StagedBlocks {
         if (status == Status.SUCCESS) {
             status = protect(namespace, count, prinfo);
         }
+        if (status == Status.SUCCESS) {
+            status = checkReadableAgain(namespace, lba, count);
+        }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
-            status = zones.beginWrite(lba, count);
+            // Both a write and an append name a block of the zone that is meant.
+            status = zones.beginWrite(zones.zone(command.cdw10), lba, count);
         }
         if (status != Status.SUCCESS) {
             return status;
@@ -141,6 +145,9 @@ final class StagedBlocks {
         long lba = command.cdw10;
         Prinfo prinfo = prinfo(command);
         int status = checkPrinfo(namespace, lba, prinfo);
+        if (status == Status.SUCCESS) {
+            status = checkReadableAgain(namespace, lba, count);
+        }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
             status = zones.beginWrite(lba, count);
@@ -242,6 +249,9 @@ final class StagedBlocks {
     }
 
     int writeUncorrectable(Command command, Namespace namespace, int count) {
+        if (!namespace.uncorrectable.canAdd(command.cdw10, count)) {
+            return Status.INTERNAL_ERROR | DNR;
+        }
         ZoneTable zones = namespace.zones;
         int status = zones == null ? Status.SUCCESS : zones.beginWrite(command.cdw10, count);
         if (status == Status.SUCCESS) {
@@ -291,6 +301,10 @@ final class StagedBlocks {
             return Status.LBA_OUT_OF_RANGE | DNR;
         }
         Prinfo written = prinfo(command);
+        boolean takesOff = (dword12 >>> 12 << 26 & Protection.ACTION) != 0;
+        if (protection != null && takesOff != written.action()) {
+            return Status.INVALID_FIELD | DNR;
+        }
         status = checkPrinfo(namespace, to, written);
         if (status != Status.SUCCESS) {
             return status;
@@ -298,6 +312,9 @@ final class StagedBlocks {
         status = readSources(command, namespace, ranges, each, wide, (int) total);
         if (status == Status.SUCCESS) {
             status = protect(namespace, (int) total, written);
+        }
+        if (status == Status.SUCCESS) {
+            status = checkReadableAgain(namespace, to, total);
         }
         ZoneTable zones = namespace.zones;
         if (status == Status.SUCCESS && zones != null) {
@@ -315,7 +332,7 @@ final class StagedBlocks {
             long range = (long) i * each;
             long lba = Wire.i64(host, range + CopyRange.SLBA);
             int count = Wire.u16(host, range + CopyRange.NLB) + 1;
-            Prinfo prinfo = prinfoOfSource(command.dword12() >>> 12 & 0xF, range, wide);
+            Prinfo prinfo = prinfoOfSource(command.dword12(), range, wide);
             stage(namespace, count);
             int status = checkRead(namespace, lba, count, prinfo);
             status = status == Status.SUCCESS ? load(namespace, lba, count, prinfo) : status;
@@ -333,9 +350,10 @@ final class StagedBlocks {
         return Status.SUCCESS;
     }
 
-    private Prinfo prinfoOfSource(int prinfor, long range, boolean wide) {
+    private Prinfo prinfoOfSource(int dword12, long range, boolean wide) {
         // Its action would take protection information off, which is made anew or kept by what is written.
-        int flags = prinfor << 26 & ~Protection.ACTION;
+        int flags = ((dword12 >>> 12 & 0xF) << 26 & ~Protection.ACTION)
+                | ((dword12 & Protection.CHECK_STORAGE_TAG_READ) == 0 ? 0 : Protection.CHECK_STORAGE_TAG);
         return wide
                 ? new Prinfo(
                         flags,
@@ -481,6 +499,11 @@ final class StagedBlocks {
         return Status.SUCCESS;
     }
 
+    /** Whether blocks can be made readable again: it may take one range more of those that are not. */
+    static int checkReadableAgain(Namespace namespace, long lba, long count) {
+        return namespace.uncorrectable.canRemove(lba, count) ? Status.SUCCESS : Status.INTERNAL_ERROR | DNR;
+    }
+
     private static void written(Namespace namespace, long lba, long count) {
         if (!namespace.uncorrectable.isEmpty()) {
             namespace.uncorrectable.remove(lba, count);
@@ -575,6 +598,6 @@ final class StagedBlocks {
 
     /** FUA: whether what was written is durable when the command completes. */
     static boolean isForced(Command command) {
-        return (command.cdw12 & FUA) != 0;
+        return (command.dword12() & BlockCommand.FORCE_UNIT_ACCESS) != 0;
     }
 }

@@ -72,9 +72,13 @@ final class ZoneTable {
         return lba + count > start(zone) + zoneBlocks ? Status.ZONE_BOUNDARY_ERROR | DNR : Status.SUCCESS;
     }
 
-    /** Whether blocks may be written; if so the zone is open from here on. */
+    /** Whether blocks may be written in the zone that holds the first; if so the zone is open from here on. */
     int beginWrite(long lba, long count) {
-        int zone = zone(lba);
+        return beginWrite(zone(lba), lba, count);
+    }
+
+    /** The same in this zone, which the first block may lie behind: the write pointer of a full zone does. */
+    int beginWrite(int zone, long lba, long count) {
         if (state[zone] == ZoneReport.STATE_FULL) {
             return Status.ZONE_IS_FULL | DNR;
         }

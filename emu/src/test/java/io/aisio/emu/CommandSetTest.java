@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.DriverPassthrough;
 import io.aisio.nvme.Format;
+import io.aisio.nvme.Guard;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.Prinfo;
@@ -17,6 +18,7 @@ import io.aisio.nvme.command.Features;
 import io.aisio.nvme.command.Identities;
 import io.aisio.nvme.command.LbaRange;
 import io.aisio.nvme.command.LogPages;
+import io.aisio.nvme.command.NamespaceData;
 import io.aisio.nvme.command.NvmCommandSet;
 import io.aisio.nvme.command.Sanitize;
 import io.aisio.nvme.spec.DataPlacementLog;
@@ -231,6 +233,115 @@ class CommandSetTest {
             assertThat(logs.changedNamespaces().nsids()).containsExactly(1);
             assertThat(logs.clearingEvents().changedNamespaces().nsids()).containsExactly(1);
             assertThat(logs.changedNamespaces().nsids()).isEmpty();
+        }
+    }
+
+    private static Commands with(EmuConfiguration configuration, String faults) throws IOException {
+        return new Commands(configuration.withFaults(FaultPlan.parse(faults)));
+    }
+
+    private static Commands with(String faults) throws IOException {
+        return with(EmuConfiguration.memory(SIZE), faults);
+    }
+
+    @Test
+    void readsALogInOneCommandWhereItsControllerKnowsNoOffsets() throws Exception {
+        // LPA without extended data; the second part would fail.
+        try (Commands on = with("put=261/03@identify.sub0x1,error=0/06/dnr@getlog:2")) {
+            LogPages logs = new LogPages(on.passthrough);
+            assertThat(logs.errors(256)).isEmpty();
+            refused(Status.INTERNAL_ERROR, logs::smart);
+            assertThatThrownBy(() -> logs.raw(LogPage.FDP_EVENTS, 0, 0, 1, 0, 4096, 4))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining(
+                            "4 bytes of FDP Events from 4096 on: this controller sends the first 16384 (LPA 0x3)");
+            assertThatThrownBy(() -> logs.raw(LogPage.ERROR_INFORMATION, -1, 20_000))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining("20000 bytes");
+        }
+        try (Commands on = with("error=0/06/dnr@getlog:2")) {
+            refused(Status.INTERNAL_ERROR, () -> new LogPages(on.passthrough).errors(256));
+        }
+    }
+
+    @Test
+    void leavesErrorsOutThatAreNoOlderThanTheOneBefore() throws Exception {
+        // The count of the second entry.
+        try (Commands on = with("put=64/ffffffffffffff7f@getlog:1,put=64/0300000000000000@getlog:2")) {
+            for (int i = 0; i < 3; i++) {
+                refused(
+                        Status.LBA_OUT_OF_RANGE,
+                        () -> on.passthrough.executeIo(Command.overBlocks(Opcode.READ, 0, 99999, 1), empty(512)));
+            }
+            LogPages logs = new LogPages(on.passthrough);
+            for (int i = 0; i < 2; i++) {
+                assertThat(logs.errors(64))
+                        .extracting(LogPages.ErrorInformation::count)
+                        .containsExactly(3L, 1L);
+            }
+            assertThat(logs.errors(64))
+                    .extracting(LogPages.ErrorInformation::count)
+                    .containsExactly(3L, 2L, 1L);
+        }
+    }
+
+    @Test
+    void believesNoDescriptionThatMakesNoSense() throws Exception {
+        // A descriptor of a command set that has 16 bytes.
+        try (Commands on = with("put=40/04100000@identify.sub0x3")) {
+            assertThatThrownBy(() -> new Identities(on.passthrough).namespace(1))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessage("namespace 1 has the command set 00000000000000000000000000000000; it has one byte");
+        }
+        EmuConfiguration placed =
+                EmuConfiguration.memory(SIZE).withPlacement(new EmuConfiguration.Placement(4, 64 << 10));
+        try (Commands on = with(placed, "put=14/ffff@io0x12")) {
+            assertThatThrownBy(() -> new DataPlacement(on.passthrough, 1).status())
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining("namespace 1 has 65535 reclaim unit handles");
+        }
+    }
+
+    private static EmuConfiguration large(int type) {
+        return EmuConfiguration.memory(SIZE)
+                .withMetadata(new EmuConfiguration.Metadata(16, false, type, false, Guard.CRC64));
+    }
+
+    @Test
+    void knowsTheFormatsOfProtectionInformationThatItModels() throws Exception {
+        // Format 3, which is none, and a storage tag of 8 bits.
+        String none = "put=12/" + "80010000".repeat(8) + "@identify.sub0x5";
+        String tagged = "put=12/" + "08010000".repeat(8) + "@identify.sub0x5";
+        try (Commands on = with(large(0), none)) {
+            assertThat(new Identities(on.passthrough).namespace(1).protection()).isEmpty();
+        }
+        try (Commands on = with(large(1), none)) {
+            assertThatThrownBy(() -> new Identities(on.passthrough).namespace(1))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining("protection information of type 1 and format 3");
+        }
+        try (Commands on = with(large(1), tagged)) {
+            NamespaceData namespace = new Identities(on.passthrough).namespace(1);
+            assertThat(namespace.storageTagBits()).isEqualTo(8);
+            assertThatThrownBy(namespace::protection)
+                    .isInstanceOf(UnsupportedOperationException.class)
+                    .hasMessage("namespace 1 has a storage tag of 8 bits beside a guard of 64; 0 bits are known here");
+        }
+    }
+
+    @Test
+    void asksOnlyForStructuresThatTheControllerCanHave() throws Exception {
+        String failing = "error=0/82@identify.sub0x3,error=0/82@identify.sub0x5";
+        // Version 1.2.
+        try (Commands on = with("put=80/00020100@identify.sub0x1," + failing)) {
+            assertThat(new Identities(on.passthrough).namespace(1).commandSet()).isEqualTo(Identify.CSI_NVM);
+            assertThat(new Identities(on.passthrough).descriptors(1)).isEmpty();
+        }
+        try (Commands on = with(failing)) {
+            refused(Status.NAMESPACE_NOT_READY, () -> new Identities(on.passthrough).namespace(1));
+        }
+        try (Commands on = with("error=0/02/dnr@identify.sub0x3")) {
+            assertThat(new Identities(on.passthrough).namespace(1).commandSet()).isEqualTo(Identify.CSI_NVM);
         }
     }
 

@@ -7,6 +7,7 @@ import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.Timeouts;
+import io.aisio.nvme.command.Identities;
 import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Opcode;
@@ -211,9 +212,9 @@ class DeviceFuzzTest {
             try (NvmeController driver = NvmeController.open(enemy, HASTY)) {
                 cameUp = true;
                 for (Namespace namespace : driver.namespaces()) {
-                    attempt(() -> driver.lbaFormats(namespace.nsid()));
+                    attempt(() -> new Identities(driver).namespace(namespace.nsid()));
                     if (namespace.commandSet() == Identify.CSI_ZONED) {
-                        attempt(() -> driver.zoned(namespace.nsid()));
+                        attempt(() -> new Identities(driver).zones(namespace.nsid()));
                     }
                 }
                 for (int i = 0; i < 3; i++) {

@@ -8,13 +8,32 @@ import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A software controller with the real driver on it, and a count of the memory that the driver holds. */
 final class Driven implements AutoCloseable {
-    /** So short that a test does not wait for long, so long that a busy machine does not reach it by accident. */
+    /** For tests that wait for a timeout: so short that they do not wait for long, too short for those that expect none. */
     static final Timeouts SHORT =
             new Timeouts(Duration.ofMillis(400), Duration.ofMillis(400), Duration.ofSeconds(1), Duration.ofSeconds(2));
+
+    /** Faults that the completion of a command tells of, its data or an event: nobody waits for a timeout. */
+    private static final Set<Fault.Kind> TOLD = EnumSet.of(
+            Fault.Kind.ERROR,
+            Fault.Kind.CORRUPT,
+            Fault.Kind.TORN,
+            Fault.Kind.PUT,
+            Fault.Kind.QUEUES,
+            Fault.Kind.EVENTS,
+            Fault.Kind.RESIZE,
+            Fault.Kind.REMOVE);
+
+    /** The usual timeouts where no fault of a plan is one that only a timeout tells of, else {@link #SHORT}. */
+    static Timeouts timeouts(FaultPlan plan) {
+        boolean told = plan.faults().stream().allMatch(fault -> TOLD.contains(fault.kind()));
+        return told && !plan.isEmpty() ? Timeouts.DEFAULT : SHORT;
+    }
 
     final EmuController emulator;
     final CountingFunction function;

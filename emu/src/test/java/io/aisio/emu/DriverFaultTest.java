@@ -27,7 +27,8 @@ class DriverFaultTest {
     private static final int DEPTH = 8;
 
     private static Driven with(String faults) throws IOException {
-        return new Driven(EmuConfiguration.memory(1 << 20).withFaults(FaultPlan.parse(faults)), Driven.SHORT);
+        FaultPlan plan = FaultPlan.parse(faults);
+        return new Driven(EmuConfiguration.memory(1 << 20).withFaults(plan), Driven.timeouts(plan));
     }
 
     /** A full queue of reads; how often each slot came back well, and how often it failed. */

@@ -7,6 +7,8 @@ import io.aisio.nvme.Command;
 import io.aisio.nvme.Format;
 import io.aisio.nvme.LbaFormat;
 import io.aisio.nvme.QueuePair;
+import io.aisio.nvme.command.AdminCommandSet;
+import io.aisio.nvme.command.Identities;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.Opcode;
@@ -19,8 +21,8 @@ class DriverFormatTest {
     @Test
     void readsTheNamespaceAnewAfterAFormat() throws Exception {
         try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withNamespaces(2))) {
-            for (LbaFormat format : driven.driver.lbaFormats(2)) {
-                driven.driver.format(2, Format.of(format.index()));
+            for (LbaFormat format : new Identities(driven.driver).namespace(2).formats()) {
+                new AdminCommandSet(driven.driver).format(2, Format.of(format.index()));
                 assertThat(driven.driver.namespace(2).lbaBytes()).isEqualTo(format.lbaBytes());
                 assertThat(driven.driver.namespace(2).lbaCount()).isEqualTo((1 << 20) / format.lbaBytes());
                 assertThat(driven.driver.namespace(1).lbaBytes()).isEqualTo(512);
@@ -32,11 +34,11 @@ class DriverFormatTest {
     void refusesToFormatUnderAnOpenQueue() throws Exception {
         try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20))) {
             try (QueuePair pair = driven.driver.createQueuePair(1)) {
-                assertThatThrownBy(() -> driven.driver.format(1, Format.of(0)))
+                assertThatThrownBy(() -> new AdminCommandSet(driven.driver).format(1, Format.of(0)))
                         .isInstanceOf(IllegalStateException.class)
                         .hasMessageContaining("queue pairs {%d} are open", pair.qid());
             }
-            driven.driver.format(1, Format.of(0));
+            new AdminCommandSet(driven.driver).format(1, Format.of(0));
         }
     }
 

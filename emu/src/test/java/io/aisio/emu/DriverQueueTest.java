@@ -97,7 +97,7 @@ class DriverQueueTest {
     @ParameterizedTest
     @ValueSource(ints = {2, 3, 16, 1024})
     void wrapsItsRingsAndGenerationsAtEveryDepth(int entries) throws Exception {
-        try (Driven driven = new Driven(EmuConfiguration.nothing(1 << 30).withEntries(entries), Driven.SHORT)) {
+        try (Driven driven = new Driven(EmuConfiguration.nothing(1 << 30).withEntries(entries))) {
             assertThat(driven.driver.maxDepth()).isEqualTo(entries - 1);
             for (int depth : new int[] {1, driven.driver.maxDepth()}) {
                 keepFull(driven, depth, 40_000);

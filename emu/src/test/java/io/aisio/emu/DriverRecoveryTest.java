@@ -168,7 +168,7 @@ class DriverRecoveryTest {
     @CsvSource({"resize=100, 100", "remove, 0"})
     void knowsOfANamespaceThatChanged(String fault, long blocks) throws Exception {
         BlockingQueue<ControllerEvent> events = new LinkedBlockingQueue<>();
-        try (Driven driven = new Driven(memory(fault + "@read:1"), Driven.SHORT);
+        try (Driven driven = new Driven(memory(fault + "@read:1"));
                 QueuePair pair = driven.driver.createQueuePair(2);
                 DmaMemory memory = driven.function.allocate(PAGE)) {
             driven.driver.onEvent(events::add);
@@ -191,7 +191,7 @@ class DriverRecoveryTest {
     @Test
     void aFloodOfEventsLeavesCommandsAlone() throws Exception {
         BlockingQueue<ControllerEvent> events = new LinkedBlockingQueue<>();
-        try (Driven driven = new Driven(memory("events=100000@read:1"), Driven.SHORT);
+        try (Driven driven = new Driven(memory("events=100000@read:1"));
                 QueuePair pair = driven.driver.createQueuePair(2);
                 DmaMemory memory = driven.function.allocate(PAGE)) {
             driven.driver.onEvent(events::add);
@@ -207,7 +207,7 @@ class DriverRecoveryTest {
 
     @Test
     void tellsWhatIsInTheErrorLog() throws Exception {
-        try (Driven driven = new Driven(memory("error@read:1"), Driven.SHORT);
+        try (Driven driven = new Driven(memory("error@read:1"));
                 QueuePair pair = driven.driver.createQueuePair(2);
                 DmaMemory memory = driven.function.allocate(PAGE)) {
             pair.bind(0, Command.overBlocks(Opcode.READ, 1, 0, 1), memory, 0, 512);

@@ -7,6 +7,7 @@ import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -256,6 +257,46 @@ class FaultTest {
                             .mismatch(host.data.segment().asSlice(1024, 1024)))
                     .isNotEqualTo(-1);
             assertThat(Wire.i64(host.data.segment(), 0)).isNotZero();
+        }
+    }
+
+    @Test
+    void changesNothingOfWhatTheCommandBeforeDelivered() throws Exception {
+        try (Host host = readyWith("garbage=1@getfeatures,torn@getfeatures")) {
+            Host.Entry identify =
+                    Host.Entry.of(Opcode.IDENTIFY, 0).prps(host.data.iova(0), 0).dwords(1, 0);
+            assertThat(host.admin.status(identify)).isZero();
+            byte[] delivered = host.data.segment().asSlice(0, 4096).toArray(ValueLayout.JAVA_BYTE);
+            assertThat(host.admin.status(Host.Entry.of(Opcode.GET_FEATURES, 0).dwords(7, 0)))
+                    .isZero();
+            assertThat(host.data.segment().asSlice(0, 4096).toArray(ValueLayout.JAVA_BYTE))
+                    .isEqualTo(delivered);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void holdsNoMoreBackThanTheQueueHasEntries(boolean paced) throws Exception {
+        EmuConfiguration configuration =
+                EmuConfiguration.memory(1 << 20).withFaults(FaultPlan.parse("stall@read,drop@write"));
+        try (Host host = Host.ready(paced ? configuration.withLatency(Duration.ofNanos(1)) : configuration)) {
+            Host.Ring io = host.createQueue(1, 4, 32);
+            for (int cid = 1; cid <= 12; cid++) {
+                io.put(host.io(cid % 2 == 0 ? Opcode.READ : Opcode.WRITE, 0, 1), cid);
+                if (cid % 3 == 0) {
+                    io.ring();
+                    host.settle();
+                }
+            }
+            assertThat(io.ready()).isFalse();
+            assertThat(host.admin.status(Host.Entry.of(Opcode.DELETE_IO_SQ, 0).dwords(1, 0)))
+                    .isZero();
+            int given = 0;
+            while (io.ready()) {
+                assertThat(io.take().status().code()).isEqualTo(Status.ABORTED_SQ_DELETION);
+                given++;
+            }
+            assertThat(given).isLessThanOrEqualTo(paced ? 8 : 4).isGreaterThanOrEqualTo(4);
         }
     }
 

@@ -146,6 +146,10 @@ class ProtectionTest {
             nvm.verify(40, 5, good);
             assertThat(code(() -> nvm.verify(40, 5, prinfo(protection, 40, 0x1235))))
                     .isEqualTo(Status.APPLICATION_TAG_CHECK_ERROR);
+            if (protection.guard() == Guard.CRC32C) {
+                Prinfo other = new Prinfo(all(protection), 40, 0x1234, 0xFFFF, 0x78);
+                assertThat(code(() -> nvm.verify(40, 5, other))).isEqualTo(Status.STORAGE_TAG_CHECK_ERROR);
+            }
             // Wrong on the way: refused, and nothing written.
             flip(content.data, 3L * protection.lbaBytes() + 9);
             assertThat(code(() -> nvm.write(40, content.wire(nvm), content.wireMetadata(nvm), good, false)))
@@ -220,7 +224,7 @@ class ProtectionTest {
             nvm.copy(
                     List.of(new LbaRange(16, 2), new LbaRange(20, 2)),
                     100,
-                    source,
+                    source.withAction(),
                     prinfo(protection, 100, 4).withAction());
             Content got = read(nvm, 100, 4, prinfo(protection, 100, 4));
             int block = protection.lbaBytes();
@@ -230,6 +234,45 @@ class ProtectionTest {
                     .isEqualTo(-1);
             assertThat(code(() -> nvm.copy(List.of(new LbaRange(16, 2)), 100, prinfo(protection, 16, 5), Prinfo.NONE)))
                     .isEqualTo(Status.APPLICATION_TAG_CHECK_ERROR);
+            assertThatThrownBy(() -> nvm.copy(List.of(new LbaRange(16, 2)), 100, source, source.withAction()))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("both sides have the action, or none");
+            Prinfo other = new Prinfo(all(protection), 16, 3, 0xFFFF, 0x78);
+            assertThat(
+                            protection.guard() != Guard.CRC32C
+                                    ? Status.STORAGE_TAG_CHECK_ERROR
+                                    : code(() -> nvm.copy(List.of(new LbaRange(16, 2)), 100, other, Prinfo.NONE)))
+                    .isEqualTo(Status.STORAGE_TAG_CHECK_ERROR);
+        }
+    }
+
+    /** Block 0 has the reference tag 0, and what follows it others. */
+    @ParameterizedTest
+    @MethodSource("configurations")
+    void countsReferenceTagsOverTheRangesOfACopy(EmuConfiguration configuration) throws Exception {
+        try (Driven driven = new Driven(configuration);
+                DriverPassthrough passthrough = new DriverPassthrough(driven.driver, 1)) {
+            NvmCommandSet nvm = NvmCommandSet.of(passthrough);
+            BlockProtection protection = nvm.namespace().protection().orElseThrow();
+            Content content = random(nvm, new Random(9), 8);
+            Prinfo source = prinfo(protection, 0, 3);
+            protection.generate(content.data, content.metadata, source);
+            nvm.write(0, content.wire(nvm), content.wireMetadata(nvm), source, false);
+            Prinfo target = prinfo(protection, 300, 4);
+            nvm.copy(
+                    List.of(new LbaRange(0, 1), new LbaRange(5, 3), new LbaRange(2, 1)),
+                    300,
+                    source.withAction(),
+                    target.withAction());
+            nvm.verify(300, 5, target);
+            Prinfo wrong = prinfo(protection, 1, 3);
+            assertThat(code(() -> nvm.copy(List.of(new LbaRange(5, 1)), 300, wrong, Prinfo.NONE)))
+                    .isEqualTo(
+                            switch (protection.type()) {
+                                case 1 -> Status.INVALID_PROTECTION;
+                                case 2 -> Status.REFERENCE_TAG_CHECK_ERROR;
+                                default -> Status.SUCCESS;
+                            });
         }
     }
 

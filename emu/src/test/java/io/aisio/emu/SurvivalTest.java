@@ -53,7 +53,7 @@ class SurvivalTest {
     private static final int DEPTH = 8;
 
     private static Driven with(FaultPlan plan) throws IOException {
-        return new Driven(EmuConfiguration.memory(1 << 20).withFaults(plan), Driven.SHORT);
+        return new Driven(EmuConfiguration.memory(1 << 20).withFaults(plan), Driven.timeouts(plan));
     }
 
     private static Driven with(Fault... faults) throws IOException {
@@ -400,8 +400,7 @@ class SurvivalTest {
         @Test
         void survivesThatFewerAreThereThanWereGranted() throws Exception {
             try (Driven driven = new Driven(
-                    EmuConfiguration.memory(1 << 20).withQueuePairs(1).withFaults(FaultPlan.of(Fault.queues(5))),
-                    Driven.SHORT)) {
+                    EmuConfiguration.memory(1 << 20).withQueuePairs(1).withFaults(FaultPlan.of(Fault.queues(5))))) {
                 try (Traffic traffic = new Traffic(driven)) {
                     assertThatThrownBy(() -> driven.driver.createQueuePair(1))
                             .isInstanceOf(NvmeException.class)
@@ -416,7 +415,7 @@ class SurvivalTest {
     class Case08Limits {
         @Test
         void ofTheDepthIsKept() throws Exception {
-            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withEntries(4), Driven.SHORT)) {
+            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withEntries(4))) {
                 assertThat(driven.driver.maxDepth()).isEqualTo(3);
                 assertThatIllegalArgumentException().isThrownBy(() -> driven.driver.createQueuePair(4));
                 try (Traffic traffic = new Traffic(driven, 3)) {
@@ -445,7 +444,7 @@ class SurvivalTest {
         @ParameterizedTest
         @ValueSource(ints = {1, 4, 10})
         void ofDoorbellsAreKeptHoweverFarApartTheyAre(int stride) throws Exception {
-            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withDoorbellStride(stride), Driven.SHORT);
+            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withDoorbellStride(stride));
                     Traffic one = new Traffic(driven);
                     Traffic two = new Traffic(driven)) {
                 one.run();
@@ -559,11 +558,9 @@ class SurvivalTest {
 
         @Test
         void thatMakeNoSenseLeaveTheOthersUsable() throws Exception {
-            try (Driven driven = new Driven(
-                    EmuConfiguration.memory(1 << 20)
-                            .withNamespaces(3)
-                            .withFaults(FaultPlan.parse("put=130/40@identify.sub0x0.ns2")),
-                    Driven.SHORT)) {
+            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20)
+                    .withNamespaces(3)
+                    .withFaults(FaultPlan.parse("put=130/40@identify.sub0x0.ns2")))) {
                 assertThat(driven.driver.namespaces())
                         .extracting(namespace -> namespace.nsid())
                         .containsExactly(1, 3);
@@ -725,12 +722,10 @@ class SurvivalTest {
 
         @Test
         void aNamespaceThatIsRemovedUnderIoFailsItsCommandsAndNothingElse() throws Exception {
-            try (Driven driven = new Driven(
-                            EmuConfiguration.memory(1 << 20)
-                                    .withNamespaces(2)
-                                    .withFaults(FaultPlan.of(
-                                            Fault.remove().on(Selector.io().nth(5)))),
-                            Driven.SHORT);
+            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20)
+                            .withNamespaces(2)
+                            .withFaults(
+                                    FaultPlan.of(Fault.remove().on(Selector.io().nth(5)))));
                     Traffic traffic = new Traffic(driven)) {
                 traffic.run();
                 assertThat(traffic.bad).containsExactly(0, 0, 0, 0, 1, 1, 1, 1);
@@ -848,7 +843,7 @@ class SurvivalTest {
     class Case16ShadowDoorbells {
         @Test
         void areNotStaleAfterAReset() throws Exception {
-            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withShadow(true), Driven.SHORT);
+            try (Driven driven = new Driven(EmuConfiguration.memory(1 << 20).withShadow(true));
                     Traffic traffic = new Traffic(driven)) {
                 for (int i = 0; i < DEPTH + 1; i++) {
                     // The tail stands at another place each time.

@@ -73,7 +73,6 @@ class ZonedTest {
         assertThat(zoned.zones().maxOpen()).isEqualTo(3);
         assertThat(zoned.zones().maxActive()).isEqualTo(5);
         assertThat(zoned.count()).isEqualTo(ZONES);
-        assertThat(driven.driver.zoned(1).zoneBlocks()).isEqualTo(ZONE);
         assertThat(zoned.report())
                 .hasSize(ZONES)
                 .allSatisfy(zone -> assertThat(zone)
@@ -137,6 +136,57 @@ class ZonedTest {
         refused(Status.ZONE_IS_FULL, () -> zoned.append(5L * ZONE, random(1, 1)));
         zoned.finish((ZONES - 1L) * ZONE);
         refused(Status.ZONE_IS_FULL, () -> zoned.append((ZONES - 1L) * ZONE, random(1, 1)));
+    }
+
+    @Test
+    void appendsNothingToAFullZoneThatTheNextFollowsAtOnce() throws Exception {
+        try (Driven whole = new Driven(EmuConfiguration.memory(2L * ZONE * 512)
+                        .withZones(new EmuConfiguration.Zones(ZONE * 512, ZONE * 512, 0, 0)));
+                DriverPassthrough on = new DriverPassthrough(whole.driver, 1)) {
+            ZonedCommandSet zones = ZonedCommandSet.of(on);
+            for (long zone = 0; zone < 2 * ZONE; zone += ZONE) {
+                long full = zone;
+                assertThat(zones.append(zone, random(1, ZONE))).isEqualTo(zone);
+                refused(Status.ZONE_IS_FULL, () -> zones.append(full, random(2, 1)));
+            }
+            zones.reset(ZONE);
+            refused(Status.ZONE_IS_FULL, () -> zones.append(0, random(2, 1)));
+            assertThat(zones.zone(ZONE)).isEqualTo(new Zone(ZONE, ZONE, ZONE, ZoneReport.STATE_EMPTY));
+        }
+    }
+
+    private static void report(String fault, long lba, String message) throws IOException {
+        try (Driven driven = new Driven(EmuConfiguration.memory((long) ZONES * ZONE * 512)
+                        .withZones(new EmuConfiguration.Zones(ZONE * 512, CAPACITY * 512, 3, 5))
+                        .withFaults(FaultPlan.parse(fault)));
+                DriverPassthrough on = new DriverPassthrough(driven.driver, 1)) {
+            ZonedCommandSet zones = ZonedCommandSet.of(on);
+            assertThatThrownBy(() -> zones.zone(lba))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining(message);
+        }
+    }
+
+    @Test
+    void refusesReportsThatMakeNoSense() throws Exception {
+        report("put=0/0000000000000000@io0x7a", 0, "no zone in a report of the zones from 0 on");
+        report("put=80/0000000000000000@io0x7a", ZONE + 5, "Zone[start=0, ");
+        report("put=80/00ffffffffffffff@io0x7a", 0, "Zone[start=-256, ");
+        report("put=80/0100000000000000@io0x7a", 0, "Zone[start=1, ");
+    }
+
+    @Test
+    void keepsToTheLongestAppend() throws Exception {
+        try (Driven driven = new Driven(EmuConfiguration.memory((long) ZONES * ZONE * 512)
+                        .withZones(new EmuConfiguration.Zones(ZONE * 512, CAPACITY * 512, 3, 5))
+                        .withFaults(FaultPlan.parse("put=0/01@identify.sub0x6")));
+                DriverPassthrough on = new DriverPassthrough(driven.driver, 1)) {
+            ZonedCommandSet zones = ZonedCommandSet.of(on);
+            assertThat(zones.append(0, random(1, 16))).isZero();
+            assertThatThrownBy(() -> zones.append(0, random(1, 17)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("8704 bytes to append; at most 8192 are possible (ZASL)");
+        }
     }
 
     @Test

@@ -31,7 +31,7 @@ public record BlockProtection(Guard guard, int type, int lbaBytes, int metadataB
 
     /** A reference tag as a block holds it: cut to the bits that there are. */
     public long referenceTag(long tag) {
-        return guard == Guard.CRC32C ? tag : tag & (1L << guard.spaceBits()) - 1;
+        return guard.cut(tag);
     }
 
     /** The reference tag of a command's block: it counts up but in type 3. */
@@ -64,10 +64,15 @@ public record BlockProtection(Guard guard, int type, int lbaBytes, int metadataB
      * Checks blocks as a controller does, by the flags of a command.
      *
      * @return {@link Status#SUCCESS}, or the code of the first check that fails: {@link Status#GUARD_CHECK_ERROR},
-     *     {@link Status#APPLICATION_TAG_CHECK_ERROR} or {@link Status#REFERENCE_TAG_CHECK_ERROR}
+     *     {@link Status#APPLICATION_TAG_CHECK_ERROR}, {@link Status#STORAGE_TAG_CHECK_ERROR} or
+     *     {@link Status#REFERENCE_TAG_CHECK_ERROR}; {@link Status#INVALID_PROTECTION} if the reference tag of type 3, which is
+     *     the application's own, is to be checked
      */
     public int check(MemorySegment data, MemorySegment metadata, Prinfo prinfo) {
         long blocks = blocks(data, metadata);
+        if (type == 3 && (prinfo.flags() & Protection.CHECK_REFERENCE_TAG) != 0) {
+            return Status.INVALID_PROTECTION;
+        }
         for (long i = 0; i < blocks; i++) {
             int code = check(
                     data.asSlice(i * lbaBytes, lbaBytes),
@@ -84,8 +89,7 @@ public record BlockProtection(Guard guard, int type, int lbaBytes, int metadataB
     private int check(MemorySegment data, MemorySegment metadata, Prinfo prinfo, long referenceTag) {
         int applicationTag = guard.applicationTagAt(metadata, offset());
         long space = guard.spaceAt(metadata, offset());
-        int upper = guard.upperSpaceAt(metadata, offset());
-        if (applicationTag == Protection.NO_CHECK && (type != 3 || isAllOnes(space, upper))) {
+        if (applicationTag == Protection.NO_CHECK && (type != 3 || space == referenceTag(-1))) {
             return Status.SUCCESS;
         }
         int flags = prinfo.flags();
@@ -97,13 +101,14 @@ public record BlockProtection(Guard guard, int type, int lbaBytes, int metadataB
                 && ((applicationTag ^ prinfo.applicationTag()) & prinfo.applicationTagMask()) != 0) {
             return Status.APPLICATION_TAG_CHECK_ERROR;
         }
-        boolean wrongReference = (flags & Protection.CHECK_REFERENCE_TAG) != 0 && space != referenceTag;
-        boolean wrongStorage = (flags & Protection.CHECK_STORAGE_TAG) != 0 && upper != prinfo.storageTag();
-        return wrongReference || wrongStorage ? Status.REFERENCE_TAG_CHECK_ERROR : Status.SUCCESS;
-    }
-
-    private boolean isAllOnes(long space, int upper) {
-        return space == referenceTag(-1) && (guard != Guard.CRC32C || upper == 0xFFFF);
+        // Only the large space has a storage tag.
+        if ((flags & Protection.CHECK_STORAGE_TAG) != 0
+                && guard.storageTagBits() != 0
+                && guard.storageTagAt(metadata, offset()) != prinfo.storageTag()) {
+            return Status.STORAGE_TAG_CHECK_ERROR;
+        }
+        boolean wrong = (flags & Protection.CHECK_REFERENCE_TAG) != 0 && space != referenceTag;
+        return wrong ? Status.REFERENCE_TAG_CHECK_ERROR : Status.SUCCESS;
     }
 
     private long blocks(MemorySegment data, MemorySegment metadata) {

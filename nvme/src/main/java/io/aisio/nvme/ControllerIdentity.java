@@ -46,7 +46,7 @@ public record ControllerIdentity(
                 mdts == 0 || mdts > 40 ? 0 : minPageSize << mdts,
                 Wire.i32(data, IdentifyController.NN),
                 Wire.u16(data, IdentifyController.ONCS),
-                (Wire.u8(data, IdentifyController.VWC) & 1) != 0,
+                (Wire.u8(data, IdentifyController.VWC) & IdentifyController.VWC_PRESENT) != 0,
                 Math.min(Wire.i32(data, IdentifyController.RTD3E) & 0xFFFF_FFFFL, MAX_SHUTDOWN_MICROS));
     }
 }

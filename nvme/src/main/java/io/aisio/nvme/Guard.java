@@ -3,6 +3,7 @@ package io.aisio.nvme;
 import io.aisio.nvme.spec.Protection;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
 
@@ -98,6 +99,16 @@ public enum Guard {
         return spaceBytes * 8;
     }
 
+    /** Bits of that space which are the storage tag here: 16 of 80, none of the others. */
+    public int storageTagBits() {
+        return Math.max(0, spaceBits() - Long.SIZE);
+    }
+
+    /** A reference tag cut to the bits that the space has for it. */
+    public long cut(long tag) {
+        return spaceBits() < Long.SIZE ? tag & (1L << spaceBits()) - 1 : tag;
+    }
+
     /**
      * The guard of a block.
      *
@@ -109,12 +120,18 @@ public enum Guard {
             case CRC16 -> Protection.guard(Protection.guard(data), before);
             case CRC32C -> {
                 CRC32C crc = new CRC32C();
-                crc.update(data.asByteBuffer());
-                crc.update(before.asByteBuffer());
+                crc.update(buffer(data));
+                crc.update(buffer(before));
                 yield crc.getValue();
             }
             case CRC64 -> ~crc64(crc64(-1, data), before);
         };
+    }
+
+    /** Memory as a buffer; of the heap's arrays only those of bytes can be one, others are copied. */
+    private static ByteBuffer buffer(MemorySegment data) {
+        boolean direct = data.isNative() || data.heapBase().orElse(null) instanceof byte[];
+        return direct ? data.asByteBuffer() : ByteBuffer.wrap(data.toArray(ValueLayout.JAVA_BYTE));
     }
 
     private static long crc64(long start, MemorySegment data) {
@@ -160,7 +177,7 @@ public enum Guard {
     }
 
     /** The bits of that space above its lower 64: the 32-bit guard has 16 of them, the others none. */
-    int upperSpaceAt(MemorySegment s, long offset) {
+    int storageTagAt(MemorySegment s, long offset) {
         return this == CRC32C ? s.get(SHORT, offset + guardBytes + 2) & 0xFFFF : 0;
     }
 

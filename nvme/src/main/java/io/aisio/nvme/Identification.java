@@ -1,9 +1,9 @@
 package io.aisio.nvme;
 
+import io.aisio.nvme.command.Identities;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.IdentifyNamespace;
-import io.aisio.nvme.spec.IdentifyZoned;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Protection;
 import io.aisio.nvme.spec.Status;
@@ -130,69 +130,12 @@ final class Identification {
             return Identify.CSI_NVM;
         }
         MemorySegment data = identify(arena, nsid, Identify.CNS_DESCRIPTORS, Identify.CSI_NVM);
-        for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
-            int length = Wire.u8(data, at + Identify.NIDL);
-            if (length == 0) {
-                break;
+        for (Identities.Descriptor descriptor : Identities.Descriptor.parse(data)) {
+            if (descriptor.type() == Identify.NIDT_CSI) {
+                return descriptor.commandSet();
             }
-            if (Wire.u8(data, at + Identify.NIDT) == Identify.NIDT_CSI) {
-                return Wire.u8(data, at + Identify.NID);
-            }
-            at += Identify.NID + length;
         }
         return Identify.CSI_NVM;
-    }
-
-    /**
-     * What a zoned namespace is like.
-     *
-     * @param maxTransfer the most that one command moves, in bytes
-     * @throws NvmeException if it describes zones that make no sense
-     */
-    ZonedNamespace zoned(int nsid, int maxTransfer) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            int index = formatIndex(identify(arena, nsid, Identify.CNS_NAMESPACE, Identify.CSI_NVM));
-            MemorySegment controller = identify(arena, 0, Identify.CNS_COMMAND_SET_CONTROLLER, Identify.CSI_ZONED);
-            MemorySegment data = identify(arena, nsid, Identify.CNS_COMMAND_SET_NAMESPACE, Identify.CSI_ZONED);
-            long extension = IdentifyZoned.LBAFE + (long) index * IdentifyZoned.LBAFE_BYTES;
-            long zoneBlocks = Wire.i64(data, extension + IdentifyZoned.LBAFE_ZSZE);
-            if (zoneBlocks <= 0) {
-                throw new NvmeException("%s: namespace %d has zones of %s blocks"
-                        .formatted(name, nsid, Long.toUnsignedString(zoneBlocks)));
-            }
-            int zasl = Wire.u8(controller, IdentifyZoned.ZASL);
-            // A shift that leaves 63 bits is no limit that anybody could reach.
-            long append = zasl == 0 || zasl > 40 ? Long.MAX_VALUE : registers.minPageSize() << zasl;
-            return new ZonedNamespace(
-                    nsid,
-                    zoneBlocks,
-                    countOrNoLimit(Wire.i32(data, IdentifyZoned.MOR)),
-                    countOrNoLimit(Wire.i32(data, IdentifyZoned.MAR)),
-                    Math.min(append, maxTransfer),
-                    (Wire.u16(data, IdentifyZoned.OZCS) & IdentifyZoned.OZCS_READ_ACROSS_ZONES) != 0);
-        }
-    }
-
-    /** A 0's based count as it is meant, 0 for none. */
-    private static long countOrNoLimit(int field) {
-        return field == IdentifyZoned.NO_LIMIT ? 0 : Integer.toUnsignedLong(field) + 1;
-    }
-
-    /** The formats that a namespace can be given, by ascending index. */
-    List<LbaFormat> lbaFormats(int nsid) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment data = identify(arena, nsid, Identify.CNS_NAMESPACE, Identify.CSI_NVM);
-            List<LbaFormat> formats = new ArrayList<>();
-            int count = Math.min(Wire.u8(data, IdentifyNamespace.NLBAF) + 1, IdentifyNamespace.LBAF_MAX_2_0);
-            for (int i = 0; i < count; i++) {
-                int format = format(data, i);
-                int shift = IdentifyNamespace.dataShift(format);
-                if (isPossible(shift)) {
-                    formats.add(new LbaFormat(i, 1 << shift, IdentifyNamespace.metadataBytes(format)));
-                }
-            }
-            return formats;
-        }
     }
 
     private static int formatIndex(MemorySegment namespace) {

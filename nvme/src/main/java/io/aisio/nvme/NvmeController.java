@@ -1,6 +1,7 @@
 package io.aisio.nvme;
 
 import io.aisio.nvme.spec.AsyncEvent;
+import io.aisio.nvme.spec.CreateQueue;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
@@ -255,36 +256,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return (int) Math.min(registers.doorbellRoom(), Math.min(WANTED_QUEUE_PAIRS, Math.min(submission, completion)));
     }
 
-    /**
-     * What a zoned namespace is like.
-     *
-     * @throws IllegalArgumentException if it is not a zoned one
-     * @throws NvmeException if it is not active, or describes zones that make no sense
-     */
-    public ZonedNamespace zoned(int nsid) throws IOException {
-        Namespace namespace = namespace(nsid);
-        if (namespace.commandSet() != Identify.CSI_ZONED) {
-            throw new IllegalArgumentException(name() + ": namespace " + nsid + " has no zones");
-        }
-        return identification.zoned(nsid, maxTransferBytes());
-    }
-
-    /** The formats that a namespace can be given, by ascending index. */
-    public List<LbaFormat> lbaFormats(int nsid) throws IOException {
-        return identification.lbaFormats(nsid);
-    }
-
-    /**
-     * Formats a namespace: all its data is gone. Afterwards {@link #namespaces()} is read anew, all of it, as some
-     * controllers format every namespace at once (FNA bit 0).
-     *
-     * @throws IllegalStateException if queue pairs are open: their commands count blocks of the old size
-     * @throws NvmeException if the controller refuses
-     */
-    public void format(int nsid, Format format) throws IOException {
-        format(format.command(nsid));
-    }
-
+    /** All namespaces are read anew afterwards, as some controllers format every one at once (FNA bit 0). */
     private Completion format(Command command) throws IOException {
         // Held meanwhile, so that no queue pair is created.
         synchronized (qids) {
@@ -444,7 +416,10 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     /** Physically contiguous (PC); with interrupts (IEN and IV) only if the queue's owner sleeps. */
     private void createCompletionQueue(int epoch, QueuePair pair) throws NvmeException {
         Interrupt interrupt = pair.interrupt();
-        long attributes = interrupt == null ? 1 : 1 | 1 << 1 | (long) interrupt.vector() << 16;
+        long attributes = CreateQueue.CONTIGUOUS
+                | (interrupt == null
+                        ? 0
+                        : CreateQueue.INTERRUPTS_ENABLED | (long) interrupt.vector() << CreateQueue.VECTOR_SHIFT);
         requireNotClosed();
         ShadowDoorbells pages = shadow;
         if (pages != null) {
@@ -487,7 +462,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     private void createSubmissionQueue(int epoch, QueuePair pair) throws NvmeException {
-        long attributes = (long) pair.qid() << 16 | 1;
+        long attributes = (long) pair.qid() << CreateQueue.VECTOR_SHIFT | CreateQueue.CONTIGUOUS;
         try {
             admin.execute(
                     epoch,
@@ -576,7 +551,11 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return data == null ? admin.execute(command) : admin.execute(command, data, bytes);
     }
 
-    /** @throws IllegalStateException if it formats while queue pairs are open: their commands count blocks of the old size */
+    /**
+     * {@inheritDoc} After Format NVM {@link #namespaces()} is read anew.
+     *
+     * @throws IllegalStateException if it formats while queue pairs are open: their commands count blocks of the old size
+     */
     @Override
     public Completion execute(Command command, MemorySegment data) throws IOException {
         int bytes = (int) Math.min(data.byteSize(), Integer.MAX_VALUE);

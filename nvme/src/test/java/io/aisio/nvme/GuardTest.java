@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aisio.nvme.spec.Protection;
 import io.aisio.nvme.spec.Status;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
@@ -67,6 +68,50 @@ class GuardTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(Guard.class)
+    void isTheSameWhateverMemoryHoldsTheData(Guard guard) {
+        long[] words = new Random(4).longs(64).toArray();
+        MemorySegment ofWords = MemorySegment.ofArray(words);
+        MemorySegment ofBytes = MemorySegment.ofArray(ofWords.toArray(ValueLayout.JAVA_BYTE));
+        long expected = guard.compute(ofBytes, NOTHING);
+        assertThat(guard.compute(ofWords, NOTHING)).isEqualTo(expected);
+        assertThat(guard.compute(ofBytes.asReadOnly(), NOTHING)).isEqualTo(expected);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment outside = arena.allocate(ofBytes.byteSize()).copyFrom(ofBytes);
+            assertThat(guard.compute(outside, NOTHING)).isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void tellsAStorageTagFromAReferenceTag() {
+        BlockProtection protection = new BlockProtection(Guard.CRC32C, 1, 512, 16, false);
+        MemorySegment data = MemorySegment.ofArray(new byte[512]);
+        MemorySegment metadata = MemorySegment.ofArray(new byte[16]);
+        protection.generate(data, metadata, new Prinfo(0, 9, 1, 0xFFFF, 7));
+        assertThat(protection.check(data, metadata, new Prinfo(ALL, 9, 1, 0xFFFF, 8)))
+                .isEqualTo(Status.STORAGE_TAG_CHECK_ERROR);
+        assertThat(protection.check(data, metadata, new Prinfo(ALL, 8, 1, 0xFFFF, 7)))
+                .isEqualTo(Status.REFERENCE_TAG_CHECK_ERROR);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Guard.class)
+    void leavesTheReferenceTagOfType3ToTheApplication(Guard guard) {
+        BlockProtection protection = new BlockProtection(guard, 3, 512, 16, false);
+        MemorySegment data = MemorySegment.ofArray(new byte[512]);
+        MemorySegment metadata = MemorySegment.ofArray(new byte[16]);
+        protection.generate(data, metadata, new Prinfo(0, -1, Protection.NO_CHECK, 0, 0));
+        flip(data, 5);
+        Prinfo checked = new Prinfo(Protection.CHECK_GUARD | Protection.CHECK_STORAGE_TAG, 0, 0, 0, 1);
+        assertThat(protection.check(data, metadata, checked))
+                .as("turned off by application tag and reference tag, whatever the storage tag is")
+                .isEqualTo(Status.SUCCESS);
+        protection.generate(data, metadata, new Prinfo(0, 5, 1, 0, 0));
+        assertThat(protection.check(data, metadata, new Prinfo(Protection.CHECK_REFERENCE_TAG, 5, 0, 0, 0)))
+                .isEqualTo(Status.INVALID_PROTECTION);
+    }
+
     private static void changeAndCheck(BlockProtection protection) {
         byte[] bytes = new byte[4 * 512];
         byte[] more = new byte[4 * 24];
@@ -74,18 +119,20 @@ class GuardTest {
         new Random(3).nextBytes(more);
         MemorySegment data = MemorySegment.ofArray(bytes);
         MemorySegment metadata = MemorySegment.ofArray(more);
-        Prinfo prinfo = new Prinfo(ALL, 0x1_2345_6789L, 0x1234, 0xFFF0, protection.guard() == Guard.CRC32C ? 7 : 0);
+        boolean counts = protection.type() != 3;
+        int all = counts ? ALL : ALL & ~Protection.CHECK_REFERENCE_TAG;
+        Prinfo prinfo = new Prinfo(all, 0x1_2345_6789L, 0x1234, 0xFFF0, protection.guard() == Guard.CRC32C ? 7 : 0);
         protection.generate(data, metadata, prinfo);
         assertThat(protection.check(data, metadata, prinfo)).isEqualTo(Status.SUCCESS);
         assertThat(protection.check(data, metadata, prinfo.withApplicationTag(0x1235)))
                 .isEqualTo(Status.APPLICATION_TAG_CHECK_ERROR);
         assertThat(protection.check(
-                        data, metadata, new Prinfo(ALL, 0x1_2345_6789L, 0x123F, 0xFFF0, prinfo.storageTag())))
+                        data, metadata, new Prinfo(all, 0x1_2345_6789L, 0x123F, 0xFFF0, prinfo.storageTag())))
                 .as("a bit that the mask leaves out")
                 .isEqualTo(Status.SUCCESS);
         assertThat(protection.check(
-                        data, metadata, new Prinfo(ALL, 0x1_2345_678AL, 0x1234, 0xFFF0, prinfo.storageTag())))
-                .isEqualTo(Status.REFERENCE_TAG_CHECK_ERROR);
+                        data, metadata, new Prinfo(all, 0x1_2345_678AL, 0x1234, 0xFFF0, prinfo.storageTag())))
+                .isEqualTo(counts ? Status.REFERENCE_TAG_CHECK_ERROR : Status.SUCCESS);
         flip(data, 3 * 512 + 17);
         assertThat(protection.check(data, metadata, prinfo)).isEqualTo(Status.GUARD_CHECK_ERROR);
         assertThat(protection.check(data, metadata, new Prinfo(0, 0, 0, 0, 0))).isEqualTo(Status.SUCCESS);

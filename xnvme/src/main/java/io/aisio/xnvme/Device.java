@@ -103,6 +103,7 @@ public interface Device extends AutoCloseable {
 
     /**
      * Single NVMe commands to the device, of any kind: what command sets are built on. There is one, closed with the device.
+     * Where queues are the driver's own, its first I/O command takes one of those that {@link Geometry#maxQueues()} counts.
      *
      * @throws UnsupportedOperationException if no NVMe controller is behind it; the message is one sentence for people
      */

@@ -6,6 +6,7 @@ import io.aisio.nvme.Format;
 import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.SelfTestLog;
 import io.aisio.nvme.spec.Wire;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -46,12 +47,14 @@ public final class AdminCommandSet {
      * @param extended whether all is tested, which may take hours, not only what takes two minutes
      */
     public void startSelfTest(int nsid, boolean extended) throws IOException {
-        admin.execute(Command.of(Opcode.DEVICE_SELF_TEST, nsid, extended ? 2 : 1), MemorySegment.NULL);
+        admin.execute(
+                Command.of(Opcode.DEVICE_SELF_TEST, nsid, extended ? SelfTestLog.EXTENDED : SelfTestLog.SHORT),
+                MemorySegment.NULL);
     }
 
     /** Ends a device self-test. */
     public void abortSelfTest() throws IOException {
-        admin.execute(Command.of(Opcode.DEVICE_SELF_TEST, 0, 0xF), MemorySegment.NULL);
+        admin.execute(Command.of(Opcode.DEVICE_SELF_TEST, 0, SelfTestLog.ABORT), MemorySegment.NULL);
     }
 
     /**

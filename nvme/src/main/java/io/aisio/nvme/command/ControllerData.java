@@ -1,5 +1,6 @@
 package io.aisio.nvme.command;
 
+import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.Wire;
 import java.lang.foreign.MemorySegment;
@@ -94,6 +95,17 @@ public record ControllerData(
                 Wire.i32(data, IdentifyController.SGLS),
                 Wire.u16(data, IdentifyController.ENDGIDMAX),
                 Wire.ascii(data, IdentifyController.SUBNQN, IdentifyController.SUBNQN_BYTES));
+    }
+
+    /** The most that one command transfers in bytes, by MDTS; longer than any transfer where there is no limit. */
+    public long maxTransferBytes() {
+        return limit(mdts);
+    }
+
+    /** A power of two of the smallest page, which is of 4096 bytes wherever a driver for such pages gets along; 0 for none. */
+    static long limit(int power) {
+        // A shift that leaves 63 bits is no limit that anybody could reach.
+        return power == 0 || power > 40 ? Long.MAX_VALUE : (long) Identify.BYTES << power;
     }
 
     /** Whether an optional NVM command is there. */

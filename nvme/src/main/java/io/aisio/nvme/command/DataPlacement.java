@@ -4,6 +4,7 @@ import io.aisio.nvme.Command;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.spec.DataPlacementLog;
+import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Wire;
 import java.io.IOException;
@@ -17,6 +18,9 @@ import java.util.List;
  * {@link NvmCommandSet#writePlaced} writes.
  */
 public final class DataPlacement {
+    /** The longest status that is asked for: of more handles than a namespace has placement identifiers in practice. */
+    private static final int MOST_BYTES = 128 << 10;
+
     private final Passthrough passthrough;
     private final int nsid;
 
@@ -39,11 +43,21 @@ public final class DataPlacement {
     /**
      * The namespace's reclaim unit handles.
      *
-     * @throws NvmeException if there is no Flexible Data Placement, or it is not on
+     * @throws NvmeException if there is no Flexible Data Placement, it is not on, or there are more handles than make sense
      */
     public List<Handle> status() throws IOException {
         int count = Wire.u16(receive((int) DataPlacementLog.STATUS), DataPlacementLog.STATUS_COUNT);
-        MemorySegment data = receive((int) DataPlacementLog.STATUS + count * DataPlacementLog.STATUS_BYTES);
+        int bytes = (int) DataPlacementLog.STATUS + count * DataPlacementLog.STATUS_BYTES;
+        if (bytes > Identify.BYTES) {
+            long most = Math.min(
+                    MOST_BYTES, new Identities(passthrough).controller().maxTransferBytes());
+            if (bytes > most) {
+                throw new NvmeException(
+                        "%s: namespace %d has %d reclaim unit handles; %d bytes of status are read at most"
+                                .formatted(passthrough.name(), nsid, count, most));
+            }
+        }
+        MemorySegment data = receive(bytes);
         List<Handle> handles = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             long at = DataPlacementLog.STATUS + (long) i * DataPlacementLog.STATUS_BYTES;

@@ -138,7 +138,11 @@ public final class Features {
      * @param under whether the lower threshold is meant
      */
     public int temperatureThreshold(boolean under) throws IOException {
-        return get(Feature.TEMPERATURE_THRESHOLD, Select.CURRENT, 0, under ? 1 << 20 : 0, MemorySegment.NULL) & 0xFFFF;
+        return get(Feature.TEMPERATURE_THRESHOLD, Select.CURRENT, 0, threshold(under), MemorySegment.NULL) & 0xFFFF;
+    }
+
+    private static int threshold(boolean under) {
+        return under ? Feature.TEMPERATURE_UNDER << Feature.TEMPERATURE_SELECT_SHIFT : 0;
     }
 
     /** Sets a threshold of the composite temperature, in kelvin. */
@@ -146,7 +150,7 @@ public final class Features {
         if (kelvin < 0 || kelvin > 0xFFFF) {
             throw new IllegalArgumentException("a threshold of " + kelvin + " kelvin; it can be 0 to 65535");
         }
-        set(Feature.TEMPERATURE_THRESHOLD, kelvin | (under ? 1 << 20 : 0));
+        set(Feature.TEMPERATURE_THRESHOLD, kelvin | threshold(under));
     }
 
     /** The controller's clock. */

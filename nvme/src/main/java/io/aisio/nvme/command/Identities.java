@@ -6,11 +6,13 @@ import io.aisio.nvme.Guard;
 import io.aisio.nvme.LbaFormat;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.IdentifyNamespace;
 import io.aisio.nvme.spec.IdentifyNvm;
 import io.aisio.nvme.spec.IdentifyZoned;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Protection;
+import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -21,6 +23,9 @@ import java.util.List;
 
 /** Identify (section 5.15): what a controller says of itself and of its namespaces. Nothing is remembered. */
 public final class Identities {
+    /** The version of the specification that brought identification descriptors, 1.3. */
+    private static final int VERSION_1_3 = 1 << 16 | 3 << 8;
+
     /** The most namespaces that are listed: 16 pages. */
     private static final int MAX_NAMESPACES = 16 * Identify.LIST_ENTRIES;
 
@@ -102,11 +107,14 @@ public final class Identities {
             throw new NvmeException(
                     "%s has %s blocks of %d bytes".formatted(who, Long.toUnsignedString(size), format.lbaBytes()));
         }
-        int commandSet = commandSet(nsid);
-        int extension = extension(nsid, index);
-        int pif = extension >>> IdentifyNvm.PIF_SHIFT & 3;
+        ControllerData controller = controller();
+        int commandSet = commandSet(nsid, controller);
+        int extension = format.metadataBytes() == 0 ? 0 : extension(nsid, index, controller);
         int dps = Wire.u8(data, IdentifyNamespace.DPS);
         int type = dps & Protection.DPS_TYPE_MASK;
+        int told = extension >>> IdentifyNvm.PIF_SHIFT & 3;
+        // What the format of no protection information is does not matter.
+        int pif = type == 0 && told > 2 ? 0 : told;
         if (pif > 2
                 || type > 3
                 || (type != 0 && format.metadataBytes() < Guard.of(pif).bytes())) {
@@ -153,28 +161,49 @@ public final class Identities {
     }
 
     /** The extended format of an LBA format: 0, that is a guard of 16 bits, where the controller knows none. */
-    private int extension(int nsid, int index) throws IOException {
+    private int extension(int nsid, int index, ControllerData controller) throws IOException {
+        if ((controller.attributes() & IdentifyController.CTRATT_EXTENDED_LBA_FORMATS) == 0) {
+            return 0;
+        }
         MemorySegment data = optional(nsid, Identify.CNS_COMMAND_SET_NAMESPACE, Identify.CSI_NVM);
         return Wire.i32(data, IdentifyNvm.ELBAF + (long) index * IdentifyNvm.ELBAF_BYTES);
     }
 
-    /** A structure of version 2.0, zeroes where the controller refuses it. */
+    /** A structure that not every controller has, zeroes where this one does not know it. */
     private MemorySegment optional(int nsid, int cns, int commandSet) throws IOException {
         try {
             return raw(nsid, cns, commandSet);
         } catch (NvmeException e) {
-            if (e.status() == null) {
+            Status status = e.status();
+            boolean unknown = status != null
+                    && (status.code() == Status.INVALID_FIELD
+                            || status.code() == Status.INVALID_OPCODE
+                            || status.code() == Status.INVALID_COMMAND_SET);
+            if (!unknown) {
                 throw e;
             }
             return MemorySegment.ofArray(new byte[Identify.BYTES]);
         }
     }
 
-    /** A namespace's command set: among its identification descriptors, NVM where there is none. */
+    /**
+     * A namespace's command set: among its identification descriptors, NVM where there is none.
+     *
+     * @throws NvmeException if the descriptor has another length than a command set's
+     */
     public int commandSet(int nsid) throws IOException {
-        for (Descriptor descriptor : descriptors(nsid)) {
+        return commandSet(nsid, controller());
+    }
+
+    private int commandSet(int nsid, ControllerData controller) throws IOException {
+        for (Descriptor descriptor : descriptors(nsid, controller)) {
             if (descriptor.type() == Identify.NIDT_CSI) {
-                return Integer.parseInt(descriptor.identifier(), 16);
+                int commandSet = descriptor.commandSet();
+                if (commandSet < 0) {
+                    throw new NvmeException("namespace %s has the command set %s; it has one byte"
+                            .formatted(Integer.toUnsignedString(nsid), descriptor.identifier()));
+                }
+                return commandSet;
             }
         }
         return Identify.CSI_NVM;
@@ -186,21 +215,38 @@ public final class Identities {
      * @param type one of {@link Identify}'s {@code NIDT_…}
      * @param identifier in hexadecimal
      */
-    public record Descriptor(int type, String identifier) {}
+    public record Descriptor(int type, String identifier) {
+        /** The descriptors of a structure, in its order; those after one that reaches beyond its end are left out. */
+        public static List<Descriptor> parse(MemorySegment data) {
+            List<Descriptor> found = new ArrayList<>();
+            for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
+                int length = Wire.u8(data, at + Identify.NIDL);
+                if (length == 0 || at + Identify.NID + length > Identify.BYTES) {
+                    break;
+                }
+                found.add(new Descriptor(
+                        Wire.u8(data, at + Identify.NIDT), hex(data.asSlice(at + Identify.NID, length))));
+                at += Identify.NID + length;
+            }
+            return found;
+        }
+
+        /** The command set that it names, -1 if it does not have the one byte of one. */
+        public int commandSet() {
+            return identifier.length() == 2 ? Integer.parseInt(identifier, 16) : -1;
+        }
+    }
 
     /** By what a namespace is known; empty where the controller does not tell. */
     public List<Descriptor> descriptors(int nsid) throws IOException {
-        MemorySegment data = optional(nsid, Identify.CNS_DESCRIPTORS, Identify.CSI_NVM);
-        List<Descriptor> found = new ArrayList<>();
-        for (long at = 0; at + Identify.NID < Identify.BYTES; ) {
-            int length = Wire.u8(data, at + Identify.NIDL);
-            if (length == 0 || at + Identify.NID + length > Identify.BYTES) {
-                break;
-            }
-            found.add(new Descriptor(Wire.u8(data, at + Identify.NIDT), hex(data.asSlice(at + Identify.NID, length))));
-            at += Identify.NID + length;
+        return descriptors(nsid, controller());
+    }
+
+    private List<Descriptor> descriptors(int nsid, ControllerData controller) throws IOException {
+        if (Integer.compareUnsigned(controller.version(), VERSION_1_3) < 0) {
+            return List.of();
         }
-        return found;
+        return Descriptor.parse(optional(nsid, Identify.CNS_DESCRIPTORS, Identify.CSI_NVM));
     }
 
     /**
@@ -221,7 +267,12 @@ public final class Identities {
             long maxOpen,
             long maxActive,
             int zasl,
-            int extensionBytes) {}
+            int extensionBytes) {
+        /** The most that one Zone Append transfers in bytes, by ZASL; one longer than any transfer where it tells nothing. */
+        public long maxAppendBytes() {
+            return ControllerData.limit(zasl);
+        }
+    }
 
     /**
      * What a zoned namespace is like.

@@ -6,6 +6,7 @@ import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.spec.DataPlacementLog;
 import io.aisio.nvme.spec.EffectsLog;
 import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.SanitizeLog;
@@ -27,7 +28,8 @@ public final class LogPages {
     /** The largest log that is read: more than any defined here has. */
     private static final int MOST_BYTES = 1 << 24;
 
-    private static final int RETAIN_EVENT = 1 << 15;
+    /** The most that a command asks for whose controller knows no offsets: NUMD has 12 bits then. */
+    private static final int MOST_AT_ONCE = 16 << 10;
 
     private final AdminCommands admin;
     private final boolean retain;
@@ -48,11 +50,13 @@ public final class LogPages {
     }
 
     /**
-     * A log page as the controller sent it, in parts of {@value #PART} bytes.
+     * A log page as the controller sent it, in parts of {@value #PART} bytes; in one where the controller knows no offsets
+     * (LPA).
      *
      * @param id one of {@link LogPage}'s, or any other of 8 bits
      * @param nsid the namespace, {@link Identify#ALL_NAMESPACES} for the controller's
      * @param bytes how much, a multiple of 4, at most 16 MiB
+     * @throws NvmeException if the controller refuses, or knows no offsets and does not transfer as much at once
      */
     public MemorySegment raw(int id, int nsid, int bytes) throws IOException {
         return raw(id, nsid, 0, 0, 0, 0, bytes);
@@ -78,19 +82,34 @@ public final class LogPages {
             throw new IllegalArgumentException("%d bytes of a log page from %d on; both are multiples of 4, at most %d"
                     .formatted(bytes, offset, MOST_BYTES));
         }
+        int most = offset == 0 && bytes <= PART ? PART : part(id, offset, bytes);
         MemorySegment data = MemorySegment.ofArray(new byte[bytes]);
-        for (int done = 0; done < bytes; done += PART) {
-            int part = Math.min(PART, bytes - done);
+        for (int done = 0; done < bytes; done += most) {
+            int part = Math.min(most, bytes - done);
             // The event goes with the last part: until then the page may not change.
             boolean keep = retain || done + part < bytes;
             int dwords = part / 4 - 1;
-            long cdw10 = ((id | specific << 8 | (keep ? RETAIN_EVENT : 0) | dwords << 16) & 0xFFFF_FFFFL)
+            long cdw10 = ((id | specific << 8 | (keep ? LogPage.RETAIN_EVENT : 0) | dwords << 16) & 0xFFFF_FFFFL)
                     | (long) specificIdentifier << 48;
             admin.execute(
                     new Command(Opcode.GET_LOG_PAGE, nsid, cdw10, offset + done, (long) commandSet << 24),
                     data.asSlice(done, part));
         }
         return data;
+    }
+
+    /** How much of a page one command asks for. A controller that knows no offsets would send the page's start again. */
+    private int part(int id, long offset, int bytes) throws IOException {
+        ControllerData controller = new Identities(admin).controller();
+        if ((controller.logAttributes() & IdentifyController.LPA_EXTENDED) != 0) {
+            return PART;
+        }
+        long most = Math.min(MOST_AT_ONCE, controller.maxTransferBytes());
+        if (offset != 0 || bytes > most) {
+            throw new NvmeException("%d bytes of %s from %d on: this controller sends the first %d (LPA 0x%x)"
+                    .formatted(bytes, LogPage.name(id), offset, most, controller.logAttributes()));
+        }
+        return bytes;
     }
 
     private MemorySegment ofController(int id, int bytes) throws IOException {
@@ -124,7 +143,8 @@ public final class LogPages {
             long count, int sqid, int cid, Status status, int parameterByte, long lba, int nsid) {}
 
     /**
-     * The error log, the newest entry first.
+     * The error log, the newest entry first. Entries are left out that are not older than the one before: they moved on
+     * between two parts.
      *
      * @param entries how many at most, 1 to 256: what Identify says of the controller
      */
@@ -134,9 +154,11 @@ public final class LogPages {
         }
         MemorySegment data = ofController(LogPage.ERROR_INFORMATION, entries * LogPage.ERROR_ENTRY_BYTES);
         List<ErrorInformation> errors = new ArrayList<>();
+        long before = -1;
         for (long at = 0; at < data.byteSize(); at += LogPage.ERROR_ENTRY_BYTES) {
             long count = Wire.i64(data, at + LogPage.ERROR_COUNT);
-            if (count != 0) {
+            if (count != 0 && (errors.isEmpty() || Long.compareUnsigned(count, before) < 0)) {
+                before = count;
                 int parameter = Wire.u16(data, at + LogPage.ERROR_PARAMETER);
                 errors.add(new ErrorInformation(
                         count,

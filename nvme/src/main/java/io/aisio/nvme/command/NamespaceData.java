@@ -72,8 +72,18 @@ public record NamespaceData(
         return format.metadataBytes();
     }
 
-    /** How its blocks are protected; empty if they are not. */
+    /**
+     * How its blocks are protected; empty if they are not.
+     *
+     * @throws UnsupportedOperationException if the storage tag has other than 16 bits of the 32-bit guard's and none of the
+     *     others'
+     */
     public Optional<BlockProtection> protection() {
+        if (protectionType != 0 && storageTagBits != guard.storageTagBits()) {
+            throw new UnsupportedOperationException(
+                    "namespace %d has a storage tag of %d bits beside a guard of %d; %d bits are known here"
+                            .formatted(nsid, storageTagBits, guard.bits(), guard.storageTagBits()));
+        }
         return protectionType == 0
                 ? Optional.empty()
                 : Optional.of(new BlockProtection(guard, protectionType, lbaBytes(), metadataBytes(), protectionFirst));

@@ -5,10 +5,12 @@ import io.aisio.nvme.Guard;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.Prinfo;
+import io.aisio.nvme.spec.BlockCommand;
 import io.aisio.nvme.spec.CopyRange;
 import io.aisio.nvme.spec.DatasetRange;
 import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Protection;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.io.IOException;
@@ -21,8 +23,6 @@ import org.jspecify.annotations.Nullable;
  * length that the blocks have: data, then for a namespace whose metadata follows each block's data both, interleaved.
  */
 public final class NvmCommandSet {
-    private static final long FUA = 1L << 30;
-    private static final long DEALLOCATE = 1L << 25;
     /** Blocks of one command: NLB has 16 bits. */
     private static final int MOST_BLOCKS = 0x1_0000;
 
@@ -83,7 +83,7 @@ public final class NvmCommandSet {
      */
     public void write(long lba, MemorySegment data, MemorySegment metadata, Prinfo prinfo, boolean forced)
             throws IOException {
-        transfer(Opcode.WRITE, lba, data, metadata, prinfo, forced ? FUA : 0);
+        transfer(Opcode.WRITE, lba, data, metadata, prinfo, forced ? BlockCommand.FORCE_UNIT_ACCESS : 0);
     }
 
     /**
@@ -138,7 +138,7 @@ public final class NvmCommandSet {
      */
     public void writeZeroes(long lba, int blocks, boolean deallocate, Prinfo prinfo) throws IOException {
         Command command = over(Opcode.WRITE_ZEROES, lba, blocks);
-        run(prinfo.on(with(command, deallocate ? DEALLOCATE : 0)));
+        run(prinfo.on(with(command, deallocate ? BlockCommand.DEALLOCATE : 0)));
     }
 
     /** Deallocates ranges, at most {@value DatasetRange#MAX}: what they then read as, the namespace's DLFEAT tells. */
@@ -176,15 +176,20 @@ public final class NvmCommandSet {
      * Copies ranges, one behind the other, to an LBA.
      *
      * @param read what is checked of what is read; the reference tag is the first range's, and counts on over the others
-     *     by their LBAs
+     *     by their LBAs, but not in a namespace of type 3; with the action where {@code written} has it
      * @param written what is checked or made of what is written
-     * @throws IllegalArgumentException if they are more than the namespace copies at once
+     * @throws IllegalArgumentException if they are more than the namespace copies at once, or only one side has the action
      */
     public void copy(List<LbaRange> from, long to, Prinfo read, Prinfo written) throws IOException {
         if (namespace.copyRangeBlocks() == 0) {
             throw new IllegalArgumentException("namespace " + namespace.nsid() + " copies nothing (MSSRL is 0)");
         }
         requireCount(from.size(), namespace.copyRanges());
+        if (namespace.protectionType() != 0 && read.action() != written.action()) {
+            throw new IllegalArgumentException(
+                    "namespace %d has protection information, which a copy keeps or makes anew: both sides have the action, or none"
+                            .formatted(namespace.nsid()));
+        }
         boolean wide = namespace.protectionType() != 0 && namespace.guard() != Guard.CRC16;
         MemorySegment data =
                 MemorySegment.ofArray(new byte[from.size() * (wide ? CopyRange.WIDE_BYTES : CopyRange.BYTES)]);
@@ -207,14 +212,18 @@ public final class NvmCommandSet {
         passthrough.executeIo(written.on(command), data);
     }
 
-    /** NR, descriptor format and PRINFOR, which stands at 15:12 where PRINFO is at 29:26. */
+    /** NR, descriptor format, PRINFOR, which stands at 15:12 where PRINFO is at 29:26, and STCR. */
     private static long copyDword12(int ranges, boolean wide, Prinfo read) {
-        return (ranges - 1L) | (wide ? 1 << 8 : 0) | (read.flags() >>> 26 & 0xF) << 12;
+        return (ranges - 1L)
+                | (wide ? 1 << 8 : 0)
+                | (read.flags() >>> 26 & 0xF) << 12
+                | ((read.flags() & Protection.CHECK_STORAGE_TAG) == 0 ? 0 : Protection.CHECK_STORAGE_TAG_READ);
     }
 
-    private static void put(MemorySegment data, int i, LbaRange range, boolean wide, Prinfo read, long further) {
+    private void put(MemorySegment data, int i, LbaRange range, boolean wide, Prinfo read, long further) {
         long at = (long) i * (wide ? CopyRange.WIDE_BYTES : CopyRange.BYTES);
-        long tag = read.referenceTag() == 0 ? 0 : read.referenceTag() + further;
+        boolean counts = namespace.protectionType() == 1 || namespace.protectionType() == 2;
+        long tag = namespace.guard().cut(counts ? read.referenceTag() + further : read.referenceTag());
         Wire.i64(data, at + CopyRange.SLBA, range.lba());
         Wire.u16(data, at + CopyRange.NLB, (int) range.blocks() - 1);
         if (wide) {

@@ -78,7 +78,7 @@ public final class ZonedCommandSet {
      * @param lba in the first one that may be reported
      * @param option which ones: {@link ZoneReport}'s {@code OPTION_…}
      * @param most how many at most
-     * @throws NvmeException if the report makes no sense
+     * @throws NvmeException if the report makes no sense, or ends before the namespace does
      */
     public List<Zone> report(long lba, int option, int most) throws IOException {
         requireInside(lba);
@@ -89,11 +89,17 @@ public final class ZonedCommandSet {
             MemorySegment data = MemorySegment.ofArray(new byte[bytes]);
             passthrough.executeIo(at(Zone.report(namespace.nsid(), option, bytes), from), data);
             List<Zone> part = Zone.parse(data);
+            if (part.isEmpty() && option == ZoneReport.OPTION_ALL) {
+                throw new NvmeException("%s: no zone in a report of the zones from %d on, of %d blocks"
+                        .formatted(passthrough.name(), from, namespace.size()));
+            }
             if (part.isEmpty()) {
                 return found;
             }
             for (Zone zone : part) {
-                if (zone.start() < from - zones.zoneBlocks()
+                // The first may begin before, as long as it does not end there.
+                if (zone.start() < 0
+                        || zone.start() <= from - zones.zoneBlocks()
                         || zone.start() >= namespace.size()
                         || zone.start() % zones.zoneBlocks() != 0
                         || (!found.isEmpty() && zone.start() <= found.getLast().start())
@@ -152,10 +158,21 @@ public final class ZonedCommandSet {
      *
      * @param zone its first LBA
      * @return the LBA that they were written to
+     * @throws IllegalArgumentException if the namespace has metadata, or the blocks are more than the controller appends at
+     *     once or than a zone has
      * @throws NvmeException if the controller refuses, or tells an LBA outside the zone
      */
     public long append(long zone, MemorySegment data) throws IOException {
         requireStart(zone);
+        if (namespace.metadataBytes() != 0) {
+            throw new IllegalArgumentException(
+                    "namespace %d has %d bytes of metadata a block, which nothing here appends"
+                            .formatted(namespace.nsid(), namespace.metadataBytes()));
+        }
+        if (data.byteSize() > zones.maxAppendBytes()) {
+            throw new IllegalArgumentException("%d bytes to append; at most %d are possible (ZASL)"
+                    .formatted(data.byteSize(), zones.maxAppendBytes()));
+        }
         long blocks = data.byteSize() / namespace.lbaBytes();
         if (data.byteSize() % namespace.lbaBytes() != 0 || blocks < 1 || blocks > zones.zoneBlocks()) {
             throw new IllegalArgumentException("%d bytes to append in blocks of %d to a zone of %d blocks"

@@ -19,16 +19,16 @@ public final class CopyRange {
     public static final long NLB = 16;
     /** Format 0: expected initial reference tag, 32 bits. */
     public static final long EILBRT = 24;
-    /** Format 0: expected application tag mask, 16 bits. */
-    public static final long ELBATM = 28;
     /** Format 0: expected application tag, 16 bits. */
-    public static final long ELBAT = 30;
+    public static final long ELBAT = 28;
+    /** Format 0: expected application tag mask, 16 bits. */
+    public static final long ELBATM = 30;
     /** Format 1: expected storage and reference tag, 80 bits, big-endian. */
     public static final long WIDE_ELBT = 26;
-    /** Format 1: expected application tag mask, 16 bits. */
-    public static final long WIDE_ELBATM = 36;
     /** Format 1: expected application tag, 16 bits. */
-    public static final long WIDE_ELBAT = 38;
+    public static final long WIDE_ELBAT = 36;
+    /** Format 1: expected application tag mask, 16 bits. */
+    public static final long WIDE_ELBATM = 38;
 
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);

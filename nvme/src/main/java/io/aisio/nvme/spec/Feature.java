@@ -55,6 +55,15 @@ public final class Feature {
     /** Host Behavior Support: LBA format extension enable, a byte: more than 16 LBA formats, and larger guards. */
     public static final long HOST_BEHAVIOR_LBAFEE = 2;
 
+    /** Where Temperature Threshold has which sensor it means (TMPSEL), 4 bits; 0 for the composite temperature. */
+    public static final int TEMPERATURE_SENSOR_SHIFT = 16;
+    /** TMPSEL: every sensor. */
+    public static final int TEMPERATURE_ALL_SENSORS = 0xF;
+    /** Where Temperature Threshold has which threshold it means (THSEL), 2 bits; 0 for the upper one. */
+    public static final int TEMPERATURE_SELECT_SHIFT = 20;
+    /** THSEL: the lower threshold. */
+    public static final int TEMPERATURE_UNDER = 1;
+
     /** SEL of Get Features: the current value. */
     public static final int SELECT_CURRENT = 0;
     /** SEL: the default. */

@@ -96,6 +96,16 @@ public final class IdentifyController {
     /** Power state 0's descriptor, 32 bytes; its maximum power, 16 bits, comes first. */
     public static final long PSD0 = 2048;
 
+    /** CNTRLTYPE: an I/O controller. */
+    public static final int CNTRLTYPE_IO = 1;
+    /** FRMW: slot 1 is read only. */
+    public static final int FRMW_SLOT_1_READ_ONLY = 1;
+    /** Where the number of firmware slots stands in FRMW. */
+    public static final int FRMW_SLOTS_SHIFT = 1;
+    /** VWC: there is a volatile write cache. */
+    public static final int VWC_PRESENT = 1;
+    /** VWC: Flush takes all namespaces at once. */
+    public static final int VWC_FLUSH_ALL = 3 << 1;
     /** OACS: Format NVM. */
     public static final int OACS_FORMAT = 1 << 1;
     /** OACS: Doorbell Buffer Config. */

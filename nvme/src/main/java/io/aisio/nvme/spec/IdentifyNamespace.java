@@ -58,6 +58,10 @@ public final class IdentifyNamespace {
     public static final int DPC_FIRST = 1 << 3;
     /** DPC: protection information as the last bytes of the metadata. */
     public static final int DPC_LAST = 1 << 4;
+    /** DLFEAT: deallocated blocks read as zeroes. */
+    public static final int DLFEAT_ZEROES = 1;
+    /** DLFEAT: Write Zeroes may deallocate. */
+    public static final int DLFEAT_WRITE_ZEROES = 1 << 3;
     /** FLBAS: the metadata follows the data of each block. */
     public static final int FLBAS_EXTENDED = 1 << 4;
 

@@ -5,10 +5,12 @@ package io.aisio.nvme.spec;
  * 00h, {@value Identify#BYTES} bytes each.
  */
 public final class IdentifyNvm {
-    /** Namespace: storage tag mask, 64 bits. */
+    /** Namespace: storage tag mask, 64 bits: those that are compared. */
     public static final long LBSTM = 0;
     /** Namespace: protection information capabilities. */
     public static final long PIC = 8;
+    /** PIC: Copy checks storage tags of what it reads. */
+    public static final int PIC_CHECK_STORAGE_TAG_READ = 1 << 2;
     /** Namespace: the first LBA format's extension; they follow one another, {@value #ELBAF_BYTES} bytes each. */
     public static final long ELBAF = 12;
     /** Bytes of an LBA format extension: storage tag size in bits (6:0), protection information format (8:7). */

@@ -39,6 +39,9 @@ public final class LogPage {
     /** Changed zones: the most that are told. */
     public static final int CHANGED_ZONES_MAX = 511;
 
+    /** Command dword 10 of Get Log Page: the asynchronous event that the page belongs to stays (RAE). */
+    public static final int RETAIN_EVENT = 1 << 15;
+
     /** Size of one error entry. */
     public static final int ERROR_ENTRY_BYTES = 64;
     /** Size of the SMART log. */

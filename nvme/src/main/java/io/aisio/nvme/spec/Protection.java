@@ -37,6 +37,8 @@ public final class Protection {
 
     /** Command dword 12: the controller checks the storage tag (STC). */
     public static final int CHECK_STORAGE_TAG = 1 << 24;
+    /** Command dword 12 of Copy: the controller checks the storage tag of what it reads (STCR). */
+    public static final int CHECK_STORAGE_TAG_READ = 1 << 25;
     /** Command dword 12: the controller checks the reference tag (PRCHK). */
     public static final int CHECK_REFERENCE_TAG = 1 << 26;
     /** Command dword 12: the controller checks the application tag (PRCHK). */

@@ -28,6 +28,13 @@ public final class SelfTestLog {
     /** Result: the LBA at which it failed, 64 bits. */
     public static final long FAILING_LBA = 16;
 
+    /** Code of Device Self-test: a short test. */
+    public static final int SHORT = 0x1;
+    /** Code of Device Self-test: an extended test. */
+    public static final int EXTENDED = 0x2;
+    /** Code of Device Self-test: the one that runs is aborted. */
+    public static final int ABORT = 0xF;
+
     /** How a test ended: without error. */
     public static final int ENDED_WELL = 0x0;
     /** How a test ended: no result. */

@@ -137,6 +137,8 @@ public record Status(int bits) {
     public static final int COMPARE_FAILURE = 0x285;
     /** Media and data integrity. */
     public static final int DEALLOCATED_BLOCK = 0x287;
+    /** Media and data integrity. */
+    public static final int STORAGE_TAG_CHECK_ERROR = 0x288;
 
     /** Path related: what the host itself completes when it gives a command up. */
     public static final int ABORTED_BY_HOST = 0x371;
@@ -282,6 +284,7 @@ public record Status(int bits) {
             case 0x285 -> "Compare Failure";
             case 0x286 -> "Access Denied";
             case 0x287 -> "Deallocated or Unwritten Logical Block";
+            case 0x288 -> "End-to-end Storage Tag Check Error";
             case 0x300 -> "Internal Path Error";
             case 0x301 -> "Asymmetric Access Persistent Loss";
             case 0x302 -> "Asymmetric Access Inaccessible";

@@ -353,13 +353,11 @@ class SpecificationHeaderTest {
         code(ours, "NVME_DSMGMT_IDW", DatasetRange.INTEGRAL_WRITE);
         code(ours, "NVME_DSMGMT_AD", DatasetRange.DEALLOCATE);
         field(ours, "nvme_copy_range", "eilbrt", CopyRange.EILBRT);
-        field(ours, "nvme_copy_range", "elbatm", CopyRange.ELBATM);
-        field(ours, "nvme_copy_range", "elbat", CopyRange.ELBAT);
+        // Not elbat and elbatm, here and below, which headers have in the wrong order: the tag comes first (NVM
+        // Command Set 1.0, section 3.2.2), as in command dword 15.
         field(ours, "nvme_copy_range_f1", "slba", CopyRange.SLBA);
         field(ours, "nvme_copy_range_f1", "nlb", CopyRange.NLB);
         field(ours, "nvme_copy_range_f1", "elbt", CopyRange.WIDE_ELBT);
-        field(ours, "nvme_copy_range_f1", "elbatm", CopyRange.WIDE_ELBATM);
-        field(ours, "nvme_copy_range_f1", "elbat", CopyRange.WIDE_ELBAT);
         ours.put("sizeof(struct nvme_copy_range_f1)", (long) CopyRange.WIDE_BYTES);
         field(ours, "nvme_id_directives", "supported", Directive.SUPPORTED);
         field(ours, "nvme_id_directives", "enabled", Directive.ENABLED);
@@ -409,7 +407,15 @@ class SpecificationHeaderTest {
         code(ours, "nvme_admin_sanitize_nvm", Opcode.SANITIZE);
         code(ours, "nvme_cmd_io_mgmt_recv", Opcode.IO_MANAGEMENT_RECEIVE);
         code(ours, "nvme_cmd_io_mgmt_send", Opcode.IO_MANAGEMENT_SEND);
+        code(ours, "NVME_IO_FUA << 16", BlockCommand.FORCE_UNIT_ACCESS);
+        code(ours, "NVME_IO_DEAC << 16", BlockCommand.DEALLOCATE);
+        code(ours, "NVME_CTRL_CNTRLTYPE_IO", IdentifyController.CNTRLTYPE_IO);
+        code(ours, "NVME_CTRL_FRMW_1ST_RO", IdentifyController.FRMW_SLOT_1_READ_ONLY);
+        code(ours, "NVME_CTRL_VWC_PRESENT", IdentifyController.VWC_PRESENT);
+        code(ours, "NVME_NS_DLFEAT_RB_ALL_0S", IdentifyNamespace.DLFEAT_ZEROES);
+        code(ours, "NVME_NS_DLFEAT_WRITE_ZEROES", IdentifyNamespace.DLFEAT_WRITE_ZEROES);
         code(ours, "NVME_SC_SANITIZE_FAILED", Status.SANITIZE_FAILED);
+        code(ours, "NVME_SCT_MEDIA << 8 | NVME_SC_STORAGE_TAG_CHECK", Status.STORAGE_TAG_CHECK_ERROR);
         code(ours, "NVME_SC_SANITIZE_IN_PROGRESS", Status.SANITIZE_IN_PROGRESS);
         specific(ours, "NVME_SC_SELF_TEST_IN_PROGRESS", Status.SELF_TEST_IN_PROGRESS);
         return ours;

@@ -9,6 +9,8 @@ import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.Prinfo;
 import io.aisio.nvme.QueuePair;
+import io.aisio.nvme.command.AdminCommandSet;
+import io.aisio.nvme.command.Identities;
 import io.aisio.nvme.command.NvmCommandSet;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Status;
@@ -40,11 +42,12 @@ class FormatTest {
     }
 
     private int indexOf(int lbaBytes, int metadataBytes) throws IOException {
-        return rig.driver.lbaFormats(1).stream()
-                .filter(f -> f.lbaBytes() == lbaBytes && f.metadataBytes() == metadataBytes)
-                .mapToInt(LbaFormat::index)
-                .findFirst()
-                .orElseThrow();
+        return new Identities(rig.driver)
+                .namespace(1).formats().stream()
+                        .filter(f -> f.lbaBytes() == lbaBytes && f.metadataBytes() == metadataBytes)
+                        .mapToInt(LbaFormat::index)
+                        .findFirst()
+                        .orElseThrow();
     }
 
     private static void assertRefused(ThrowingCallable format, int status) {
@@ -62,7 +65,7 @@ class FormatTest {
                 assertThat(blocks.write(0, 8192 / blocks.namespace.lbaBytes()).isSuccess())
                         .isTrue();
             }
-            rig.driver.format(1, Format.of(indexOf(lbaBytes, 0)));
+            new AdminCommandSet(rig.driver).format(1, Format.of(indexOf(lbaBytes, 0)));
             assertThat(rig.driver.namespace(1))
                     .isEqualTo(new Namespace(1, lbaBytes, BYTES / lbaBytes, 0, false, false, 0, 0, false));
             assertThat(rig.driver.namespace(2).lbaBytes()).as("the other one").isEqualTo(512);
@@ -78,45 +81,47 @@ class FormatTest {
 
     @Test
     void givesBlocksMetadataAndProtectionInformation() throws Exception {
-        rig.driver.format(1, new Format(indexOf(4096, 64), true, 1, true, Format.Erase.NONE));
+        new AdminCommandSet(rig.driver).format(1, new Format(indexOf(4096, 64), true, 1, true, Format.Erase.NONE));
         assertThat(rig.driver.namespace(1))
                 .isEqualTo(new Namespace(1, 4096, BYTES / 4160, 64, true, false, 0, 1, true));
-        rig.driver.format(1, new Format(indexOf(512, 8), false, 3, false, Format.Erase.USER_DATA));
+        new AdminCommandSet(rig.driver).format(1, new Format(indexOf(512, 8), false, 3, false, Format.Erase.USER_DATA));
         assertThat(rig.driver.namespace(1)).isEqualTo(new Namespace(1, 512, BYTES / 520, 8, false, false, 0, 3, false));
-        rig.driver.format(1, Format.of(indexOf(512, 0)));
+        new AdminCommandSet(rig.driver).format(1, Format.of(indexOf(512, 0)));
         assertThat(rig.driver.namespace(1)).isEqualTo(new Namespace(1, 512, BYTES / 512, 0, false, false, 0, 0, false));
     }
 
     @Test
     void formatsEveryNamespaceAtOnce() throws Exception {
-        rig.driver.format(Identify.ALL_NAMESPACES, Format.of(indexOf(4096, 0)));
+        new AdminCommandSet(rig.driver).format(Identify.ALL_NAMESPACES, Format.of(indexOf(4096, 0)));
         assertThat(rig.driver.namespaces()).extracting(Namespace::lbaBytes).containsExactly(4096, 4096);
     }
 
     @Test
     void refusesWhileAQueueIsOpen() throws Exception {
         try (QueuePair pair = rig.driver.createQueuePair(1)) {
-            assertThatThrownBy(() -> rig.driver.format(1, Format.of(4)))
+            assertThatThrownBy(() -> new AdminCommandSet(rig.driver).format(1, Format.of(4)))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("queue pairs {1} are open");
         }
-        rig.driver.format(1, Format.of(4));
+        new AdminCommandSet(rig.driver).format(1, Format.of(4));
     }
 
     @Test
     void saysWhatTheControllerRefusesAndLeavesTheNamespace() throws Exception {
         Namespace before = rig.driver.namespace(1);
-        assertRefused(() -> rig.driver.format(1, Format.of(15)), Status.INVALID_FORMAT);
+        assertRefused(() -> new AdminCommandSet(rig.driver).format(1, Format.of(15)), Status.INVALID_FORMAT);
         assertRefused(
-                () -> rig.driver.format(1, new Format(0, false, 1, false, Format.Erase.NONE)), Status.INVALID_FORMAT);
-        assertRefused(() -> rig.driver.format(300, Format.of(0)), Status.INVALID_NAMESPACE_OR_FORMAT);
+                () -> new AdminCommandSet(rig.driver).format(1, new Format(0, false, 1, false, Format.Erase.NONE)),
+                Status.INVALID_FORMAT);
+        assertRefused(
+                () -> new AdminCommandSet(rig.driver).format(300, Format.of(0)), Status.INVALID_NAMESPACE_OR_FORMAT);
         assertThat(rig.driver.namespace(1)).isEqualTo(before);
         assertThat(rig.driver.failure()).isNull();
     }
 
     @Test
     void leavesNamespacesWithMetadataToTheDriver() throws Exception {
-        rig.driver.format(2, Format.of(indexOf(512, 16)));
+        new AdminCommandSet(rig.driver).format(2, Format.of(indexOf(512, 16)));
         rig.driver.close();
         try (NvmeDevice device = NvmeDevice.open(rig.qemu.function(0), 2, "qtest:0", "qtest")) {
             assertThatThrownBy(() -> device.openQueue(1))
@@ -133,7 +138,7 @@ class FormatTest {
             assertThat(got).isEqualTo(metadata);
         }
         try (NvmeDevice device = NvmeDevice.open(rig.qemu.function(0), 1, "qtest:0", "qtest")) {
-            device.controller().format(2, Format.of(0));
+            new AdminCommandSet(device.controller()).format(2, Format.of(0));
         }
         try (NvmeDevice device = NvmeDevice.open(rig.qemu.function(0), 2, "qtest:0", "qtest")) {
             assertThat(device.geometry().lbaBytes()).isEqualTo(512);

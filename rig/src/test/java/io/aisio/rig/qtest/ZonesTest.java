@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.emu.Completions;
 import io.aisio.nvme.Command;
+import io.aisio.nvme.DriverPassthrough;
 import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.Zone;
-import io.aisio.nvme.ZonedNamespace;
+import io.aisio.nvme.command.Identities;
+import io.aisio.nvme.command.ZonedCommandSet;
 import io.aisio.nvme.spec.Identify;
+import io.aisio.nvme.spec.IdentifyZoned;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.ZoneReport;
@@ -85,8 +88,16 @@ class ZonesTest {
     void isDescribed() throws Exception {
         assertThat(rig.driver.namespace(1).commandSet()).isEqualTo(Identify.CSI_NVM);
         assertThat(rig.driver.namespace(2).commandSet()).isEqualTo(Identify.CSI_ZONED);
-        assertThat(rig.driver.zoned(2)).isEqualTo(new ZonedNamespace(2, ZONE, 3, 5, 65536, false));
-        assertThatThrownBy(() -> rig.driver.zoned(1)).hasMessageContaining("namespace 1 has no zones");
+        try (DriverPassthrough passthrough = new DriverPassthrough(rig.driver, 2)) {
+            Identities.Zones zones = ZonedCommandSet.of(passthrough).zones();
+            assertThat(zones.zoneBlocks()).isEqualTo(ZONE);
+            assertThat(zones.maxOpen()).isEqualTo(3);
+            assertThat(zones.maxActive()).isEqualTo(5);
+            assertThat(zones.maxAppendBytes()).isEqualTo(65536);
+            assertThat(zones.optional() & IdentifyZoned.OZCS_READ_ACROSS_ZONES).isZero();
+            assertThatThrownBy(() -> ZonedCommandSet.of(passthrough, 1))
+                    .hasMessageContaining("namespace 1 has no zones");
+        }
     }
 
     @Test

@@ -119,10 +119,10 @@ class DeviceConformanceTest {
     }
 
     @Nested
-    class VfioUserOfLargeBlocks extends Served {
+    class VfioUserOfLargeBlocksByInterrupts extends Served {
         @Override
         protected Device open() throws IOException {
-            return open(EmuConfiguration.memory(BYTES).withLbaBytes(4096).withMdts(5), "?nsid=1");
+            return open(EmuConfiguration.memory(BYTES).withLbaBytes(4096).withMdts(5), "?interrupts");
         }
     }
 

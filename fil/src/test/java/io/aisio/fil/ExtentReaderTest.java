@@ -250,7 +250,7 @@ class ExtentReaderTest {
         Xfs xfs = new Xfs(folder).with("a", 100_000).with("b", 300_000).make();
         try (Opened opened = new Opened("emu:" + xfs.image + "?mdts=2");
                 ExtentReader reader =
-                        ExtentReader.open(DeviceReadsTest.silentFrom(opened.device, 5), opened.xal, 4, 1 << 20)) {
+                        ExtentReader.open(DeviceReadsTest.silent(opened.device), opened.xal, 4, 1 << 20)) {
             assertThatThrownBy(() -> opened.read(reader)).hasMessage("taken away");
             assertThatThrownBy(() -> opened.read(reader))
                     .isInstanceOf(IOException.class)

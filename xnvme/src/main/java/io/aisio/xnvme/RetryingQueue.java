@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
  * failed has failed for good. Each wait that the controller asks for ({@link NvmeException#retryDelay()}) is kept, while
  * the other commands go on.
  *
- * <p>A command is submitted {@value #TRIES} times at most, and not after a deadline, {@link #DEADLINE} from the
- * first time on unless told otherwise. While it waits to be tried again, its slot is in flight. A thread that is interrupted waits for no further try: the
- * command fails with what was told of it last.
+ * <p>A command is submitted {@value #TRIES} times at most, and not after a deadline, {@link #DEADLINE} from the first time
+ * on unless told otherwise. While it waits to be tried again, its slot is in flight. A thread that is interrupted waits for
+ * no further try: the command fails with what was told of it last.
  *
  * <p>It is for who reads, or writes what nobody else writes: a write whose outcome is not known is made again.
  */

@@ -149,7 +149,7 @@ final class AdminCommands {
         }
         boolean interrupts = (command.dword11() & CreateQueue.INTERRUPTS_ENABLED) != 0;
         int vector = interrupts ? command.dword11() >>> CreateQueue.VECTOR_SHIFT : CompletionQueue.POLLED;
-        if (vector > configuration.queuePairs()) {
+        if (vector >= InterruptVectors.of(configuration.queuePairs())) {
             return Status.INVALID_INTERRUPT_VECTOR | DNR;
         }
         return queues.createCompletion(id, command.prp1, entries, vector) == null

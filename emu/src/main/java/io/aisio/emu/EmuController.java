@@ -337,7 +337,7 @@ public final class EmuController implements AutoCloseable {
             done += serve();
         }
         sweep(done);
-        if (interrupts != null) {
+        if (interrupts != null && (done > 0 || interrupts.takeChanged())) {
             queues.interrupt(interrupts);
         }
         return done;

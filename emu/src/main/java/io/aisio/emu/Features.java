@@ -219,7 +219,7 @@ final class Features {
             }
             case Feature.INTERRUPT_VECTOR_CONFIGURATION -> {
                 int vector = command.dword11() & 0xFFFF;
-                if (vector > queuePairs) {
+                if (vector >= InterruptVectors.of(queuePairs)) {
                     yield Status.INVALID_FIELD | DNR;
                 }
                 command.result = vector | (current && coalescingDisabled.get(vector) ? 1 << 16 : 0);
@@ -301,7 +301,7 @@ final class Features {
 
     private int setVector(int value) {
         int vector = value & 0xFFFF;
-        if (vector > queuePairs) {
+        if (vector >= InterruptVectors.of(queuePairs)) {
             return Status.INVALID_FIELD | DNR;
         }
         coalescingDisabled.set(vector, (value & 1 << 16) != 0);

@@ -52,7 +52,13 @@ final class FileMedia implements Media {
                 throw new IOException(path + " has " + bytes + " bytes, which is no multiple of the LBA size, "
                         + lbaBytes + ": make it one with 'truncate -s %" + lbaBytes + " " + path + "'");
             }
-            return new FileMedia(file, bytes, readOnly, Mapping.anonymous(CHUNK), Mapping.anonymous(CHUNK));
+            Mapping first = Mapping.anonymous(CHUNK);
+            try {
+                return new FileMedia(file, bytes, readOnly, first, Mapping.anonymous(CHUNK));
+            } catch (LinuxException e) {
+                first.close();
+                throw e;
+            }
         } catch (IOException e) {
             file.close();
             throw e;

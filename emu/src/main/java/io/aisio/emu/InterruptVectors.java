@@ -5,6 +5,7 @@ import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,18 +21,29 @@ final class InterruptVectors implements AutoCloseable {
     /** Which BAR the table and the pending bits are in. */
     static final int BAR = 4;
 
+    /** The most that a function has: the table's size has 11 bits. */
+    static final int MOST = 2048;
+
     private static final int ENTRY_BYTES = 16;
     /** Bits of Vector Control: masked, which every vector is at first. */
     private static final int VECTOR_CONTROL = 12;
 
     private final @Nullable EventFd[] events;
+    /** Whether somebody listens who did not before: there may be something to tell. */
+    private boolean changed;
+
     private final MemorySegment table;
 
-    /** @param count vectors, at most 2048 */
+    /** @param count vectors, at most {@link #MOST} */
     InterruptVectors(int count) {
         events = new EventFd[count];
         table = MemorySegment.ofArray(new long[(int) (barBytes(count) / Long.BYTES)]);
         reset();
+    }
+
+    /** How many a controller has: one for each queue pair and the admin queues, as far as there can be. */
+    static int of(int queuePairs) {
+        return Math.min(queuePairs + 1, MOST);
     }
 
     /** Where the pending bits of so many vectors begin in the BAR. */
@@ -59,7 +71,7 @@ final class InterruptVectors implements AutoCloseable {
     void reset() {
         table.fill((byte) 0);
         for (int i = 0; i < events.length; i++) {
-            table.set(java.lang.foreign.ValueLayout.JAVA_BYTE, (long) i * ENTRY_BYTES + VECTOR_CONTROL, (byte) 1);
+            table.set(ValueLayout.JAVA_BYTE, (long) i * ENTRY_BYTES + VECTOR_CONTROL, (byte) 1);
         }
     }
 
@@ -73,9 +85,17 @@ final class InterruptVectors implements AutoCloseable {
         EventFd next = passed == null ? null : EventFd.of(passed);
         EventFd before = events[vector];
         events[vector] = next;
+        changed = true;
         if (before != null) {
             before.close();
         }
+    }
+
+    /** Whether there is a new listener since it was last asked. */
+    boolean takeChanged() {
+        boolean was = changed;
+        changed = false;
+        return was;
     }
 
     /** Nobody is told of any vector any more. */

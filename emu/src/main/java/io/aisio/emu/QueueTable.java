@@ -178,7 +178,7 @@ final class QueueTable {
         }
     }
 
-    /** Tells of new completions, once a vector and queue; again later where nobody listens yet. */
+    /** Tells of new completions, once a vector and queue; of those of which nobody wants to know, when it is called next. */
     void interrupt(InterruptVectors vectors) {
         for (CompletionQueue queue : completion) {
             if (queue != null && queue.untold && queue.vector != CompletionQueue.POLLED) {

@@ -560,7 +560,7 @@ final class StagedBlocks {
             return Status.SUCCESS;
         }
         IovaSpace.Region region = space.find(command.mptr, bytes);
-        if (region == null) {
+        if (region == null || (!fromDriver && region.readOnly)) {
             return Status.DATA_TRANSFER_ERROR | DNR;
         }
         long offset = command.mptr - region.iova;

@@ -121,7 +121,14 @@ public final class VfioUserServer implements AutoCloseable {
                     .name("vfio-user client " + number)
                     .unstarted(session);
             clients.put(number, new Client(name, session, thread));
-            thread.start();
+            try {
+                thread.start();
+            } catch (OutOfMemoryError e) {
+                // There are no more threads: that client goes without, those that are there stay.
+                clients.remove(number);
+                connection.close();
+                notes.accept(name + " was sent away: " + e.getMessage());
+            }
         }
     }
 

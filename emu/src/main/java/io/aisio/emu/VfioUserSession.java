@@ -78,7 +78,7 @@ final class VfioUserSession implements Runnable {
                 throw e;
             }
             bar = controller.function().bar(0);
-            interrupts = new InterruptVectors(configuration.queuePairs() + 1);
+            interrupts = new InterruptVectors(InterruptVectors.of(configuration.queuePairs()));
             controller.interrupts(interrupts);
             config = new ConfigurationSpace(bytes, interrupts.count());
             memory = new ClientMemory(controller.space());

@@ -2,6 +2,7 @@ package io.aisio.emu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aisio.linux.Mapping;
 import io.aisio.nvme.Guard;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Registers;
@@ -10,12 +11,36 @@ import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import java.time.Duration;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whatever a driver writes, the controller goes on: no exception out of a step, and a reset brings it back. */
 class HostileTest {
     private static final int ROUNDS = 4000;
+
+    @Test
+    void metadataIsNotPutIntoMemoryThatMayOnlyBeRead() throws Exception {
+        var configuration = EmuConfiguration.memory(1 << 20)
+                .withMetadata(new EmuConfiguration.Metadata(8, false, 0, false, Guard.CRC16));
+        try (Host host = Host.ready(configuration)) {
+            long address = 0x1000_0000;
+            Mapping constant = Mapping.anonymous(4096);
+            assertThat(host.controller.space().map(constant, constant.segment().asReadOnly(), address))
+                    .isNotNull();
+            Host.Ring ring = host.createQueue(1, 8);
+            ring.put(Host.Entry.of(Opcode.READ, 1).blocks(0, 1).prps(host.data.iova(0), 0), 7);
+            Wire.i64(ring.sq.segment(), Sqe.MPTR, address);
+            ring.ring();
+            host.await(ring::ready);
+            assertThat(ring.take().status().code()).isEqualTo(Status.DATA_TRANSFER_ERROR);
+            ring.put(Host.Entry.of(Opcode.WRITE, 1).blocks(0, 1).prps(host.data.iova(0), 0), 7);
+            Wire.i64(ring.sq.segment(), Sqe.BYTES + Sqe.MPTR, address);
+            ring.ring();
+            host.await(ring::ready);
+            assertThat(ring.take().status().isSuccess()).as("a write reads it").isTrue();
+        }
+    }
 
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7})

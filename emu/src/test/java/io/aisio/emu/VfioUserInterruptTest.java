@@ -62,8 +62,8 @@ class VfioUserInterruptTest {
                 queue.submit(new int[] {0}, new long[1], 1);
                 assertThat(queue.await(new int[4])).isEqualTo(1);
             }
-            // A queue that is not woken looks after 100 ms by itself.
-            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
+            // A queue that is not woken looks after 100 ms by itself: without interrupts, this takes 10 s.
+            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(8));
         }
     }
 

@@ -22,11 +22,13 @@ public final class EventFd implements AutoCloseable {
 
     private static final long EVENTS = 4;
 
-    private final Arena arena = Arena.ofShared();
+    /** A shared one would stop all threads when it is closed; after {@link #close} nothing here is used any more. */
+    private final Arena arena = Arena.ofAuto();
+
     private final MemorySegment polled = arena.allocate(POLLFD_BYTES, 8);
     private final MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
     private final MemorySegment one = arena.allocate(ValueLayout.JAVA_LONG);
-    /** To see that a write does not wait; null of one that was made here, at which none does. */
+    /** To see that there is room for one more; null of one that was made here, at which no write waits for that. */
     private final @Nullable MemorySegment writable;
 
     private final int fd;
@@ -78,6 +80,11 @@ public final class EventFd implements AutoCloseable {
             Path kind = Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(fd)));
             if (!kind.toString().equals("anon_inode:[eventfd]")) {
                 throw new LinuxException("eventfd", kind.toString(), Errno.EINVAL);
+            }
+            // Of the counter itself, so that whoever passed it can take that back: a wait is then of its own making.
+            int flags = Libc.fcntl(fd, Libc.F_GETFL, 0);
+            if (flags < 0 || Libc.fcntl(fd, Libc.F_SETFL, flags | Libc.O_NONBLOCK) != 0) {
+                throw new LinuxException("fcntl F_SETFL", kind.toString(), Libc.errno());
             }
         } catch (IOException e) {
             int _ = Libc.close(fd);
@@ -146,7 +153,6 @@ public final class EventFd implements AutoCloseable {
                 if (!closed) {
                     closed = true;
                     int _ = Libc.close(fd);
-                    arena.close();
                 }
             }
         }

@@ -622,6 +622,7 @@ public final class IoUring implements AutoCloseable {
         // Pairs with the kernel's acquire of the head: it overwrites the result only when it was read.
         WORD.setRelease(rings, cqHead, head + 1);
         outstanding--;
+        refused = false;
         return true;
     }
 
@@ -629,7 +630,8 @@ public final class IoUring implements AutoCloseable {
     private boolean ask() throws LinuxException {
         boolean onlyWhenAsked = options.devicePolled && !options.submissionPolled;
         if (outstanding > prepared && (onlyWhenAsked || heldBack())) {
-            call(0, 0, ENTER_GETEVENTS);
+            long _ = call(0, 0, ENTER_GETEVENTS);
+            requireNoneLost();
             return ready() > 0;
         }
         return false;
@@ -676,6 +678,7 @@ public final class IoUring implements AutoCloseable {
         do {
             long n = call(prepared, least, least > 0 ? ENTER_GETEVENTS : 0);
             prepared -= (int) Math.max(0, n);
+            requireNoneLost();
             pauseIf(n == NOT_NOW || (n == 0 && prepared > 0));
         } while (prepared > 0);
     }
@@ -686,7 +689,9 @@ public final class IoUring implements AutoCloseable {
         prepared = 0;
         int wakeUp = ((int) WORD.getAcquire(rings, sqFlags) & SQ_NEED_WAKEUP) != 0 ? ENTER_SQ_WAKEUP : 0;
         if (wakeUp != 0 || least > 0) {
-            pauseIf(call(0, least, wakeUp | (least > 0 ? ENTER_GETEVENTS : 0)) == NOT_NOW);
+            long n = call(0, least, wakeUp | (least > 0 ? ENTER_GETEVENTS : 0));
+            requireNoneLost();
+            pauseIf(n == NOT_NOW);
         }
     }
 
@@ -701,12 +706,21 @@ public final class IoUring implements AutoCloseable {
                     throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
             };
         }
-        int lost = (int) WORD.getAcquire(rings, cqOverflow);
+        return n;
+    }
+
+    /** Results that the kernel had no memory for: their commands have ended, and nothing will tell how. */
+    private int lost() {
+        return (int) WORD.getAcquire(rings, cqOverflow);
+    }
+
+    /** To be called when it is written down what the kernel took: that does not change by this. */
+    private void requireNoneLost() throws LinuxException {
+        int lost = lost();
         if (lost != 0) {
             throw new LinuxException(
                     "io_uring, " + lost + " results lost", file.path().toString(), Errno.EOVERFLOW);
         }
-        return n;
     }
 
     /** Lets the kernel come to itself if it did nothing, but not for ever. An interrupt makes the pauses short, not fewer. */
@@ -720,6 +734,7 @@ public final class IoUring implements AutoCloseable {
             refused = true;
             until = now + PATIENCE_NANOS;
         } else if (now - until >= 0) {
+            refused = false;
             throw new LinuxException(
                     "io_uring_enter", file.path() + ", " + outstanding + " commands in flight", Errno.EAGAIN);
         }
@@ -745,7 +760,8 @@ public final class IoUring implements AutoCloseable {
         }
         outstanding -= prepared;
         prepared = 0;
-        while (outstanding > 0) {
+        refused = false;
+        while (outstanding > lost()) {
             if (ready() > 0) {
                 int _ = next() ? slot : -1;
             } else {
@@ -754,8 +770,7 @@ public final class IoUring implements AutoCloseable {
         }
         closed = true;
         // The kernel takes a closed ring apart later, and would keep what is registered until then: a file that nobody
-        // has
-        // open any more would be in use. Not all threads may ask for it; then it is later.
+        // has open any more would be in use. Not all threads may ask for it; then it is later.
         long _ = Libc.ioUringRegister(ring, UNREGISTER_FILES, MemorySegment.NULL, 0);
         if (buffers > 0) {
             long _ = Libc.ioUringRegister(ring, UNREGISTER_BUFFERS, MemorySegment.NULL, 0);

@@ -97,6 +97,8 @@ final class Libc {
     static final int MFD_CLOEXEC = 1;
 
     static final int MFD_ALLOW_SEALING = 2;
+    static final int F_GETFL = 3;
+    static final int F_SETFL = 4;
     /** {@code linux/fcntl.h}: F_LINUX_SPECIFIC_BASE + 6. */
     static final int F_DUPFD_CLOEXEC = 1030;
     /** {@code linux/fcntl.h}: F_LINUX_SPECIFIC_BASE + 9. */

@@ -18,7 +18,6 @@ public final class KernelPassthrough implements Passthrough, AutoCloseable {
     /** Bits of an opcode that say which way data goes: to the controller, to the host, both, or none. */
     private static final int TRANSFERS = 3;
 
-    private static final int TO_CONTROLLER = 1;
     private static final int TO_HOST = 2;
 
     private final OpenFile device;
@@ -128,12 +127,11 @@ public final class KernelPassthrough implements Passthrough, AutoCloseable {
         }
     }
 
-    /** Whether an I/O command changes the device: what takes data, but for Compare, and what changes blocks without any. */
+    /** Whether an I/O command changes the device: what does not only hand data out, but for what is known to change nothing. */
     static boolean changes(int opcode) {
         return switch (opcode) {
-            case Opcode.COMPARE -> false;
-            case Opcode.WRITE_UNCORRECTABLE, Opcode.WRITE_ZEROES -> true;
-            default -> (opcode & TO_CONTROLLER) != 0;
+            case Opcode.FLUSH, Opcode.COMPARE, Opcode.VERIFY -> false;
+            default -> (opcode & TRANSFERS) != TO_HOST;
         };
     }
 

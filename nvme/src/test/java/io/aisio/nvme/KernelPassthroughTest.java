@@ -36,7 +36,10 @@ class KernelPassthroughTest {
             Opcode.COPY,
             Opcode.ZONE_MANAGEMENT_SEND,
             Opcode.ZONE_APPEND,
-            Opcode.IO_MANAGEMENT_SEND
+            Opcode.IO_MANAGEMENT_SEND,
+            // A vendor's, without data and with.
+            0x80,
+            0x81
         }) {
             assertThat(KernelPassthrough.changes(opcode))
                     .as(Opcode.nvmName(opcode))

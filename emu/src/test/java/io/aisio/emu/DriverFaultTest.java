@@ -10,11 +10,17 @@ import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
+import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.PciFunction;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.spi.NvmeDevice;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -284,6 +290,122 @@ class DriverFaultTest {
             device.flush();
         }
         assertThat(threads(name)).isZero();
+    }
+
+    /** Of 8192 bytes each, eight at a time: a reset ends all of those, and they are tried again as one. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"fatal@read:3", "duplicate@read:3", "fatal@read:%12", "error@read:%5", "drop@read:3,abortrefused"
+            })
+    void aSynchronousCallOfSeveralCommandsSurvivesThemToo(String fault) throws Exception {
+        FaultPlan plan = FaultPlan.parse(fault);
+        EmuController emulator = EmuController.open(
+                "emu:several", EmuConfiguration.memory(4 << 20).withMdts(1).withFaults(plan));
+        emulator.start();
+        try (NvmeDevice device = NvmeDevice.open(
+                        emulator.function(), 1, "emu:several", "several", false, Driven.timeouts(plan));
+                Buffer buffer = device.allocate(1 << 18)) {
+            MemorySegment written = MemorySegment.ofArray(new byte[1 << 18]);
+            for (int i = 0; i < 1 << 18; i++) {
+                written.set(ValueLayout.JAVA_BYTE, i, (byte) (i >>> 9));
+            }
+            buffer.segment().copyFrom(written);
+            device.write(0, buffer);
+            for (int i = 0; i < 3; i++) {
+                buffer.segment().fill((byte) -1);
+                device.read(0, buffer);
+                assertThat(buffer.segment().mismatch(written)).isEqualTo(-1);
+            }
+        }
+    }
+
+    /** A function whose submission doorbells tell late, once, that they are gone, as the JVM may. */
+    private static final class LateDoorbells implements Bar {
+        final Bar bar;
+        final AtomicBoolean isGone = new AtomicBoolean();
+
+        LateDoorbells(Bar bar) {
+            this.bar = bar;
+        }
+
+        @Override
+        public long size() {
+            return bar.size();
+        }
+
+        @Override
+        public int read32(long offset) {
+            return bar.read32(offset);
+        }
+
+        @Override
+        public long read64(long offset) {
+            return bar.read64(offset);
+        }
+
+        @Override
+        public void write32(long offset, int value) {
+            bar.write32(offset, value);
+            // Of queue 1 and others: doorbells are 4 bytes apart.
+            if (offset >= 0x1008 && (offset & 4) == 0 && isGone.getAndSet(false)) {
+                throw new InternalError("a fault occurred in an unsafe memory access operation");
+            }
+        }
+
+        @Override
+        public void write64(long offset, long value) {
+            bar.write64(offset, value);
+        }
+    }
+
+    @Test
+    void whatWasSubmittedWhenTheDoorbellsWentIsToldByTheNextPoll() throws Exception {
+        EmuController emulator = EmuController.open("emu:late", EmuConfiguration.memory(1 << 20));
+        emulator.start();
+        PciFunction function = emulator.function();
+        LateDoorbells doorbells = new LateDoorbells(function.bar(0));
+        PciFunction late = new PciFunction() {
+            @Override
+            public String name() {
+                return function.name();
+            }
+
+            @Override
+            public Bar bar(int index) {
+                return doorbells;
+            }
+
+            @Override
+            public DmaMemory allocate(long bytes) throws IOException {
+                return function.allocate(bytes);
+            }
+
+            @Override
+            public void close() {
+                function.close();
+            }
+        };
+        try (NvmeDevice device = NvmeDevice.open(late, 1, "emu:late", "late");
+                Buffer buffer = device.allocate(4096)) {
+            try (Queue queue = device.openQueue(4)) {
+                queue.bindRead(0, buffer, 0, 4096);
+                doorbells.isGone.set(true);
+                queue.submit(new int[] {0}, new long[1], 1);
+                assertThat(queue.outstanding()).isEqualTo(1);
+                int[] completed = new int[4];
+                assertThatThrownBy(() -> queue.await(completed))
+                        .isInstanceOf(NvmeException.class)
+                        .hasMessageContaining("taken away");
+                assertThatThrownBy(() -> queue.submit(new int[] {0}, new long[1], 1))
+                        .isInstanceOf(NvmeException.class)
+                        .hasMessageContaining("taken away");
+            }
+            doorbells.isGone.set(true);
+            assertThatThrownBy(() -> device.read(0, buffer))
+                    .isInstanceOf(NvmeException.class)
+                    .hasMessageContaining("taken away");
+            device.read(0, buffer);
+        }
     }
 
     @ParameterizedTest

@@ -29,10 +29,16 @@ class RetryingQueueTest {
         final Device device;
         final Buffer buffer;
         final RetryingQueue queue;
-        final int[] completed = new int[DEPTH];
+        final int[] completed;
         final AtomicBoolean goesOn = new AtomicBoolean(true);
 
         Opened(String faults) throws IOException {
+            this(faults, DEPTH);
+        }
+
+        /** @param atOnce how many commands are taken at most, each time */
+        Opened(String faults, int atOnce) throws IOException {
+            completed = new int[atOnce];
             device = Device.open("emu:4MiB?faults=" + faults);
             buffer = device.allocate(DEPTH * 4096);
             queue = new RetryingQueue(device.openQueue(DEPTH), RetryingQueue.DEADLINE, goesOn::get);
@@ -80,6 +86,41 @@ class RetryingQueueTest {
         }
     }
 
+    /** A caller that takes less than is in flight has it told in parts: what it was not told is in flight to it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"error@read.lba9:1-3", "fatal@read:3", "duplicate@read:2", "error@read:%8"})
+    void whatADeviceDoesAFewTimesIsSurvivedByWhoTakesOneAtATime(String faults) throws IOException {
+        try (Opened on = new Opened(faults, 1)) {
+            on.submit(0, 1, 2, 3, 4, 5, 6, 7);
+            List<Integer> told = new ArrayList<>();
+            for (int left = DEPTH; left > 0; left--) {
+                assertThat(on.queue.outstanding()).isEqualTo(left);
+                assertThat(on.queue.await(on.completed)).isEqualTo(1);
+                told.add(on.completed[0]);
+            }
+            assertThat(told).containsExactlyInAnyOrder(0, 1, 2, 3, 4, 5, 6, 7);
+            assertThat(on.queue.poll(on.completed)).isZero();
+        }
+    }
+
+    @Test
+    void whatIsNotToldYetIsInFlight() throws IOException {
+        try (Opened on = new Opened("error=2/81/dnr@read.lba9:1", 1)) {
+            on.submit(0, 1, 2);
+            assertThat(on.queue.await(on.completed)).isEqualTo(1);
+            assertThat(on.completed[0]).isZero();
+            // Whether the device or the queue has them: they cannot be used.
+            for (int slot : new int[] {1, 2}) {
+                assertThatThrownBy(() -> on.queue.bindRead(slot, on.buffer, 0, 4096))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("slot " + slot);
+                assertThatThrownBy(() -> on.submit(0, slot)).isInstanceOf(IllegalStateException.class);
+            }
+            on.submit(0);
+            assertThat(on.drain()).containsExactlyInAnyOrder(~1, 2, 0);
+        }
+    }
+
     @Test
     void whatFailsEachTimeFailsForGood() throws IOException {
         try (Opened on = new Opened("error@read.lba9:1-" + RetryingQueue.TRIES)) {
@@ -111,8 +152,7 @@ class RetryingQueueTest {
 
     @Test
     void theControllersDelayIsKeptWhileOthersGoOn() throws IOException {
-        try (Opened on = new Opened(delayed(5))) {
-            long begun = System.nanoTime();
+        try (Opened on = new Opened(delayed(100))) {
             on.submit(0, 1, 2);
             while (on.queue.outstanding() > 1) {
                 int n = on.queue.await(on.completed);
@@ -130,8 +170,16 @@ class RetryingQueueTest {
             assertThatThrownBy(() -> on.submit(3, 1)).isInstanceOf(IllegalStateException.class);
             assertThatThrownBy(() -> on.queue.failure(1)).isInstanceOf(IllegalStateException.class);
             on.submit(0);
-            assertThat(on.drain()).containsExactly(0, 1);
+            assertThat(on.queue.await(on.completed)).isEqualTo(1);
+            assertThat(on.completed[0]).isZero();
             assertThatThrownBy(() -> on.queue.failure(0)).isInstanceOf(IllegalStateException.class);
+            on.goesOn.set(false);
+            assertThat(on.drain()).containsExactly(~1);
+        }
+        try (Opened on = new Opened(delayed(5))) {
+            long begun = System.nanoTime();
+            on.submit(1);
+            assertThat(on.drain()).containsExactly(1);
             assertThat(System.nanoTime() - begun).as("nanoseconds").isGreaterThan(TimeUnit.MILLISECONDS.toNanos(500));
         }
     }
@@ -146,10 +194,27 @@ class RetryingQueueTest {
             assertThat(on.drain()).containsExactly(~1);
             assertThat(on.queue.failure(1)).hasMessageContaining("Unrecovered Read Error");
         }
-        try (Opened on = new Opened(delayed(100))) {
+    }
+
+    @Test
+    void anInterruptionEndsTheTriesUnlessToldOtherwise() throws IOException {
+        try (Device device = Device.open("emu:4MiB?faults=" + delayed(100));
+                Buffer buffer = device.allocate(4096);
+                Queue queue = new RetryingQueue(device.openQueue(1))) {
+            queue.bindRead(0, buffer, 0, 4096);
+            queue.submit(new int[] {0}, new long[] {8}, 1);
+            Thread.currentThread().interrupt();
+            int[] completed = new int[1];
+            assertThat(queue.await(completed)).isEqualTo(1);
+            assertThat(completed[0]).isEqualTo(~0);
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
+        try (Opened on = new Opened(delayed(1))) {
             on.submit(1);
             Thread.currentThread().interrupt();
-            assertThat(on.drain()).containsExactly(~1);
+            assertThat(on.drain()).containsExactly(1);
+        } finally {
             assertThat(Thread.interrupted()).isTrue();
         }
     }

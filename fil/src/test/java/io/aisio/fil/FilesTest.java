@@ -439,6 +439,20 @@ class FilesTest {
         }
     }
 
+    @Test
+    void readsStreamsWhileInterruptedThoughTheDeviceAsksForADelay() throws Exception {
+        // CRDT1: 100 ms.
+        URI uri = URI.create(
+                "aisio:emu:" + xfs.image + "?mdts=2&faults=put=128/0100@identify.sub0x1,error=2/81/crd1@read:100-110");
+        try (FileSystem opened = FileSystems.newFileSystem(uri, Map.of());
+                InputStream in = Files.newInputStream(opened.getPath("/large"))) {
+            Thread.currentThread().interrupt();
+            assertThat(in.readAllBytes()).isEqualTo(xfs.sources.get("/large"));
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"error:%20", "fatal:200", "duplicate:150", "error=2/81/crd1:100"})
     void readsOnWhereADeviceDoesWrongAFewTimes(String faults) throws IOException {

@@ -300,28 +300,35 @@ final class PassthroughDevice implements Device, UringTarget, CallTarget {
 
     @Override
     public void read(long lba, Buffer buffer, long offset, long bytes) throws IOException {
-        read(lba, buffer.segment().asSlice(offset, bytes));
+        transfer(Opcode.READ, lba, buffer.segment().asSlice(offset, bytes), RetryingQueue.TRIES);
     }
 
     @Override
     public void write(long lba, Buffer buffer, long offset, long bytes) throws IOException {
-        write(lba, buffer.segment().asSlice(offset, bytes));
+        requireWritable();
+        transfer(Opcode.WRITE, lba, buffer.segment().asSlice(offset, bytes), RetryingQueue.TRIES);
     }
 
+    /** {@inheritDoc} Once: its queue tells what failed. */
     @Override
     public void read(long lba, MemorySegment target) throws IOException {
-        transfer(Opcode.READ, lba, target);
+        transfer(Opcode.READ, lba, target, 1);
     }
 
+    /** {@inheritDoc} Once: its queue tells what failed. */
     @Override
     public void write(long lba, MemorySegment source) throws IOException {
+        requireWritable();
+        transfer(Opcode.WRITE, lba, source, 1);
+    }
+
+    private void requireWritable() throws LinuxException {
         if (options.readOnly()) {
             throw new LinuxException("Write", name, Errno.EROFS);
         }
-        transfer(Opcode.WRITE, lba, source);
     }
 
-    private void transfer(int opcode, long lba, MemorySegment data) throws IOException {
+    private void transfer(int opcode, long lba, MemorySegment data, int tries) throws IOException {
         int block = geometry.lbaBytes();
         if (data.byteSize() % block != 0) {
             throw new IllegalArgumentException(
@@ -330,14 +337,37 @@ final class PassthroughDevice implements Device, UringTarget, CallTarget {
         for (long done = 0; done < data.byteSize(); ) {
             long part = Math.min(geometry.maxTransferBytes(), data.byteSize() - done);
             Command command = Command.overBlocks(opcode, 0, lba + done / block, (int) (part / block));
-            passthrough.executeIo(command, data.asSlice(done, part));
+            execute(command, data.asSlice(done, part), tries);
             done += part;
         }
     }
 
     @Override
     public void flush() throws IOException {
-        passthrough.executeIo(Command.of(Opcode.FLUSH, 0, 0), Passthrough.NOTHING);
+        execute(Command.of(Opcode.FLUSH, 0, 0), Passthrough.NOTHING, RetryingQueue.TRIES);
+    }
+
+    /** Tries a command again as {@link RetryingQueue} does: the kernel does so with none that it is given as it is. */
+    private void execute(Command command, MemorySegment data, int tries) throws IOException {
+        long begun = System.nanoTime();
+        NvmeException first = null;
+        for (int left = tries; ; left--) {
+            try {
+                passthrough.executeIo(command, data);
+                return;
+            } catch (NvmeException e) {
+                if (first != null) {
+                    e.addSuppressed(first);
+                }
+                if (left <= 1
+                        || !e.retryable()
+                        || Thread.currentThread().isInterrupted()
+                        || System.nanoTime() - begun > RetryingQueue.DEADLINE.toNanos()) {
+                    throw e;
+                }
+                first = first == null ? e : first;
+            }
+        }
     }
 
     @Override

@@ -12,9 +12,8 @@ import java.io.IOException;
  * int m = queue.poll(completed);           // slots that are done, ~slot for one that failed
  * }</pre>
  *
- * <p>One thread owns a queue: the first that submits or polls. That another does not is checked only with assertions on
- * ({@code -ea}). A slot is free, or in flight from {@link #submit} until
- * {@link #poll} returns it.
+ * <p>One thread owns a queue: the first that submits or polls. Where a queue's rings are in this process, another is refused,
+ * once a batch. A slot is free, or in flight from {@link #submit} until {@link #poll} returns it.
  */
 public interface Queue extends AutoCloseable {
     /** The most commands in flight, and the number of slots. */

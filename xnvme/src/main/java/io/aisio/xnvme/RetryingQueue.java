@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * the other commands go on.
  *
  * <p>A command is submitted {@value #TRIES} times at most, and not after a deadline, {@link #DEADLINE} from the first time
- * on unless told otherwise. While it waits to be tried again, its slot is in flight. A thread that is interrupted waits for
- * no further try: the command fails with what was told of it last.
+ * on unless told otherwise. While it waits to be tried again, its slot is in flight. For a thread that is interrupted nothing
+ * is tried again, unless told otherwise: the command fails with what was told of it last.
  *
  * <p>It is for who reads, or writes what nobody else writes: a write whose outcome is not known is made again.
  */
@@ -49,26 +49,30 @@ public final class RetryingQueue implements Queue {
     private final int[] waiting;
     private final long[] due;
     private int waitingCount;
-    private final boolean[] waits;
 
-    /** Slots that failed for good while they waited, and were not told of. */
-    private final int[] lost;
+    // Slots that are to be told of, as poll does. All that the queue tells is taken at once, however little the caller
+    // takes: what a reset has ended must have ended as a whole before the first of it can be tried again.
+    private final int[] told;
+    private int toldFirst;
+    private int toldEnd;
 
-    private int lostCount;
+    /** Whether a slot is in flight to the caller, though not to the queue: it waits, or is to be told of. */
+    private final boolean[] held;
 
     private final int[] oneSlot = new int[1];
     private final long[] oneLba = new long[1];
 
     /** @param queue becomes this one's: it is closed with it, and nobody else uses it */
     public RetryingQueue(Queue queue) {
-        this(queue, DEADLINE, () -> true);
+        this(queue, DEADLINE, () -> !Thread.currentThread().isInterrupted());
     }
 
     /**
      * The same, for commands that may not be wanted any more.
      *
      * @param deadline how long after its first submission a command is submitted at most
-     * @param goesOn whether what failed is still to be tried again; asked then, and while it waits
+     * @param goesOn whether what failed is still to be tried again; asked then, and while it waits. An interruption ends
+     *     that only if this says so
      */
     public RetryingQueue(Queue queue, Duration deadline, BooleanSupplier goesOn) {
         this.queue = queue;
@@ -82,8 +86,8 @@ public final class RetryingQueue implements Queue {
         last = new IOException[depth];
         waiting = new int[depth];
         due = new long[depth];
-        waits = new boolean[depth];
-        lost = new int[depth];
+        told = new int[depth];
+        held = new boolean[depth];
     }
 
     @Override
@@ -93,37 +97,38 @@ public final class RetryingQueue implements Queue {
 
     @Override
     public int outstanding() {
-        return queue.outstanding() + waitingCount + lostCount;
+        return queue.outstanding() + waitingCount + (toldEnd - toldFirst);
     }
 
     @Override
     public void bindRead(int slot, Buffer buffer, long offset, int bytes) {
-        requireNotWaiting(slot);
+        requireNotHeld(slot);
         queue.bindRead(slot, buffer, offset, bytes);
     }
 
     @Override
     public void bindWrite(int slot, Buffer buffer, long offset, int bytes) {
-        requireNotWaiting(slot);
+        requireNotHeld(slot);
         queue.bindWrite(slot, buffer, offset, bytes);
     }
 
     /** What does not exist at all is refused by the queue itself. */
-    private boolean isWaiting(int slot) {
-        return slot >= 0 && slot < waits.length && waits[slot];
+    private boolean isHeld(int slot) {
+        return slot >= 0 && slot < held.length && held[slot];
     }
 
-    private void requireNotWaiting(int slot) {
-        if (isWaiting(slot)) {
-            throw new IllegalStateException("slot " + slot + " is in flight: it is to be tried again");
+    private void requireNotHeld(int slot) {
+        if (isHeld(slot)) {
+            throw new IllegalStateException(
+                    "slot " + slot + " is in flight: it is to be tried again, or was not polled yet");
         }
     }
 
     @Override
     public void submit(int[] slots, long[] lbas, int n) throws IOException {
-        if (waitingCount + lostCount > 0) {
+        if (waitingCount > 0 || hasToTell()) {
             for (int i = 0; i < n; i++) {
-                requireNotWaiting(slots[i]);
+                requireNotHeld(slots[i]);
             }
         }
         queue.submit(slots, lbas, n);
@@ -138,38 +143,41 @@ public final class RetryingQueue implements Queue {
         }
     }
 
+    private boolean hasToTell() {
+        return toldFirst != toldEnd;
+    }
+
     @Override
     public int poll(int[] completed) {
-        int told = tellLost(completed, 0);
-        if (told > 0) {
-            return told;
+        if (!hasToTell()) {
+            settle(queue.poll(told));
         }
-        if (waitingCount > 0) {
-            tryAgain();
-        }
-        return settle(completed, queue.poll(completed));
+        return tell(completed);
     }
 
-    /** Of what the queue told, all but what is tried again. */
-    private int settle(int[] completed, int n) {
+    /** Keeps of the {@code n} commands that the queue told all but what is to be tried again. */
+    private void settle(int n) {
         int kept = 0;
         for (int i = 0; i < n; i++) {
-            if (completed[i] >= 0 || failedForGood(~completed[i])) {
-                completed[kept++] = completed[i];
+            int slot = told[i];
+            held[slot < 0 ? ~slot : slot] = true;
+            if (slot >= 0 || failedForGood(~slot)) {
+                told[kept++] = slot;
             }
         }
+        toldFirst = 0;
+        toldEnd = kept;
         if (waitingCount > 0) {
             tryAgain();
         }
-        return tellLost(completed, kept);
     }
 
-    private int tellLost(int[] completed, int told) {
-        int n = told;
-        while (lostCount > 0 && n < completed.length) {
-            int slot = lost[--lostCount];
-            waits[slot] = false;
-            completed[n++] = ~slot;
+    private int tell(int[] completed) {
+        int n = Math.min(completed.length, toldEnd - toldFirst);
+        for (int i = 0; i < n; i++) {
+            int slot = told[toldFirst++];
+            held[slot < 0 ? ~slot : slot] = false;
+            completed[i] = slot;
         }
         return n;
     }
@@ -184,7 +192,6 @@ public final class RetryingQueue implements Queue {
                 if (first[slot] == null) {
                     first[slot] = why;
                 }
-                waits[slot] = true;
                 due[slot] = at;
                 waiting[waitingCount++] = slot;
                 return false;
@@ -204,7 +211,7 @@ public final class RetryingQueue implements Queue {
 
     /** Submits what has waited long enough. */
     private void tryAgain() {
-        boolean patient = goesOn.getAsBoolean() && !Thread.currentThread().isInterrupted();
+        boolean patient = goesOn.getAsBoolean();
         long now = System.nanoTime();
         for (int i = waitingCount; i-- > 0; ) {
             int slot = waiting[i];
@@ -225,16 +232,19 @@ public final class RetryingQueue implements Queue {
             try {
                 queue.submit(oneSlot, oneLba, 1);
                 tries[slot]++;
-                waits[slot] = false;
+                held[slot] = false;
             } catch (IOException e) {
                 lose(slot, e);
+            } catch (RuntimeException e) {
+                // It has to be told, as nobody else has the slot now: its buffer was closed, for example.
+                lose(slot, new IOException("slot %d could not be tried again: %s".formatted(slot, e.getMessage()), e));
             }
         }
     }
 
     private void lose(int slot, IOException why) {
         fail(slot, why);
-        lost[lostCount++] = slot;
+        told[toldEnd++] = ~slot;
     }
 
     @Override
@@ -258,16 +268,18 @@ public final class RetryingQueue implements Queue {
     }
 
     private int awaitChecked(int[] completed, int wanted) throws IOException {
-        int n = poll(completed);
-        for (int looks = 0; n == 0 && outstanding() > 0; looks++) {
-            if (waitingCount == 0 && lostCount == 0) {
-                n = settle(completed, queue.await(completed, wanted));
+        if (!hasToTell()) {
+            settle(queue.poll(told));
+        }
+        for (int looks = 0; !hasToTell() && outstanding() > 0; looks++) {
+            if (waitingCount == 0) {
+                settle(queue.await(told, Math.min(wanted, completed.length)));
             } else {
                 pause(looks);
-                n = poll(completed);
+                settle(queue.poll(told));
             }
         }
-        return n;
+        return tell(completed);
     }
 
     /** Waits a little, as short as a fast device wants it as long as there is something in flight to it. */
@@ -291,7 +303,7 @@ public final class RetryingQueue implements Queue {
      */
     @Override
     public IOException failure(int slot) {
-        requireNotWaiting(slot);
+        requireNotHeld(slot);
         IOException why = slot >= 0 && slot < last.length ? last[slot] : null;
         return why == null ? queue.failure(slot) : why;
     }
@@ -304,7 +316,7 @@ public final class RetryingQueue implements Queue {
     @Override
     public void close() throws IOException {
         waitingCount = 0;
-        lostCount = 0;
+        toldFirst = toldEnd;
         queue.close();
     }
 }

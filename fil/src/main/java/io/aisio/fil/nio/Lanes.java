@@ -6,10 +6,10 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.AsynchronousCloseException;
 import java.nio.file.ClosedFileSystemException;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -21,10 +21,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class Lanes implements BlockSource, AutoCloseable {
     /** How long no further queue is asked for after the device refused one, while there are others. */
-    private static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration REFUSED = Duration.ofSeconds(1);
 
     private final Device device;
     private final int most;
+    private final long refusedNanos;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
 
@@ -42,6 +43,12 @@ final class Lanes implements BlockSource, AutoCloseable {
      * @param most queues at once, at least 1
      */
     Lanes(Device device, int most) {
+        this(device, most, REFUSED);
+    }
+
+    /** The same, with another time after which a refusal is forgotten. */
+    Lanes(Device device, int most, Duration refused) {
+        refusedNanos = refused.toNanos();
         this.device = device;
         this.most = Math.max(1, Math.min(most, device.geometry().maxQueues()));
     }
@@ -131,6 +138,7 @@ final class Lanes implements BlockSource, AutoCloseable {
 
     /** A lane that is free, or null if the caller is to open one, which is counted. */
     private @Nullable Lane awaitFree(BooleanSupplier wanted) throws AsynchronousCloseException {
+        boolean interrupted = false;
         lock.lock();
         try {
             while (true) {
@@ -145,14 +153,27 @@ final class Lanes implements BlockSource, AutoCloseable {
                 if (lane != null) {
                     return lane;
                 }
-                if (open < most && (open == 0 || !refused || System.nanoTime() - refusedAt > REFUSED_NANOS)) {
+                if (open == most) {
+                    changed.awaitUninterruptibly();
+                    continue;
+                }
+                long left = open == 0 || !refused ? 0 : refusedNanos - (System.nanoTime() - refusedAt);
+                if (left <= 0) {
                     open++;
                     return null;
                 }
-                changed.awaitUninterruptibly();
+                try {
+                    // The others may be lent for long: by then the device may have one more.
+                    long ignored = changed.awaitNanos(left);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
             }
         } finally {
             lock.unlock();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -18,7 +19,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +36,9 @@ final class Tree {
     private final Entry root;
 
     /** How long a directory is kept that the device did not read whole: it may do so later. */
-    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration AGAIN = Duration.ofSeconds(1);
+
+    private final long againNanos;
 
     /** By inode number, the one that was used last at the end; under its own lock. */
     private final LinkedHashMap<Long, Kept> kept = new LinkedHashMap<>(16, 0.75f, true);
@@ -44,7 +46,13 @@ final class Tree {
     private int keptNames;
 
     Tree(Xal xal) throws IOException {
+        this(xal, AGAIN);
+    }
+
+    /** The same, with another time for which a directory is kept that was not read whole. */
+    Tree(Xal xal, Duration again) throws IOException {
         this.xal = xal;
+        againNanos = again.toNanos();
         root = xal.root();
     }
 
@@ -63,8 +71,8 @@ final class Tree {
 
     /** @param readAt by {@link System#nanoTime} */
     private record Kept(Directory directory, long readAt) {
-        boolean isGood(long now) {
-            return directory.isLasting() || now - readAt < AGAIN_NANOS;
+        boolean isGood(long now, long againNanos) {
+            return directory.isLasting() || now - readAt < againNanos;
         }
     }
 
@@ -167,7 +175,7 @@ final class Tree {
         long inode = directory.inode().number();
         synchronized (kept) {
             Kept known = kept.get(inode);
-            if (known != null && known.isGood(System.nanoTime())) {
+            if (known != null && known.isGood(System.nanoTime(), againNanos)) {
                 return known.directory();
             }
         }

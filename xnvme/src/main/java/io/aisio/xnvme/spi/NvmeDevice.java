@@ -31,7 +31,7 @@ public final class NvmeDevice implements Device {
     private final Geometry geometry;
 
     private final Object syncLock = new Object();
-    private @Nullable NvmeQueue sync;
+    private @Nullable SyncCommands sync;
 
     private final boolean sleeping;
     private final DriverPassthrough passthrough;
@@ -183,15 +183,14 @@ public final class NvmeDevice implements Device {
     @Override
     public void flush() throws IOException {
         synchronized (syncLock) {
-            NvmeQueue queue = sync();
-            SyncCommands commands = new SyncCommands(queue);
+            SyncCommands commands = begin();
             try {
                 int slot = commands.freeSlot();
-                queue.bind(slot, Command.of(Opcode.FLUSH, namespace.nsid(), 0));
+                commands.queue().bind(slot, Command.of(Opcode.FLUSH, namespace.nsid(), 0));
                 commands.start(slot, 0);
                 commands.finish();
             } finally {
-                release(queue);
+                release(commands);
             }
         }
     }
@@ -207,23 +206,21 @@ public final class NvmeDevice implements Device {
         }
         requireBlocks();
         synchronized (syncLock) {
-            NvmeQueue queue = sync();
-            SyncCommands commands = new SyncCommands(queue);
+            SyncCommands commands = begin();
             try {
-                transfer(queue, commands, opcode, lba, buffer, offset, bytes);
+                transfer(commands, opcode, lba, buffer, offset, bytes);
             } finally {
                 // Even after an error: nothing may be in flight into the caller's buffer when this returns.
                 try {
                     commands.finish();
                 } finally {
-                    release(queue);
+                    release(commands);
                 }
             }
         }
     }
 
-    private void transfer(
-            NvmeQueue queue, SyncCommands commands, int opcode, long lba, Buffer buffer, long offset, long bytes)
+    private void transfer(SyncCommands commands, int opcode, long lba, Buffer buffer, long offset, long bytes)
             throws IOException {
         for (long done = 0; done < bytes; ) {
             int slot = commands.freeSlot();
@@ -231,41 +228,41 @@ public final class NvmeDevice implements Device {
                 return;
             }
             int part = (int) Math.min(bytes - done, geometry.maxTransferBytes());
-            queue.bindTransfer(slot, opcode, buffer, offset + done, part);
+            commands.queue().bindTransfer(slot, opcode, buffer, offset + done, part);
             commands.start(slot, lba + done / geometry.lbaBytes());
             done += part;
         }
     }
 
     /** Leaves the queue to the next call, unless it no longer tells of what is in flight: closed, nothing is. */
-    private void release(NvmeQueue queue) throws IOException {
-        if (queue.outstanding() == 0) {
-            queue.handOver();
-        } else {
+    private void release(SyncCommands commands) throws IOException {
+        if (!commands.end()) {
             sync = null;
-            queue.close();
+            commands.close();
         }
     }
 
-    private NvmeQueue sync() throws IOException {
-        NvmeQueue queue = sync;
-        if (queue == null) {
+    private SyncCommands begin() throws IOException {
+        SyncCommands commands = sync;
+        if (commands == null) {
             // It polls in any case: interrupts, of which there may be few, are for queues that somebody asked for.
-            queue = open(controller.createQueuePair(Math.min(SYNC_DEPTH, geometry.maxQueueDepth())));
-            sync = queue;
+            commands =
+                    new SyncCommands(open(controller.createQueuePair(Math.min(SYNC_DEPTH, geometry.maxQueueDepth()))));
+            sync = commands;
         }
-        return queue;
+        commands.begin();
+        return commands;
     }
 
     @Override
     public void close() throws IOException {
         synchronized (syncLock) {
             try {
-                NvmeQueue queue = sync;
-                if (queue != null) {
+                SyncCommands commands = sync;
+                if (commands != null) {
                     // Should the controller stay open, because other queues are, then the next call opens a new one.
                     sync = null;
-                    queue.close();
+                    commands.close();
                 }
             } finally {
                 closePassthrough();

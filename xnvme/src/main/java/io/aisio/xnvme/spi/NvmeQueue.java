@@ -9,17 +9,22 @@ import io.aisio.xnvme.Geometry;
 import io.aisio.xnvme.Queue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A queue pair as applications see it: blocks of one namespace.
  *
  * <p>A store to a doorbell whose page was taken away, as the kernel does when a function leaves the bus and as a vfio-user
  * server may do to its file, is an {@link InternalError}, which the JVM may tell late: it is a device that failed then too.
+ * As nobody knows what was submitted by then, the queue tells of nothing more but that, and is to be closed.
  */
 final class NvmeQueue implements Queue {
     private final QueuePair pair;
     private final int nsid;
     private final Geometry geometry;
+
+    /** What told that the registers are gone, null as long as they are there. */
+    private @Nullable InternalError gone;
 
     NvmeQueue(QueuePair pair, int nsid, Geometry geometry) {
         this.pair = pair;
@@ -34,7 +39,8 @@ final class NvmeQueue implements Queue {
 
     @Override
     public int outstanding() {
-        return pair.outstanding();
+        // What is in flight when they go has still to be told, whether the pair has counted it or not.
+        return gone == null ? pair.outstanding() : Math.max(1, pair.outstanding());
     }
 
     @Override
@@ -63,18 +69,26 @@ final class NvmeQueue implements Queue {
 
     @Override
     public void submit(int[] slots, long[] lbas, int n) throws NvmeException {
+        if (gone != null) {
+            throw takenAway(gone);
+        }
         try {
             pair.submit(slots, lbas, n);
         } catch (InternalError e) {
-            throw takenAway(e);
+            // Commands may be in flight already: that they failed is told by the next poll.
+            gone = e;
         }
     }
 
     @Override
     public int poll(int[] completed) {
+        if (gone != null) {
+            throw new UncheckedIOException(takenAway(gone));
+        }
         try {
             return pair.poll(completed);
         } catch (InternalError e) {
+            gone = e;
             throw new UncheckedIOException(takenAway(e));
         }
     }
@@ -93,11 +107,20 @@ final class NvmeQueue implements Queue {
     @Override
     public int await(int[] completed) throws IOException {
         if (!pair.sleeps()) {
-            return Queue.super.await(completed);
+            try {
+                return Queue.super.await(completed);
+            } catch (UncheckedIOException e) {
+                // A look cannot throw what a wait may.
+                throw e.getCause();
+            }
+        }
+        if (gone != null) {
+            throw takenAway(gone);
         }
         try {
             return pair.await(completed);
         } catch (InternalError e) {
+            gone = e;
             throw takenAway(e);
         }
     }

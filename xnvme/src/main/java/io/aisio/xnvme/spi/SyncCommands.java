@@ -4,8 +4,9 @@ import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/** The commands of one synchronous call, on a queue that it has for itself. */
-final class SyncCommands {
+/** The commands of synchronous calls, one call after the other, on a queue that they have for themselves. */
+final class SyncCommands implements AutoCloseable {
+    private final NvmeQueue bare;
     private final RetryingQueue queue;
     private final int[] slots = new int[1];
     private final long[] lbas = new long[1];
@@ -14,8 +15,23 @@ final class SyncCommands {
     private @Nullable IOException failure;
 
     SyncCommands(NvmeQueue queue) {
+        bare = queue;
         // Once one has failed for good, so has the call: the others need no further try.
-        this.queue = new RetryingQueue(queue, RetryingQueue.DEADLINE, () -> failure == null);
+        this.queue = new RetryingQueue(
+                queue,
+                RetryingQueue.DEADLINE,
+                () -> failure == null && !Thread.currentThread().isInterrupted());
+    }
+
+    /** Begins a call. */
+    void begin() {
+        unused = 0;
+        failure = null;
+    }
+
+    /** Where commands are bound to slots. */
+    NvmeQueue queue() {
+        return bare;
     }
 
     /** A slot with nothing in flight, waiting for one if there is none; negative if a command has failed for good. */
@@ -49,6 +65,24 @@ final class SyncCommands {
         if (failure != null) {
             throw failure;
         }
+    }
+
+    /**
+     * Ends a call: the next may be another thread's.
+     *
+     * @return whether there can be one; if what is in flight is no longer told of, this is to be closed
+     */
+    boolean end() {
+        if (queue.outstanding() > 0) {
+            return false;
+        }
+        queue.handOver();
+        return true;
+    }
+
+    @Override
+    public void close() throws IOException {
+        queue.close();
     }
 
     /** Takes one command; its slot, or a negative number if it failed. */

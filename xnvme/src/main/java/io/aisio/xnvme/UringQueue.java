@@ -34,7 +34,7 @@ final class UringQueue implements Queue {
     private final boolean countsBytes;
 
     private final @Nullable Buffer[] bound;
-    private final @Nullable MemorySegment[] data;
+    private final Slots slots;
     /** What is moved in place of a slot's data, where that lies badly; a part of the slot's copy. */
     private final @Nullable MemorySegment[] aside;
 
@@ -42,7 +42,6 @@ final class UringQueue implements Queue {
 
     private final int[] buffers;
     private final boolean[] writes;
-    private final boolean[] inFlight;
     private final long[] lbas;
     private final int[] moved;
     /** Whether a slot's command was not carried out when the kernel had it last, and since when, by nanoTime. */
@@ -76,12 +75,11 @@ final class UringQueue implements Queue {
         shift = target.positionShift();
         countsBytes = target.countsBytes();
         bound = new Buffer[depth];
-        data = new MemorySegment[depth];
+        slots = new Slots(name, geometry, depth);
         aside = new MemorySegment[depth];
         copies = new Mapping[depth];
         buffers = new int[depth];
         writes = new boolean[depth];
-        inFlight = new boolean[depth];
         lbas = new long[depth];
         moved = new int[depth];
         delayed = new boolean[depth];
@@ -112,7 +110,7 @@ final class UringQueue implements Queue {
 
     @Override
     public int depth() {
-        return data.length;
+        return slots.depth();
     }
 
     @Override
@@ -131,27 +129,17 @@ final class UringQueue implements Queue {
     }
 
     private void bind(int slot, Buffer buffer, long offset, int bytes, boolean write) {
-        geometry.requireTransfer(bytes);
-        if (slot < 0 || slot >= depth()) {
-            throw new IllegalArgumentException("slot " + slot + " of a queue of depth " + depth());
-        }
         requireOpen();
         if (owner != null) {
             requireOwner();
         }
-        if (inFlight[slot]) {
-            throw new IllegalStateException(name + ": slot " + slot + " is in flight");
-        }
-        if (!buffer.segment().scope().isAlive()) {
-            throw new IllegalStateException(name + ": the buffer is closed");
-        }
-        MemorySegment memory = buffer.segment().asSlice(offset, bytes);
+        MemorySegment memory = slots.bindable(slot, buffer, offset, bytes);
         boolean straight = memory.address() % target.memoryAlignment() == 0;
         aside[slot] = straight ? null : copy(slot, bytes).segment().asSlice(0, bytes);
         boolean registers = memory.address() % target.registeredAlignment() == 0;
         buffers[slot] = straight && registers ? register(buffer) : IoUring.NO_BUFFER;
         bound[slot] = buffer;
-        data[slot] = memory;
+        slots.bind(slot, memory);
         writes[slot] = write;
         bindWhole(slot);
     }
@@ -209,24 +197,24 @@ final class UringQueue implements Queue {
     /** What the kernel moves for a slot. */
     private MemorySegment memory(int slot) {
         MemorySegment copy = aside[slot];
-        return copy == null ? Objects.requireNonNull(data[slot]) : copy;
+        return copy == null ? slots.memory(slot) : copy;
     }
 
     private int bytes(int slot) {
-        return (int) Objects.requireNonNull(data[slot]).byteSize();
+        return (int) slots.memory(slot).byteSize();
     }
 
     @Override
-    public void submit(int[] slots, long[] lbas, int n) throws IOException {
+    public void submit(int[] submitted, long[] lbas, int n) throws IOException {
         enter();
         if (broken != null) {
             throw new IOException(name + ": the queue failed before: " + broken.getMessage(), broken);
         }
-        Objects.checkFromIndexSize(0, n, slots.length);
+        Objects.checkFromIndexSize(0, n, submitted.length);
         Objects.checkFromIndexSize(0, n, lbas.length);
-        requireSubmittable(slots, n);
+        slots.begin(submitted, n, outstanding());
         for (int i = 0; i < n; i++) {
-            start(slots[i], lbas[i]);
+            start(submitted[i], lbas[i]);
         }
         try {
             ring.submit();
@@ -251,7 +239,7 @@ final class UringQueue implements Queue {
         }
         MemorySegment copy = aside[slot];
         if (copy != null && writes[slot]) {
-            copy.copyFrom(Objects.requireNonNull(data[slot]));
+            copy.copyFrom(slots.memory(slot));
         }
         ring.start(slot, lba << shift);
     }
@@ -272,40 +260,6 @@ final class UringQueue implements Queue {
         for (int slot = ring.takeBack(); slot >= 0; slot = ring.takeBack()) {
             refuse(slot, new IOException(name + ": the kernel did not take the command: " + why.getMessage(), why));
         }
-    }
-
-    /** Marks all as in flight, or none. */
-    private void requireSubmittable(int[] slots, int n) {
-        if (n > depth() - outstanding()) {
-            throw new IllegalStateException(
-                    "%s: %d more commands with %d of %d in flight".formatted(name, n, outstanding(), depth()));
-        }
-        for (int i = 0; i < n; i++) {
-            int slot = slots[i];
-            String why = refusal(slot);
-            if (why != null) {
-                for (int j = 0; j < i; j++) {
-                    inFlight[slots[j]] = false;
-                }
-                throw new IllegalStateException(name + ": slot " + slot + why);
-            }
-            inFlight[slot] = true;
-        }
-    }
-
-    private @Nullable String refusal(int slot) {
-        if (slot < 0 || slot >= depth()) {
-            return " does not exist";
-        }
-        if (inFlight[slot]) {
-            return " is in flight already";
-        }
-        MemorySegment memory = data[slot];
-        if (memory == null) {
-            return " has no command bound";
-        }
-        // The kernel would look up what is at the address now.
-        return memory.scope().isAlive() ? null : " is bound to a buffer that is closed";
     }
 
     @Override
@@ -400,7 +354,7 @@ final class UringQueue implements Queue {
     }
 
     private int end(int slot) {
-        inFlight[slot] = false;
+        slots.end(slot);
         if (moved[slot] > 0) {
             bindWhole(slot);
         }
@@ -409,7 +363,7 @@ final class UringQueue implements Queue {
         }
         MemorySegment copy = aside[slot];
         if (copy != null && !writes[slot]) {
-            Objects.requireNonNull(data[slot]).copyFrom(copy);
+            slots.memory(slot).copyFrom(copy);
         }
         return slot;
     }

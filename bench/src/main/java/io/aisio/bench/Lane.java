@@ -7,6 +7,7 @@ import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -219,7 +220,7 @@ final class Lane implements AutoCloseable {
 
     /** Draws each I/O's direction, and binds the slots that change theirs. */
     private void mix(int n) {
-        Buffer memory = java.util.Objects.requireNonNull(buffer);
+        Buffer memory = Objects.requireNonNull(buffer);
         for (int i = 0; i < n; i++) {
             int slot = slots[i];
             // Scaling 64 bits to 100 favours some by less than 2^-57: no run is long enough to see it.

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -64,7 +65,7 @@ final class XnvmeCompare implements Callable<Integer> {
         }
     }
 
-    private static int most(@org.jspecify.annotations.Nullable Device device, int lbaBytes) {
+    private static int most(@Nullable Device device, int lbaBytes) {
         int bytes = device == null ? KERNEL_BYTES : device.geometry().maxTransferBytes();
         return Math.max(lbaBytes, Math.min(bytes, 1 << 20) / lbaBytes * lbaBytes);
     }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Stands before commands that change what a controller of the kernel's holds: whatever of it is mounted, swapped to, held
@@ -85,7 +86,7 @@ final class XnvmeGuard {
         return List.of(controller.toRealPath());
     }
 
-    private static @org.jspecify.annotations.Nullable PciAddress function(Path controller) throws IOException {
+    private static @Nullable PciAddress function(Path controller) throws IOException {
         Path device = controller.resolve("device");
         if (!Files.exists(device)) {
             return null;

@@ -7,6 +7,7 @@ import io.aisio.nvme.command.ControllerData;
 import io.aisio.nvme.command.Identities;
 import io.aisio.nvme.command.LogPages;
 import io.aisio.nvme.command.Sanitize;
+import io.aisio.nvme.spec.SanitizeLog;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -116,7 +117,7 @@ final class XnvmeSanitize implements Callable<Integer> {
             if (!erasing.dryRun) {
                 LogPages.SanitizeStatus status = status(new LogPages(commands));
                 XnvmeLog.sanitize(report, status);
-                failed = waits && status.state() == io.aisio.nvme.spec.SanitizeLog.FAILED;
+                failed = waits && status.state() == SanitizeLog.FAILED;
             }
             report.print(options.output);
             return failed ? Exit.FAILED : Exit.DONE;

@@ -16,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -208,7 +209,7 @@ final class VfioUserSession implements Runnable {
     private MessageStream.@Nullable Message version;
 
     private MessageStream.Message version() {
-        return java.util.Objects.requireNonNull(version);
+        return Objects.requireNonNull(version);
     }
 
     /** The first message; null if there is none. */

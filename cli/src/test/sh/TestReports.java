@@ -24,6 +24,9 @@ final class TestReports {
         double seconds;
     }
 
+    /** How much of a failure's message is printed, in characters; the log has all. */
+    private static final int MOST_SAID = 400;
+
     private final Map<String, Room> rooms = new TreeMap<>();
     private final List<String> failures = new ArrayList<>();
     private final Map<String, Integer> reasons = new TreeMap<>();
@@ -75,7 +78,7 @@ final class TestReports {
             if (failure != null) {
                 room.failed++;
                 failures.add(name + ": " + test.getAttribute("classname") + "." + test.getAttribute("name") + ": "
-                        + firstLine(failure.getAttribute("message")));
+                        + inOneLine(failure.getAttribute("message")));
             } else if (skip != null) {
                 room.skipped++;
                 // Surefire has the reason in an attribute or, as failsafe, in the text, behind the exception's name.
@@ -100,6 +103,12 @@ final class TestReports {
 
     private static String firstLine(String text) {
         return text.strip().lines().findFirst().orElse("");
+    }
+
+    /** What a failure says: an assertion's first line may be all blank. */
+    private static String inOneLine(String text) {
+        String line = text.strip().replaceAll("\\s+", " ");
+        return line.length() <= MOST_SAID ? line : line.substring(0, MOST_SAID) + " …";
     }
 
     private boolean print() {

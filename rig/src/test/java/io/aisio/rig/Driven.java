@@ -38,6 +38,20 @@ final class Driven {
         return Machine.bind(CONTROLLER, driverFor(access));
     }
 
+    /**
+     * The kernel's block device of a namespace. The number in its name is the order in which the kernel found them, which
+     * may be another each time that its driver gets the controller.
+     */
+    static String block(int nsid) {
+        return "/dev/"
+                + Machine.awaitNamespacesAt(CONTROLLER, 2).get(nsid - 1).block().getFileName();
+    }
+
+    /** Its generic device, for NVMe commands. */
+    static String generic(int nsid) {
+        return block(nsid).replace("/nvme", "/ng");
+    }
+
     /** A device's name with its options. */
     static String name(Access access, int nsid) {
         return CONTROLLER + "?nsid=" + nsid + "&access=" + access + (access == Access.NOIOMMU ? "&unsafe" : "");

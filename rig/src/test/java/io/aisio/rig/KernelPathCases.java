@@ -31,19 +31,12 @@ import org.junit.jupiter.api.Test;
 
 /** The kernel's own ways to a controller that it holds: block device and generic device, by rings and by calls. */
 final class KernelPathCases {
-    private static final String BLOCK = "/dev/nvme0n1";
-    private static final String GENERIC = "/dev/ng0n1";
     private static final Path DISABLED = Path.of("/proc/sys/kernel/io_uring_disabled");
 
     private KernelPathCases() {}
 
-    private static Device open(String name) throws IOException {
-        Machine.awaitNamespacesAt(Driven.CONTROLLER, 2);
-        return Device.open(name);
-    }
-
     static void theGenericDeviceTakesNvmeCommandsByRings() throws IOException {
-        try (Device device = open(GENERIC)) {
+        try (Device device = Device.open(Driven.generic(1))) {
             assertThat(device.path()).isEqualTo("kernel, NVMe commands by io_uring");
             assertThat(device.capabilities().queues()).isEqualTo(Queues.IO_URING);
             assertThat(device.capabilities().traits())
@@ -55,18 +48,19 @@ final class KernelPathCases {
     }
 
     static void blocksOfFourKibibytesTakeThemToo() throws IOException {
-        try (Device device = open("/dev/ng0n2?path=uring")) {
+        try (Device device = Device.open(Driven.generic(2) + "?path=uring")) {
             assertThat(device.geometry().lbaBytes()).isEqualTo(4096);
             Driven.mix(device, 42, 1);
         }
-        try (Device device = open("/dev/nvme0n2")) {
+        try (Device device = Device.open(Driven.block(2))) {
             assertThat(device.geometry().lbaBytes()).as(device.path()).isEqualTo(4096);
         }
     }
 
     /** Each path writes, each other reads. */
     static void everyPathSeesWhatAnotherWrote() throws IOException {
-        List<String> paths = List.of(BLOCK, BLOCK + "?path=pread", GENERIC, BLOCK + "?sqpoll");
+        String block = Driven.block(1);
+        List<String> paths = List.of(block, block + "?path=pread", Driven.generic(1), block + "?sqpoll");
         for (int i = 0; i < paths.size(); i++) {
             byte[] content = new byte[65536];
             new Random(i).nextBytes(content);
@@ -84,7 +78,7 @@ final class KernelPathCases {
     /** By commands of a queue, 4 KiB each, all at once. */
     private static void transfer(String name, long lba, byte[] content, boolean write) throws IOException {
         int commands = content.length / 4096;
-        try (Device device = open(name);
+        try (Device device = Device.open(name);
                 Buffer buffer = device.allocate(content.length);
                 Queue queue = device.openQueue(commands)) {
             int[] slots = new int[commands];
@@ -120,7 +114,7 @@ final class KernelPathCases {
     }
 
     static void theControllersStatusComesBack() throws IOException {
-        try (Device device = open(GENERIC);
+        try (Device device = Device.open(Driven.generic(1));
                 Buffer buffer = device.allocate(4096);
                 Queue queue = device.openQueue(2)) {
             queue.bindRead(0, buffer, 0, 4096);
@@ -148,7 +142,7 @@ final class KernelPathCases {
     }
 
     static void theGenericDeviceAnswersAdminCommands() throws IOException {
-        try (Device device = open(GENERIC);
+        try (Device device = Device.open(Driven.generic(1));
                 Arena arena = Arena.ofConfined()) {
             MemorySegment data = arena.allocate(Identify.BYTES);
             device.passthrough().execute(Command.of(Opcode.IDENTIFY, 0, Identify.CNS_CONTROLLER), data);
@@ -161,25 +155,24 @@ final class KernelPathCases {
             MemorySegment read = arena.allocate(4096);
             device.passthrough().executeIo(Command.overBlocks(Opcode.READ, 0, 1000, 8), read);
             byte[] blocks = new byte[4096];
-            transfer(BLOCK, 1000, blocks, false);
+            transfer(Driven.block(1), 1000, blocks, false);
             assertThat(read.toArray(JAVA_BYTE)).isEqualTo(blocks);
         }
     }
 
     static void theGenericDeviceIsLikeAnyOther() throws Exception {
-        conforms(GENERIC);
+        conforms(Driven.generic(1));
     }
 
     static void theBlockDeviceByRingsIsLikeAnyOther() throws Exception {
-        conforms(BLOCK + "?path=uring&direct");
+        conforms(Driven.block(1) + "?path=uring&direct");
     }
 
     static void theBlockDeviceByCallsIsLikeAnyOther() throws Exception {
-        conforms(BLOCK + "?path=pread");
+        conforms(Driven.block(1) + "?path=pread");
     }
 
     private static void conforms(String name) throws Exception {
-        Machine.awaitNamespacesAt(Driven.CONTROLLER, 2);
         DeviceConformance suite = new DeviceConformance() {
             @Override
             protected Device open() throws IOException {
@@ -206,13 +199,14 @@ final class KernelPathCases {
         }
         Machine.write(DISABLED, "2");
         try {
-            for (String name : List.of(BLOCK, GENERIC)) {
-                try (Device device = open(name)) {
+            for (String name : List.of(Driven.block(1), Driven.generic(1))) {
+                try (Device device = Device.open(name)) {
                     assertThat(device.path()).contains("no io_uring: kernel.io_uring_disabled is 2");
                     assertThat(device.capabilities().queues()).isEqualTo(Queues.SYSTEM_CALLS);
                     Driven.mix(device, 43, 1);
                 }
-                assertThat(catchThrowable(() -> open(name + "?path=uring").close()))
+                assertThat(catchThrowable(
+                                () -> Device.open(name + "?path=uring").close()))
                         .isInstanceOf(IOException.class)
                         .hasMessageContaining("sysctl kernel.io_uring_disabled=0");
             }
@@ -225,8 +219,8 @@ final class KernelPathCases {
         Machine.run("modprobe", "-r", "nvme");
         try {
             Machine.run("modprobe", "nvme", "poll_queues=1");
-            for (String name : List.of(BLOCK + "?iopoll", GENERIC + "?iopoll")) {
-                try (Device device = open(name)) {
+            for (String name : List.of(Driven.block(1) + "?iopoll", Driven.generic(1) + "?iopoll")) {
+                try (Device device = Device.open(name)) {
                     assertThat(device.path()).contains("device polled");
                     assertThat(device.capabilities().traits())
                             .contains(Trait.DEVICE_POLLED)
@@ -242,7 +236,7 @@ final class KernelPathCases {
     }
 
     static void aDriverThatIsNotPolledIsNotPolled() {
-        assertThat(catchThrowable(() -> open(BLOCK + "?iopoll").close()))
+        assertThat(catchThrowable(() -> Device.open(Driven.block(1) + "?iopoll").close()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("poll_queues");
     }

@@ -5,6 +5,9 @@ module io.aisio.fil {
     requires transitive io.aisio.xal;
 
     exports io.aisio.fil;
+    exports io.aisio.fil.spi;
+
+    uses io.aisio.fil.spi.Backend;
 
     provides java.nio.file.spi.FileSystemProvider with
             io.aisio.fil.nio.AisioFileSystemProvider;

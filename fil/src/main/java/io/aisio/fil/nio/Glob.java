@@ -7,7 +7,7 @@ import java.util.regex.PatternSyntaxException;
  * A glob, made a regular expression: the language of {@link java.nio.file.FileSystem#getPathMatcher}, and where that leaves
  * something open, as the JDK has it on Linux.
  */
-final class Glob {
+public final class Glob {
     private final String glob;
     private final StringBuilder regex = new StringBuilder();
     private int at;
@@ -22,7 +22,7 @@ final class Glob {
      *
      * @throws PatternSyntaxException if it is none
      */
-    static Pattern compile(String glob) {
+    public static Pattern compile(String glob) {
         return Pattern.compile(new Glob(glob).translate(), Pattern.DOTALL);
     }
 

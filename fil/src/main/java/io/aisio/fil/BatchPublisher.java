@@ -1,0 +1,116 @@
+package io.aisio.fil;
+
+import java.util.concurrent.Flow;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/** Batches to one subscriber, as fast as it asks for them, on a thread of its own ({@link Flow}). */
+final class BatchPublisher implements Flow.Publisher<Batch> {
+    private final BatchReader reader;
+    private boolean subscribed;
+
+    BatchPublisher(BatchReader reader) {
+        this.reader = reader;
+    }
+
+    @Override
+    public synchronized void subscribe(Flow.Subscriber<? super Batch> subscriber) {
+        if (subscribed) {
+            subscriber.onSubscribe(new Refused());
+            subscriber.onError(new IllegalStateException("a reader of batches has one subscriber"));
+            return;
+        }
+        subscribed = true;
+        Delivery delivery = new Delivery(subscriber);
+        subscriber.onSubscribe(delivery);
+        Thread.ofVirtual().name("aisio-batches-subscriber").start(delivery);
+    }
+
+    /** The subscription of who has none. */
+    private static final class Refused implements Flow.Subscription {
+        @Override
+        public void request(long n) {}
+
+        @Override
+        public void cancel() {}
+    }
+
+    private final class Delivery implements Flow.Subscription, Runnable {
+        private final Flow.Subscriber<? super Batch> subscriber;
+        private final ReentrantLock lock = new ReentrantLock();
+        private final Condition changed = lock.newCondition();
+        // Guarded by the lock.
+        private long demand;
+        private boolean cancelled;
+        private @Nullable Throwable misuse;
+
+        Delivery(Flow.Subscriber<? super Batch> subscriber) {
+            this.subscriber = subscriber;
+        }
+
+        @Override
+        public void request(long n) {
+            lock.lock();
+            try {
+                if (n < 1) {
+                    misuse = new IllegalArgumentException(n + " batches asked for; 1 at least (Flow.Subscription)");
+                } else {
+                    demand = demand + n < 0 ? Long.MAX_VALUE : demand + n;
+                }
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void cancel() {
+            lock.lock();
+            try {
+                cancelled = true;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void run() {
+            try {
+                while (awaitDemand()) {
+                    Batch batch = reader.next();
+                    if (batch == null) {
+                        subscriber.onComplete();
+                        return;
+                    }
+                    subscriber.onNext(batch);
+                }
+            } catch (Throwable e) {
+                subscriber.onError(e);
+            }
+        }
+
+        /** Whether another batch is asked for; false if none will be. */
+        private boolean awaitDemand() throws Throwable {
+            lock.lock();
+            try {
+                while (true) {
+                    if (cancelled) {
+                        return false;
+                    }
+                    if (misuse != null) {
+                        throw misuse;
+                    }
+                    if (demand > 0) {
+                        demand--;
+                        return true;
+                    }
+                    changed.await();
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+}

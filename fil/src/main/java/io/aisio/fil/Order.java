@@ -51,7 +51,7 @@ final class Order {
         long state = mix(seed + GOLDEN) + epoch;
         for (int i = count - 1; i > 0; i--) {
             state += GOLDEN;
-            int j = (int) ((mix(state) >>> 32) * (i + 1L) >>> 32);
+            int j = (int) (((mix(state) >>> 32) * (i + 1L)) >>> 32);
             int swapped = files[i];
             files[i] = files[j];
             files[j] = swapped;

@@ -9,6 +9,8 @@ module io.aisio.fil {
 
     uses io.aisio.fil.spi.Backend;
 
+    provides io.aisio.fil.spi.Backend with
+            io.aisio.fil.device.DeviceBackend;
     provides java.nio.file.spi.FileSystemProvider with
             io.aisio.fil.nio.AisioFileSystemProvider;
 }

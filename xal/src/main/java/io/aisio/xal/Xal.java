@@ -189,6 +189,17 @@ public final class Xal implements AutoCloseable {
         return Piece.of(extents(file), file.inode().size());
     }
 
+    /**
+     * Whether the file system was written to since it was opened, as its superblock and its log tell; what was read of it may
+     * be out of date then. It costs two reads of 4 KiB. One that is mounted meanwhile writes to its log within its usual delay
+     * of up to a minute. False of a {@linkplain #mounted mounted} one: its kernel is asked each time.
+     *
+     * @throws IOException if the source cannot be read
+     */
+    public boolean isStale() throws IOException {
+        return backend.isStale();
+    }
+
     /** Who answers. */
     Backend backend() {
         return backend;

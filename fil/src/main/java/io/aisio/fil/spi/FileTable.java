@@ -231,6 +231,19 @@ public final class FileTable {
         return place[row] > NO_RUNS ? size[row] : runs[first(row, run) + 2];
     }
 
+    /** Whether a file is the same as one of another table, and lies at the same places. */
+    public boolean isSame(int row, FileTable other, int otherRow) {
+        boolean same = stamp(row) == other.stamp(otherRow)
+                && size(row) == other.size(otherRow)
+                && runs(row) == other.runs(otherRow);
+        for (int run = 0; same && run < runs(row); run++) {
+            same = runOffset(row, run) == other.runOffset(otherRow, run)
+                    && runPosition(row, run) == other.runPosition(otherRow, run)
+                    && runLength(row, run) == other.runLength(otherRow, run);
+        }
+        return same;
+    }
+
     private int first(int row, int run) {
         return (int) (FIRST_ROW - place[row]) + 1 + RUN * run;
     }

@@ -71,6 +71,13 @@ public sealed interface Backend extends AutoCloseable permits XfsVolume, Mounted
      */
     void readAll(Catalog catalog) throws IOException;
 
+    /**
+     * Whether the file system was written to since it was opened, so that what was read may be out of date.
+     *
+     * @throws IOException if that cannot be read
+     */
+    boolean isStale() throws IOException;
+
     /** What to tell of a directory that is sound in itself but does not fit into the tree. */
     IOException damaged(Entry directory, String problem);
 

@@ -535,6 +535,11 @@ public final class MountedTree implements Backend {
     }
 
     @Override
+    public boolean isStale() {
+        return false;
+    }
+
+    @Override
     public IOException damaged(Entry directory, String problem) {
         return new IOException(shown(directory.path()) + ": " + problem);
     }

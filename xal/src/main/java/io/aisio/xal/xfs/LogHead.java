@@ -77,9 +77,10 @@ final class LogHead {
     /**
      * Makes sure that the file system was unmounted.
      *
+     * @return where the next that is written to the log will lie, in bytes on the device
      * @throws XfsException if it was not, or that cannot be told
      */
-    static void check(Geometry geometry, MetadataReader reader, Superblock.Identity identity) throws IOException {
+    static long check(Geometry geometry, MetadataReader reader, Superblock.Identity identity) throws IOException {
         if (identity.logStart() == 0) {
             throw geometry.where("superblock", -1, 0)
                     .bad("logstart is 0: the log is on another device, so it cannot be told whether the file system was"
@@ -91,6 +92,7 @@ final class LogHead {
             throw log.where.bad(doubt + ": the file system is mounted or was not unmounted, so its blocks may not be"
                     + " what its files are; mount and unmount it once, or read it explicitly with its log unrecovered");
         }
+        return log.begin + (log.head(log.cycle(0)) << Geometry.BASIC_SHIFT);
     }
 
     /** What keeps the log from being clean, or null. */

@@ -28,6 +28,7 @@ public final class XfsVolume implements Backend {
 
     private final MetadataReader reader;
     private final SharedBlocks shared;
+    private final Witness witness;
 
     /**
      * What the heads of allocation groups count.
@@ -42,12 +43,18 @@ public final class XfsVolume implements Backend {
     }
 
     private XfsVolume(
-            BlockSource source, Geometry geometry, Superblock.Identity identity, Counts counts, MetadataReader reader) {
+            BlockSource source,
+            Geometry geometry,
+            Superblock.Identity identity,
+            Counts counts,
+            MetadataReader reader,
+            Witness witness) {
         this.source = source;
         this.geometry = geometry;
         this.identity = identity;
         this.counts = counts;
         this.reader = reader;
+        this.witness = witness;
         shared = new SharedBlocks(geometry, reader);
     }
 
@@ -77,14 +84,15 @@ public final class XfsVolume implements Backend {
         try {
             Geometry geometry = Superblock.read(source.name(), reader, reader.size());
             Superblock.Identity identity = Superblock.identity(geometry, reader);
-            if (!unrecovered) {
-                LogHead.check(geometry, reader, identity);
-            }
+            // Before anything that it is to vouch for is read.
+            Witness witness = unrecovered
+                    ? Witness.of(source, 0)
+                    : Witness.of(source, 0, LogHead.check(geometry, reader, identity));
             Counts counts = new Counts(0, 0);
             for (long ag = 0; ag < geometry.agCount(); ag++) {
                 counts = counts.plus(checkHeaders(geometry, reader, ag));
             }
-            return new XfsVolume(source, geometry, identity, counts, reader);
+            return new XfsVolume(source, geometry, identity, counts, reader, witness);
         } catch (IOException | RuntimeException e) {
             reader.close();
             throw e;
@@ -216,6 +224,11 @@ public final class XfsVolume implements Backend {
         try (MetadataReader fresh = new MetadataReader(source)) {
             VolumeScan.read(geometry, source, new SharedBlocks(geometry, fresh), catalog);
         }
+    }
+
+    @Override
+    public boolean isStale() throws IOException {
+        return !witness.saysTheSame(source);
     }
 
     @Override

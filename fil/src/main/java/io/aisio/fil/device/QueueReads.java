@@ -1,0 +1,393 @@
+package io.aisio.fil.device;
+
+import io.aisio.fil.spi.Backend.Settings;
+import io.aisio.fil.spi.BatchReads;
+import io.aisio.fil.spi.FileTable;
+import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.ByteSize;
+import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Geometry;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Batches of whole files through queues of one device, straight into memory that it reaches.
+ *
+ * <pre>
+ *   begin ─► slots, in turn ─► files ─► runs ─► commands ─► lanes, one after another for each file ─► one doorbell each
+ *                                         └─► zeros                                     │
+ *   drive ◄─ slots that are done ◄─ commands left of a slot ◄───────────────────────────┘
+ * </pre>
+ *
+ * All batches under way share the queues, so that these are full from one batch to the next. Per command nothing is
+ * allocated.
+ */
+final class QueueReads implements BatchReads {
+    /** Bytes of a command, unless told otherwise or the device takes fewer. */
+    private static final int IO_BYTES = 1 << 20;
+
+    /** How often somebody is asked whether the file system changed, in nanoseconds: it takes two reads. */
+    private static final long ASK_NANOS = 10_000_000;
+
+    private static final IOException[] NO_FAILURES = {};
+
+    private final Device device;
+    private final DeviceSource source;
+    private final FileTable files;
+    private final Buffer buffer;
+    private final MemorySegment memory;
+    private final long slotBytes;
+    private final int lbaBytes;
+    private final int lbaShift;
+    private final int ioBytes;
+    private final QueueLane[] lanes;
+    private int nextLane;
+
+    // Of each slot: what it reads, where in that the next command is made, and what is left.
+    private final int[][] rows;
+    private final long[][] at;
+    private final int[] counts;
+    private final int[] file;
+    private final int[] run;
+    private final long[] runDone;
+    private final int[] commandsLeft;
+    private final boolean[] cut;
+    /** By file; without any as long as none failed. */
+    private final @Nullable IOException[][] failures;
+
+    /** Slots of which commands are still to be made, in turn: a ring. */
+    private final int[] cutting;
+
+    private int firstCutting;
+    private int cuttingCount;
+
+    private final int[] over;
+    private int overCount;
+
+    private long commands;
+    private long prepareNanos;
+    private long asked = System.nanoTime();
+
+    private QueueReads(
+            Device device,
+            DeviceSource source,
+            FileTable files,
+            Buffer buffer,
+            long slotBytes,
+            int slots,
+            int ioBytes,
+            QueueLane[] lanes) {
+        this.device = device;
+        this.source = source;
+        this.files = files;
+        this.buffer = buffer;
+        memory = buffer.segment();
+        this.slotBytes = slotBytes;
+        this.ioBytes = ioBytes;
+        this.lanes = lanes;
+        lbaBytes = device.geometry().lbaBytes();
+        lbaShift = Integer.numberOfTrailingZeros(lbaBytes);
+        rows = new int[slots][];
+        at = new long[slots][];
+        counts = new int[slots];
+        file = new int[slots];
+        run = new int[slots];
+        runDone = new long[slots];
+        commandsLeft = new int[slots];
+        cut = new boolean[slots];
+        failures = new IOException[slots][];
+        cutting = new int[slots];
+        over = new int[slots];
+    }
+
+    static QueueReads open(
+            Device device, Settings settings, DeviceSource source, FileTable files, int slots, long slotBytes)
+            throws IOException {
+        Geometry geometry = device.geometry();
+        int most = Math.min(settings.ioBytes() == 0 ? IO_BYTES : settings.ioBytes(), geometry.maxTransferBytes());
+        int ioBytes = most & -geometry.lbaBytes();
+        if (ioBytes == 0) {
+            throw new IOException("%s has logical blocks of %d bytes: no command reads %s"
+                    .formatted(device.name(), geometry.lbaBytes(), ByteSize.format(most)));
+        }
+        Buffer buffer = device.allocate(slots * slotBytes);
+        QueueLane[] lanes = new QueueLane[settings.queues()];
+        int opened = 0;
+        try {
+            int depth = Math.min(settings.queueDepth(), geometry.maxQueueDepth());
+            while (opened < lanes.length) {
+                lanes[opened++] = QueueLane.open(device, depth);
+            }
+            return new QueueReads(device, source, files, buffer, slotBytes, slots, ioBytes, lanes);
+        } catch (IOException | RuntimeException | Error e) {
+            for (QueueLane lane : lanes) {
+                if (lane != null) {
+                    lane.closeAfter(e);
+                }
+            }
+            buffer.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public MemorySegment memory() {
+        return memory;
+    }
+
+    @Override
+    public void begin(int slot, int[] itsRows, long[] itsAt, int n) {
+        rows[slot] = itsRows;
+        at[slot] = itsAt;
+        counts[slot] = n;
+        file[slot] = 0;
+        run[slot] = 0;
+        runDone[slot] = 0;
+        commandsLeft[slot] = 0;
+        cut[slot] = false;
+        failures[slot] = NO_FAILURES;
+        cutting[(firstCutting + cuttingCount++) % cutting.length] = slot;
+        if (cuttingCount == 1) {
+            makeCommands();
+        }
+    }
+
+    @Override
+    public int drive(int[] done, boolean wait) {
+        boolean moved = false;
+        for (QueueLane lane : lanes) {
+            moved |= take(lane, lane.poll());
+        }
+        moved |= makeCommands();
+        if (!moved && wait && lanes.length == 1 && overCount == 0) {
+            moved = take(lanes[0], lanes[0].await());
+            makeCommands();
+        }
+        if (!moved && overCount == 0) {
+            return -1;
+        }
+        int n = overCount;
+        for (int i = 0; i < n; i++) {
+            done[i] = over[i];
+            settle(over[i]);
+        }
+        overCount = 0;
+        return n;
+    }
+
+    /** Takes {@code n} commands that are over. */
+    private boolean take(QueueLane lane, int n) {
+        for (int i = 0; i < n; i++) {
+            int command = lane.over(i);
+            int slot = lane.batch(command);
+            IOException why = lane.failure(i);
+            if (why != null) {
+                fail(
+                        slot,
+                        lane.file(command),
+                        "%s at LBA %d".formatted(ByteSize.format(lane.bytes(command)), lane.lba(command)),
+                        why);
+            }
+            lane.free(command);
+            if (--commandsLeft[slot] == 0 && cut[slot]) {
+                over[overCount++] = slot;
+            }
+        }
+        return n > 0;
+    }
+
+    private void fail(int slot, int i, String what, IOException why) {
+        fail(
+                slot,
+                i,
+                new IOException(
+                        "%s: %s, %s, could not be read: %s"
+                                .formatted(device.name(), files.path(rows[slot][i]), what, why.getMessage()),
+                        why));
+    }
+
+    private void fail(int slot, int i, IOException why) {
+        if (failures[slot].length == 0) {
+            failures[slot] = new IOException[counts[slot]];
+        }
+        if (failures[slot][i] == null) {
+            failures[slot][i] = why;
+        }
+    }
+
+    private boolean hasFailed(int slot, int i) {
+        return failures[slot].length != 0 && failures[slot][i] != null;
+    }
+
+    /** Makes as many commands as the lanes take, and rings each lane once; whether there was one. */
+    private boolean makeCommands() {
+        if (cuttingCount == 0) {
+            return false;
+        }
+        long begun = System.nanoTime();
+        long before = commands;
+        boolean ended = false;
+        while (cuttingCount > 0 && cut(cutting[firstCutting])) {
+            int slot = cutting[firstCutting];
+            firstCutting = (firstCutting + 1) % cutting.length;
+            cuttingCount--;
+            cut[slot] = true;
+            if (commandsLeft[slot] == 0) {
+                over[overCount++] = slot;
+            }
+            ended = true;
+        }
+        prepareNanos += System.nanoTime() - begun;
+        for (QueueLane lane : lanes) {
+            take(lane, lane.ring());
+        }
+        return ended || commands > before;
+    }
+
+    /** Makes commands of a slot; whether all are made. */
+    private boolean cut(int slot) {
+        for (; file[slot] < counts[slot]; file[slot]++) {
+            int i = file[slot];
+            int row = rows[slot][i];
+            int runs = files.runs(row);
+            while (run[slot] < runs && !hasFailed(slot, i)) {
+                if (!cut(slot, i, row)) {
+                    return false;
+                }
+                run[slot]++;
+                runDone[slot] = 0;
+            }
+            run[slot] = 0;
+            runDone[slot] = 0;
+            nextLane = nextLane + 1 == lanes.length ? 0 : nextLane + 1;
+        }
+        return true;
+    }
+
+    /** Makes commands of a file's run; false if no lane takes one more. */
+    private boolean cut(int slot, int i, int row) {
+        long offset = files.runOffset(row, run[slot]);
+        long position = files.runPosition(row, run[slot]);
+        long length = files.runLength(row, run[slot]);
+        long target = slot * slotBytes + at[slot][i] + offset;
+        if (position == FileTable.ZEROS) {
+            memory.asSlice(target, length).fill((byte) 0);
+            return true;
+        }
+        // The last block of a file is read whole. Any other must end where a block of the device does: what is read
+        // beyond it would overwrite the next run.
+        boolean last = offset + length == files.size(row);
+        long mask = lbaBytes - 1L;
+        if (((position | offset) & mask) != 0 || (!last && (length & mask) != 0)) {
+            fail(
+                    slot,
+                    i,
+                    length + " bytes at byte " + position,
+                    new IOException("these are not whole logical blocks of " + lbaBytes + " bytes"));
+            return true;
+        }
+        long whole = (length + mask) & ~mask;
+        while (runDone[slot] < whole) {
+            QueueLane lane = lane();
+            if (lane == null) {
+                return false;
+            }
+            long done = runDone[slot];
+            int part = (int) Math.min(whole - done, ioBytes);
+            lane.read(buffer, target + done, part, (position + done) >>> lbaShift, slot, i);
+            runDone[slot] = done + part;
+            commandsLeft[slot]++;
+            commands++;
+        }
+        return true;
+    }
+
+    /** A lane with a free command, null if there is none. */
+    private @Nullable QueueLane lane() {
+        for (int tries = 0, n = nextLane; tries < lanes.length; tries++) {
+            if (lanes[n].hasFree()) {
+                return lanes[n];
+            }
+            n = n + 1 == lanes.length ? 0 : n + 1;
+        }
+        return null;
+    }
+
+    /** All commands of a slot are over. */
+    private void settle(int slot) {
+        requireUntouched(slot);
+        for (int i = 0; i < counts[slot]; i++) {
+            long size = files.size(rows[slot][i]);
+            long end = slot * slotBytes + at[slot][i] + size;
+            long rest = source.room(size) - size;
+            if (rest > 0) {
+                memory.asSlice(end, rest).fill((byte) 0);
+            }
+        }
+    }
+
+    /** Makes sure that what was read were the files: nobody has written to the file system, or not to them. */
+    private void requireUntouched(int slot) {
+        long now = System.nanoTime();
+        boolean touched = source.wasTouched();
+        if (!touched && now - asked < ASK_NANOS) {
+            return;
+        }
+        asked = now;
+        IOException unknown = null;
+        try {
+            touched = source.touched();
+        } catch (IOException e) {
+            touched = true;
+            unknown = e;
+        }
+        for (int i = 0; touched && i < counts[slot]; i++) {
+            if (unknown != null) {
+                fail(slot, i, "perhaps changed by somebody else", unknown);
+                continue;
+            }
+            try {
+                source.requireSame(files, rows[slot][i]);
+            } catch (IOException e) {
+                fail(slot, i, e);
+            }
+        }
+    }
+
+    @Override
+    public @Nullable IOException failure(int slot, int i) {
+        return failures[slot].length == 0 ? null : failures[slot][i];
+    }
+
+    @Override
+    public long length(int slot, int i) {
+        return files.size(rows[slot][i]);
+    }
+
+    @Override
+    public long commands() {
+        return commands;
+    }
+
+    @Override
+    public long prepareNanos() {
+        return prepareNanos;
+    }
+
+    @Override
+    public void close() throws IOException {
+        IOException failure = null;
+        for (QueueLane lane : lanes) {
+            try {
+                lane.close();
+            } catch (IOException e) {
+                failure = failure == null ? e : failure;
+            }
+        }
+        buffer.close();
+        if (failure != null) {
+            throw failure;
+        }
+    }
+}

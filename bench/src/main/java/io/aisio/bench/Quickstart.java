@@ -1,12 +1,9 @@
 package io.aisio.bench;
 
-import io.aisio.fil.DeviceBlocks;
-import io.aisio.fil.ExtentReader;
-import io.aisio.xal.Entry;
-import io.aisio.xal.FileType;
-import io.aisio.xal.Xal;
+import io.aisio.fil.Batch;
+import io.aisio.fil.BatchReader;
+import io.aisio.fil.Dataset;
 import io.aisio.xnvme.ByteSize;
-import io.aisio.xnvme.Device;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
@@ -21,6 +18,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -35,8 +33,9 @@ import org.jspecify.annotations.Nullable;
  * All of it happens in a temporary folder, which {@link #close()} removes.
  */
 public final class Quickstart implements AutoCloseable {
-    /** Commands in flight while files are read. */
-    private static final int DEPTH = 64;
+    /** Files of a batch. */
+    private static final int BATCH = 32;
+
     /** How long the passes for the figures take at least. */
     private static final long MEASURE_NANOS = 1_000_000_000;
     /** What all of it takes of the disk: the files, their copies in the image, its log; with some to spare. */
@@ -125,75 +124,56 @@ public final class Quickstart implements AutoCloseable {
             XfsImage.unpack(image);
         }
         progress.accept("bringing up the software controller");
-        try (Device device = Device.open("emu:" + image + "?readonly");
-                DeviceBlocks blocks = DeviceBlocks.open(device);
-                Xal xal = Xal.open(blocks);
-                ExtentReader reader = ExtentReader.open(device, xal, DEPTH, files.largest() + ExtentReader.ROUNDING)) {
-            return read(device, xal, reader, digests, mkfs.isEmpty());
+        try (Dataset data = Dataset.open("emu:" + image + "?readonly", "/")) {
+            return read(data, digests, mkfs.isEmpty());
         }
     }
 
-    private QuickstartReport read(
-            Device device, Xal xal, ExtentReader reader, Map<String, byte[]> digests, boolean shipped)
-            throws IOException {
+    private QuickstartReport read(Dataset data, Map<String, byte[]> digests, boolean shipped) throws IOException {
         List<String> mismatches = new ArrayList<>();
-        List<Entry> sources = list(xal, digests, mismatches);
-        MessageDigest sha256 = SampleFiles.sha256();
-        int[] compared = new int[1];
-        reader.read(sources, (file, content) -> {
-            checkInterrupt();
-            progress.accept("reading and comparing: " + compared[0]++ + " of " + sources.size());
-            update(sha256, content);
-            if (!Arrays.equals(sha256.digest(), digests.get(file.path()))) {
-                mismatches.add(file.path() + ": its SHA-256 is not its source's");
-            }
-        });
-
+        long commands = compare(data, digests, mismatches);
         progress.accept("reading again, for the figures");
-        long before = reader.commands();
-        long began = System.nanoTime();
-        long elapsed;
         int passes = 0;
-        do {
-            reader.read(sources, (file, content) -> checkInterrupt());
-            passes++;
-            elapsed = System.nanoTime() - began;
-        } while (elapsed < MEASURE_NANOS);
-        long bytes = sources.stream().mapToLong(file -> file.inode().size()).sum();
+        long elapsed;
+        boolean whole;
+        try (BatchReader batches = data.batches(BATCH).endless().open()) {
+            long began = System.nanoTime();
+            do {
+                checkInterrupt();
+                try (Batch batch = batches.next()) {
+                    whole = Objects.requireNonNull(batch).number() == batches.batchesPerEpoch() - 1;
+                }
+                passes += whole ? 1 : 0;
+                elapsed = System.nanoTime() - began;
+            } while (elapsed < MEASURE_NANOS || !whole);
+        }
         return new QuickstartReport(
-                sources.size(),
-                bytes,
-                shipped,
-                device.path(),
-                passes,
-                elapsed / 1e9,
-                reader.commands() - before,
-                mismatches);
+                data.files(), data.bytes(), shipped, data.path(), passes, elapsed / 1e9, passes * commands, mismatches);
     }
 
-    /** The regular files of the image, each of which must be one of the sources. */
-    private static List<Entry> list(Xal xal, Map<String, byte[]> digests, List<String> mismatches) throws IOException {
-        List<Entry> sources = new ArrayList<>();
+    /** Reads all files once, each of which must be one of the sources and have its bytes; how many commands that took. */
+    private long compare(Dataset data, Map<String, byte[]> digests, List<String> mismatches) throws IOException {
         List<String> missing = new ArrayList<>(digests.keySet());
-        xal.walk("/", new Xal.Visitor() {
-            @Override
-            public void visit(Entry entry) {
-                if (entry.type() == FileType.REGULAR) {
-                    if (missing.remove(entry.path())) {
-                        sources.add(entry);
-                    } else {
-                        mismatches.add(entry.path() + ": is in the image and has no source");
+        MessageDigest sha256 = SampleFiles.sha256();
+        try (BatchReader batches = data.batches(BATCH).open()) {
+            int compared = 0;
+            for (Batch batch = batches.next(); batch != null; batch = batches.next()) {
+                for (int i = 0; i < batch.size(); i++) {
+                    checkInterrupt();
+                    progress.accept("reading and comparing: " + compared++ + " of " + data.files());
+                    update(sha256, batch.content(i));
+                    byte[] digest = sha256.digest();
+                    if (!missing.remove(batch.path(i))) {
+                        mismatches.add(batch.path(i) + ": is in the image and has no source");
+                    } else if (!Arrays.equals(digest, digests.get(batch.path(i)))) {
+                        mismatches.add(batch.path(i) + ": its SHA-256 is not its source's");
                     }
                 }
+                batch.close();
             }
-
-            @Override
-            public void damaged(String path, IOException problem) {
-                mismatches.add(path + ": " + problem.getMessage());
-            }
-        });
-        missing.forEach(path -> mismatches.add(path + ": is not in the image"));
-        return sources;
+            missing.forEach(path -> mismatches.add(path + ": is not in the image"));
+            return batches.effort().commands();
+        }
     }
 
     private static void update(MessageDigest digest, MemorySegment content) {

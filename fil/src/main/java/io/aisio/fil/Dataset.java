@@ -55,10 +55,11 @@ public final class Dataset implements AutoCloseable {
     /**
      * What opening took.
      *
+     * @param placesNanos opening the places, in nanoseconds
      * @param indexNanos finding the files, in nanoseconds
      * @param extentsNanos finding out where they lie, and keeping it, in nanoseconds
      */
-    public record OpeningTimes(long indexNanos, long extentsNanos) {}
+    public record OpeningTimes(long placesNanos, long indexNanos, long extentsNanos) {}
 
     private Dataset(String backend, List<FileSource> sources, List<FileTable> tables, String root, OpeningTimes times) {
         this.backend = backend;
@@ -225,11 +226,14 @@ public final class Dataset implements AutoCloseable {
 
         private Dataset open(String name, Backend provider, List<FileSource> sources) throws IOException {
             List<FileTable> tables = new ArrayList<>();
+            long opening = 0;
             long index = 0;
             long begun = System.nanoTime();
             for (String place : places) {
+                long before = System.nanoTime();
                 FileSource source = provider.open(place, settings);
                 sources.add(source);
+                opening += System.nanoTime() - before;
                 FileTable table = new FileTable();
                 source.list(selection(), table);
                 table.trim();
@@ -245,7 +249,12 @@ public final class Dataset implements AutoCloseable {
                                         ? "beneath " + root
                                         : "beneath " + root + " that matches '" + wanted + "'"));
             }
-            return new Dataset(name, sources, tables, paths == null ? root : "/", new OpeningTimes(index, all - index));
+            return new Dataset(
+                    name,
+                    sources,
+                    tables,
+                    paths == null ? root : "/",
+                    new OpeningTimes(opening, index, all - opening - index));
         }
 
         private String fitting() {

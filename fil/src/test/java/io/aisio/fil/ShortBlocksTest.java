@@ -4,9 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.aisio.xal.Entry;
-import io.aisio.xal.Inode;
-import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
 import java.io.IOException;
@@ -18,6 +15,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files of one block of 1 KiB, on a device that reads 4 KiB; their inodes claim more. */
 class ShortBlocksTest {
@@ -25,10 +24,6 @@ class ShortBlocksTest {
 
     @TempDir
     Path folder;
-
-    private interface Body {
-        void run(Xal xal, ExtentReader reader) throws IOException;
-    }
 
     private Path image() throws Exception {
         byte[] content = new byte[1024];
@@ -59,58 +54,54 @@ class ShortBlocksTest {
         assertThat(process.waitFor()).as(tool).isZero();
     }
 
-    private static void with(Path image, Body body) throws IOException {
-        try (Device device = Device.open(image + "?lba=4096&readonly");
-                DeviceBlocks blocks = DeviceBlocks.open(device)) {
-            Xal xal = Xal.open(blocks);
-            try (ExtentReader reader = ExtentReader.open(device, xal, 4, 1 << 20)) {
-                body.run(xal, reader);
+    private static Dataset open(Path image) throws IOException {
+        return Dataset.open(image + "?lba=4096&readonly", "/");
+    }
+
+    /** Has the inode of each file claim a size. */
+    private static void claim(Path image, long size) throws Exception {
+        List<String> edit = new ArrayList<>(List.of("-x"));
+        try (Device device = Device.open(image + "?readonly");
+                DeviceBlocks blocks = DeviceBlocks.open(device);
+                Xal xal = Xal.open(blocks)) {
+            for (int i = 0; i < FILES; i++) {
+                edit.addAll(List.of(
+                        "-c", "inode " + xal.lookup("/f" + i).inode().number(), "-c", "write core.size " + size));
+            }
+        }
+        edit.add(image.toString());
+        run("xfs_db", edit.toArray(String[]::new));
+    }
+
+    @Test
+    void refusesARunThatWouldBeReadOverTheNext() throws Exception {
+        Path image = image();
+        claim(image, 4096);
+        try (Dataset data = open(image);
+                BatchReader batches = data.batches(FILES).keepFailures().open();
+                Batch batch = batches.next()) {
+            assertThat(batch).isNotNull();
+            for (int i = 0; i < FILES; i++) {
+                assertThat(batch.problem(i))
+                        .hasMessageContaining(batch.path(i))
+                        .hasMessageContaining("not whole logical blocks of 4096 bytes");
             }
         }
     }
 
-    private static Entry claiming(Xal xal, String path, long size) throws IOException {
-        Inode inode = xal.lookup(path).inode();
-        return new Entry(
-                path, new Inode(inode.number(), inode.generation(), inode.type(), inode.mode(), inode.links(), size));
-    }
-
-    @Test
-    void refusesAPieceThatWouldBeReadOverTheNext() throws Exception {
+    /** Of files that are almost all hole, and claim what no memory holds. */
+    @ParameterizedTest
+    @ValueSource(longs = {1L << 50, 1L << 62, Long.MAX_VALUE - 4095, Long.MAX_VALUE})
+    void refusesASizeThatNoMemoryHolds(long size) throws Exception {
         Path image = image();
-        List<String> edit = new ArrayList<>(List.of("-x"));
-        with(image, (xal, reader) -> {
-            for (int i = 0; i < FILES; i++) {
-                edit.addAll(
-                        List.of("-c", "inode " + xal.lookup("/f" + i).inode().number(), "-c", "write core.size 4096"));
-            }
-        });
-        edit.add(image.toString());
-        run("xfs_db", edit.toArray(String[]::new));
-        with(image, (xal, reader) -> {
-            int onABlock = 0;
-            for (int i = 0; i < FILES; i++) {
-                Entry file = claiming(xal, "/f" + i, 4096);
-                List<Piece> pieces = xal.pieces(file);
-                assertThat(pieces).hasSize(2);
-                onABlock += pieces.getFirst().position() % 4096 == 0 ? 1 : 0;
-                assertThatThrownBy(() -> reader.read(List.of(file), (f, bytes) -> {}))
-                        .isInstanceOf(IOException.class)
-                        .hasMessageContaining("not whole logical blocks of 4096 bytes");
-            }
-            assertThat(onABlock).as("files that begin on a block of the device").isPositive();
-        });
-    }
-
-    @Test
-    void refusesASizeThatNoMemoryHolds() throws Exception {
-        with(image(), (xal, reader) -> {
-            for (long size : new long[] {Long.MAX_VALUE, Long.MAX_VALUE - 4095, (1 << 20) + 1}) {
-                Entry file = claiming(xal, "/f0", size);
-                assertThatThrownBy(() -> reader.read(List.of(file), (f, bytes) -> {}))
-                        .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessageContaining("more than the buffer");
-            }
-        });
+        claim(image, size);
+        assertThatThrownBy(() -> {
+                    try (Dataset data = open(image);
+                            BatchReader batches = data.batches(FILES).open()) {
+                        batches.next();
+                    }
+                })
+                .isInstanceOfAny(IOException.class, IllegalArgumentException.class)
+                .hasMessageContaining("image");
     }
 }

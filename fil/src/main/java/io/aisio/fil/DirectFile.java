@@ -28,12 +28,11 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>What lies on whole blocks of the device goes straight into the buffer, in commands of what the device transfers at most.
- * The rest, less than a block at either end, is read beside the buffer and copied; so is all of a read whose place in the
- * buffer the device cannot address ({@code bufferOffset} and the bytes' place on the device differ by no multiple of 4), and
- * what is so small that the copy costs less than commands. Nothing but the bytes that were asked for changes in the
- * buffer. Holes and unwritten ranges give zeros. A read that fails is tried again if it may succeed then ({@link
- * RetryingQueue}).
+ * <p>What lies on whole blocks of the device goes straight into the buffer, in commands of what the device transfers at
+ * most. Three things are read beside the buffer and copied: less than a block at either end; a read whose blocks would come
+ * to lie in the buffer at no multiple of 4 bytes, which a device does not take; and one so small that the copy costs less
+ * than more commands. Nothing but the bytes that were asked for changes in the buffer. Holes and unwritten ranges give
+ * zeros. A read that fails is tried again if it may succeed then ({@link RetryingQueue}).
  *
  * <p>Files are only read. By its extents a file is read as they were when it was opened: that nobody changes it meanwhile is
  * for the caller to see to. Of a file of the kernel's a change is noticed when a read is submitted.
@@ -64,7 +63,7 @@ public final class DirectFile implements AutoCloseable {
     /** To copy so many bytes costs less than two commands more, for the blocks at either end. */
     private static final int SMALL = 8 << 10;
 
-    /** What data in a buffer is a multiple of for NVMe (PRP entries, NVM Express Base 2.0, section 4.1.1). */
+    /** What a command's place in a buffer is a multiple of, in bytes: {@link Queue#bindRead}. */
     private static final int DWORD = 4;
 
     private static final int NONE = -1;
@@ -102,9 +101,8 @@ public final class DirectFile implements AutoCloseable {
     private final int[] slotSkip;
     private final long[] slotLba;
 
-    // Of each read that has a ticket: what it is, how many of its bytes there are commands for, which range of the map
-    // the
-    // next one begins in, and what became of it.
+    // Of each read that has a ticket: what it is, for how many of its bytes there are commands, the range of the map in
+    // which the next one begins, and what became of it.
     private long[] from = new long[DEPTH];
     private long[] to = new long[DEPTH];
     private long[] bytes = new long[DEPTH];
@@ -244,7 +242,12 @@ public final class DirectFile implements AutoCloseable {
 
     /** The same, with a say in whether it goes through the page cache. */
     public static DirectFile open(Path path, Cache cache, Buffer buffer) throws IOException {
-        KernelReads kernel = KernelReads.open(path, cache, DEPTH);
+        return open(path, cache, true, buffer);
+    }
+
+    /** The same, with a say in whether io_uring is used where there is one. */
+    static DirectFile open(Path path, Cache cache, boolean byRing, Buffer buffer) throws IOException {
+        KernelReads kernel = KernelReads.open(path, cache, DEPTH, byRing);
         try {
             int besideBytes = besideBytes(kernel.unit(), KernelReads.MAX_TRANSFER);
             Buffer beside = Buffer.ofProcess((long) DEPTH * besideBytes);
@@ -575,8 +578,9 @@ public final class DirectFile implements AutoCloseable {
                 return NONE;
             }
             return bind(read, at, target, position, left);
-        } catch (IllegalStateException | UncheckedIOException e) {
-            // The buffer was closed meanwhile, or there is no memory to tell the device of its pages.
+        } catch (RuntimeException e) {
+            // The buffer was closed meanwhile, is none of the device's, or there is no memory for the list of its
+            // pages.
             fail(read, at, left, e);
             return NONE;
         }

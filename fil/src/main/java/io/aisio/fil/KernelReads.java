@@ -89,10 +89,11 @@ final class KernelReads implements Queue {
     /**
      * Opens a file.
      *
+     * @param byRing whether io_uring is used where there is one
      * @throws IllegalArgumentException if it is no regular file, or one of another file system than the kernel's
      * @throws IOException if the kernel refuses
      */
-    static KernelReads open(Path path, DirectFile.Cache cache, int depth) throws IOException {
+    static KernelReads open(Path path, DirectFile.Cache cache, int depth, boolean byRing) throws IOException {
         if (!path.getFileSystem().equals(FileSystems.getDefault())) {
             throw new IllegalArgumentException(
                     "%s is no path of the kernel's; a file of a device is opened with its device".formatted(path));
@@ -123,7 +124,7 @@ final class KernelReads implements Queue {
                     notes.add("not direct: " + e.getMessage());
                 }
             }
-            return new KernelReads(file, status, alignment, openRing(file, depth, notes), notes, depth);
+            return new KernelReads(file, status, alignment, byRing ? openRing(file, depth, notes) : null, notes, depth);
         } catch (IOException | RuntimeException e) {
             file.close();
             throw e;

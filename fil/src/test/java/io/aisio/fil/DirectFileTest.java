@@ -4,16 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.management.ThreadMXBean;
 import io.aisio.fil.DirectFile.Cache;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.Queue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -35,7 +39,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** One file into one buffer, which is compared as a whole after each read. */
@@ -202,15 +205,17 @@ class DirectFileTest {
 
     @ParameterizedTest
     @CsvSource({
-        "'?mdts=2',           512,  4096",
-        "'?mdts=3',           512,  1024",
-        "'?lba=4096&mdts=2',  4096, 4096",
-        "'?lba=4096&mdts=1',  4096, 1024",
-        "'?entries=3&mdts=1', 512,  512",
-        "'',                  512,  4096"
+        "emu:IMAGE?mdts=2,           512,  4096",
+        "emu:IMAGE?mdts=3,           512,  1024",
+        "emu:IMAGE?lba=4096&mdts=2,  4096, 4096",
+        "emu:IMAGE?lba=4096&mdts=1,  4096, 1024",
+        "emu:IMAGE?entries=3&mdts=1, 512,  512",
+        "emu:IMAGE,                  512,  4096",
+        "IMAGE?readonly,             512,  4096",
+        "IMAGE?readonly&lba=4096,    4096, 1024"
     })
-    void readsAnyBytesOfAnyExtentsToAnyPlace(String options, int lba, int block) throws IOException {
-        try (Device device = Device.open("emu:" + image + options);
+    void readsAnyBytesOfAnyExtentsToAnyPlace(String name, int lba, int block) throws IOException {
+        try (Device device = Device.open(name.replace("IMAGE", image.toString()));
                 Buffer buffer = device.allocate(ROOM)) {
             assertThat(device.geometry().lbaBytes()).isEqualTo(lba);
             Target target = new Target(buffer);
@@ -340,6 +345,107 @@ class DirectFileTest {
                     .isEqualTo(-1);
             assertThat(Arrays.mismatch(got, 65_024, got.length, blocks, 1 << 20, (1 << 20) + 65_536))
                     .isEqualTo(-1);
+        }
+    }
+
+    /** The same device, whose queues note how many commands they were given with each doorbell. */
+    private static Device counting(Device device, List<Integer> doorbells) {
+        return (Device) Proxy.newProxyInstance(
+                Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
+                    Object result = DeviceReadsTest.called(device, method, arguments);
+                    return !(result instanceof Queue queue)
+                            ? result
+                            : Proxy.newProxyInstance(
+                                    Queue.class.getClassLoader(), new Class<?>[] {Queue.class}, (p, m, a) -> {
+                                        if (m.getName().equals("submit")) {
+                                            doorbells.add((Integer) a[2]);
+                                        }
+                                        return DeviceReadsTest.called(queue, m, a);
+                                    });
+                });
+    }
+
+    @Test
+    void ringsOnceABatchAndMergesWhatIsAdjacent() throws IOException {
+        // Three extents in a row, a hole, and one more; MDTS is 16 KiB.
+        List<Piece> pieces = List.of(
+                new Piece(Piece.Kind.DATA, 0, 65_536, 4096),
+                new Piece(Piece.Kind.DATA, 4096, 69_632, 8192),
+                new Piece(Piece.Kind.DATA, 12_288, 77_824, 20_480),
+                new Piece(Piece.Kind.HOLE, 32_768, Piece.NOWHERE, 65_536),
+                new Piece(Piece.Kind.DATA, 98_304, 0, 4096));
+        List<Integer> doorbells = new ArrayList<>();
+        try (Device device = Device.open("emu:" + image + "?mdts=2");
+                Buffer buffer = device.allocate(ROOM);
+                DirectFile file = DirectFile.open(counting(device, doorbells), "/made", pieces, buffer)) {
+            assertThat(file.read(0, 0, 102_400)).isEqualTo(102_400);
+            assertThat(doorbells).containsExactly(3);
+            assertThat(file.read(40_000, 0, 50_000)).isEqualTo(50_000);
+            assertThat(doorbells).as("a hole costs no command").containsExactly(3);
+            // One command for what is small, three for what has a middle worth it.
+            file.read(5, 0, 5000);
+            file.read(100, 100, 16_000);
+            assertThat(doorbells).containsExactly(3, 1, 3);
+            int n = 40;
+            long[] from = new long[n];
+            long[] to = new long[n];
+            long[] lengths = new long[n];
+            for (int i = 0; i < n; i++) {
+                from[i] = i * 512L;
+                to[i] = i * 4096L;
+                lengths[i] = 512;
+            }
+            file.submit(from, to, lengths, new long[n]);
+            assertThat(doorbells).containsExactly(3, 1, 3, n);
+        }
+    }
+
+    @Test
+    void takesNoMemoryForAReadOfWholeBlocks() throws IOException {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        List<Piece> pieces = List.of(new Piece(Piece.Kind.DATA, 0, 0, 1 << 20));
+        try (Device device = Device.open("emu:" + image);
+                Buffer buffer = device.allocate(ROOM);
+                DirectFile file = DirectFile.open(device, "/made", pieces, buffer)) {
+            long[] tickets = new long[32];
+            // 32,000 reads: a few bytes each, so that what the measuring takes does not count. Until all is compiled,
+            // as
+            // the compiler sees fit, each takes a little that dies at once.
+            long taken = Long.MAX_VALUE;
+            long begun = System.nanoTime();
+            while (taken > 100_000 && System.nanoTime() - begun < 60_000_000_000L) {
+                long before = threads.getCurrentThreadAllocatedBytes();
+                rounds(file, tickets, 1000);
+                taken = threads.getCurrentThreadAllocatedBytes() - before;
+            }
+            assertThat(taken).as("bytes that 32,000 reads took").isLessThanOrEqualTo(100_000);
+        }
+    }
+
+    private static void rounds(DirectFile file, long[] tickets, int rounds) throws IOException {
+        for (int round = 0; round < rounds; round++) {
+            for (int i = 0; i < tickets.length; i++) {
+                tickets[i] = file.submit((round + i) % 200 * 4096L, i * 4096L, 4096);
+            }
+            for (long ticket : tickets) {
+                if (file.await(ticket) != 4096) {
+                    throw new AssertionError("fewer bytes than asked for, in the midst of the file");
+                }
+            }
+        }
+    }
+
+    @Test
+    void refusesABufferThatTheDeviceDoesNotReach() throws IOException {
+        List<Piece> pieces = List.of(new Piece(Piece.Kind.DATA, 0, 0, 10_000));
+        try (Device device = Device.open("emu:" + image);
+                Buffer buffer = Buffer.ofProcess(8192);
+                DirectFile file = DirectFile.open(device, "/made", pieces, buffer)) {
+            assertThatThrownBy(() -> file.read(512, 0, 512))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("/made: 512 bytes at byte 512")
+                    .hasMessageContaining("allocated by the device");
+            assertThat(buffer.segment().get(ValueLayout.JAVA_LONG, 0)).isZero();
         }
     }
 
@@ -502,14 +608,14 @@ class DirectFileTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Cache.class)
-    void readsAFileOfTheKernels(Cache cache) throws IOException {
+    @CsvSource({"PAST, true", "THROUGH, true", "PAST_IF_POSSIBLE, true", "PAST_IF_POSSIBLE, false", "THROUGH, false"})
+    void readsAFileOfTheKernels(Cache cache, boolean byRing) throws IOException {
         byte[] content = Arrays.copyOf(blocks, 3_000_001);
         Path path = Files.write(folder.resolve("kernel's"), content);
         try (Buffer buffer = Buffer.ofProcess(4 << 20)) {
             DirectFile file;
             try {
-                file = DirectFile.open(path, cache, buffer);
+                file = DirectFile.open(path, cache, byRing, buffer);
             } catch (IOException e) {
                 assumeTrue(
                         cache != Cache.PAST, "needs a file system that reads past the page cache: " + e.getMessage());
@@ -536,6 +642,8 @@ class DirectFileTest {
                 target.readTogether(file, content, 1);
                 target.readTogether(file, content, 150);
                 target.readTogether(file, content, 20);
+                // Through the page cache the last byte has no neighbours to be read with it, past it a whole block.
+                target.read(file, content, content.length - 1, ROOM - 1, 1);
                 // Who changes it while it is open is noticed.
                 Files.write(path, new byte[] {1}, StandardOpenOption.APPEND);
                 assertThatThrownBy(() -> file.read(0, 0, 1))
@@ -545,7 +653,7 @@ class DirectFileTest {
                         .hasMessageContaining("3000002");
             }
             Path empty = Files.createFile(folder.resolve("empty"));
-            try (DirectFile nothing = DirectFile.open(empty, cache, buffer)) {
+            try (DirectFile nothing = DirectFile.open(empty, cache, byRing, buffer)) {
                 assertThat(nothing.size()).isZero();
                 assertThat(nothing.read(0, 0, 100)).isZero();
             }

@@ -11,6 +11,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
+import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,27 +27,26 @@ class ExamplesTest {
         void run(String[] arguments) throws IOException;
     }
 
-    private static List<String> lines(Main main, String device) throws IOException {
+    private static List<String> lines(Main main, String... arguments) throws IOException {
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
         PrintStream before = System.out;
         System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
         try {
-            main.run(new String[] {device});
+            main.run(arguments);
         } finally {
             System.setOut(before);
         }
         return printed.toString(StandardCharsets.UTF_8).lines().toList();
     }
 
-    @Test
-    void walkImageReadsEveryFile() throws Exception {
+    /** An XFS that has the files {@code /a/one} and {@code /two}. */
+    private Path image(byte[] one, byte[] two) throws Exception {
         Path mkfs = Path.of("/usr/sbin/mkfs.xfs");
         assumeTrue(Files.isExecutable(mkfs), "needs mkfs.xfs (apt-get install xfsprogs)");
-        Path one = Files.write(folder.resolve("one"), new byte[100_000]);
-        Path two = Files.write(folder.resolve("two"), new byte[7]);
         Path prototype = Files.writeString(
                 folder.resolve("prototype"),
-                "/\n0 0\nd--755 0 0\na d--755 0 0\none ---644 0 0 %s\n$\ntwo ---644 0 0 %s\n$\n".formatted(one, two));
+                "/\n0 0\nd--755 0 0\na d--755 0 0\none ---644 0 0 %s\n$\ntwo ---644 0 0 %s\n$\n"
+                        .formatted(Files.write(folder.resolve("one"), one), Files.write(folder.resolve("two"), two)));
         Path image = folder.resolve("set.img");
         try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
             file.setLength(512L << 20);
@@ -54,8 +55,25 @@ class ExamplesTest {
                 .inheritIO()
                 .start();
         assertThat(process.waitFor()).isZero();
+        return image;
+    }
+
+    @Test
+    void walkImageReadsEveryFile() throws Exception {
+        Path image = image(new byte[100_000], new byte[7]);
         assertThat(lines(WalkImage::main, "emu:" + image))
                 .containsExactly("100000\t/a/one", "7\t/two", "100007\tread of emu:" + image);
+    }
+
+    @Test
+    void directReadTellsAFilesChecksum() throws Exception {
+        byte[] two = new byte[3_000_001];
+        new Random(2).nextBytes(two);
+        CRC32 crc = new CRC32();
+        crc.update(two);
+        List<String> lines = lines(DirectRead::main, "emu:" + image(new byte[1], two), "/two");
+        assertThat(lines.getFirst()).isEqualTo("%08x\t3000001\t/two".formatted(crc.getValue()));
+        assertThat(lines.getLast()).startsWith("read by: ").contains("user-space queue pairs");
     }
 
     @Test

@@ -154,7 +154,7 @@ class DeviceReadsTest {
                 });
     }
 
-    private static Object called(Object on, Method method, Object[] arguments) throws Throwable {
+    static Object called(Object on, Method method, Object[] arguments) throws Throwable {
         try {
             return method.invoke(on, arguments);
         } catch (InvocationTargetException e) {

@@ -10,6 +10,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.zip.CRC32;
@@ -36,7 +37,7 @@ class ExamplesTest {
         } finally {
             System.setOut(before);
         }
-        return printed.toString(StandardCharsets.UTF_8).lines().toList();
+        return new ArrayList<>(printed.toString(StandardCharsets.UTF_8).lines().toList());
     }
 
     /** An XFS that has the files {@code /a/one} and {@code /two}. */
@@ -63,6 +64,18 @@ class ExamplesTest {
         Path image = image(new byte[100_000], new byte[7]);
         assertThat(lines(WalkImage::main, "emu:" + image))
                 .containsExactly("100000\t/a/one", "7\t/two", "100007\tread of emu:" + image);
+    }
+
+    @Test
+    void loadBatchesReadsEveryFileInEachEpoch() throws Exception {
+        List<String> lines = lines(LoadBatches::main, "emu:" + image(new byte[100_000], new byte[7]));
+        assertThat(lines.removeFirst())
+                .startsWith("2 files of 2 classes by software controller, user-space queue pairs");
+        // Labels 1 and 0, 100,007 bytes.
+        assertThat(lines)
+                .containsExactly(
+                        "epoch 0, batch 0: 2 files, 100007 bytes, sum 100038",
+                        "epoch 1, batch 0: 2 files, 100007 bytes, sum 100038");
     }
 
     @Test

@@ -5,13 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.xal.BlockReads;
 import io.aisio.xnvme.Device;
-import io.aisio.xnvme.Queue;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -134,38 +129,10 @@ class DeviceReadsTest {
         }
     }
 
-    /** A device whose queues tell of nothing, as one that was taken away. */
-    static Device silent(Device device) {
-        return (Device) Proxy.newProxyInstance(
-                Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
-                    Object result = called(device, method, arguments);
-                    return !(result instanceof Queue queue)
-                            ? result
-                            : Proxy.newProxyInstance(
-                                    Queue.class.getClassLoader(), new Class<?>[] {Queue.class}, (p, m, a) -> {
-                                        if (m.getName().equals("await")) {
-                                            throw new IOException("taken away");
-                                        }
-                                        if (m.getName().equals("poll")) {
-                                            throw new UncheckedIOException(new IOException("taken away"));
-                                        }
-                                        return called(queue, m, a);
-                                    });
-                });
-    }
-
-    static Object called(Object on, Method method, Object[] arguments) throws Throwable {
-        try {
-            return method.invoke(on, arguments);
-        } catch (InvocationTargetException e) {
-            throw e.getCause();
-        }
-    }
-
     @Test
     void aQueueThatTellsNoMoreFailsAllItsReads() throws IOException {
         try (Device device = Device.open("emu:" + path + "?mdts=2");
-                DeviceBlocks blocks = DeviceBlocks.open(silent(device));
+                DeviceBlocks blocks = DeviceBlocks.open(SilentDevice.of(device));
                 BlockReads reads = blocks.reads(SLOTS, MOST)) {
             for (int slot = 0; slot < SLOTS; slot++) {
                 reads.start(slot, slot * 4096L, MOST);

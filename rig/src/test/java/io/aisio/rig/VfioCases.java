@@ -5,10 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.aisio.fil.DeviceBlocks;
-import io.aisio.fil.ExtentReader;
+import io.aisio.fil.DirectFile;
 import io.aisio.rig.Machine.BoundFunction;
 import io.aisio.upcie.Access;
-import io.aisio.xal.Entry;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
@@ -18,7 +17,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -193,12 +191,13 @@ final class VfioCases {
         Map<String, byte[]> contents = new LinkedHashMap<>();
         try (DeviceBlocks blocks = DeviceBlocks.open(device);
                 Xal xal = unrecovered ? Xal.openUnrecovered(blocks) : Xal.open(blocks);
-                ExtentReader reader = ExtentReader.open(device, xal, 16, 4 << 20)) {
-            List<Entry> entries = new ArrayList<>();
+                Buffer buffer = device.allocate(4 << 20)) {
             for (String path : paths) {
-                entries.add(xal.lookup(path));
+                try (DirectFile file = DirectFile.open(device, xal, path, buffer)) {
+                    long n = file.read(0, 0, file.size());
+                    contents.put(path, buffer.segment().asSlice(0, n).toArray(ValueLayout.JAVA_BYTE));
+                }
             }
-            reader.read(entries, (file, content) -> contents.put(file.path(), content.toArray(ValueLayout.JAVA_BYTE)));
         }
         return contents;
     }

@@ -5,6 +5,7 @@ import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
 import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,7 +103,14 @@ final class QueueLane {
     /** How many commands are over by now. */
     int poll() {
         lost = null;
-        return closedFor != null || queue.outstanding() == 0 ? 0 : queue.poll(over);
+        if (closedFor != null || queue.outstanding() == 0) {
+            return 0;
+        }
+        try {
+            return queue.poll(over);
+        } catch (UncheckedIOException e) {
+            return giveUp(e.getCause());
+        }
     }
 
     /** The same, waiting for one if any is in flight. */

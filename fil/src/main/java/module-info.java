@@ -10,7 +10,9 @@ module io.aisio.fil {
     uses io.aisio.fil.spi.Backend;
 
     provides io.aisio.fil.spi.Backend with
-            io.aisio.fil.device.DeviceBackend;
+            io.aisio.fil.device.DeviceBackend,
+            io.aisio.fil.kernel.PosixBackend,
+            io.aisio.fil.kernel.UringBackend;
     provides java.nio.file.spi.FileSystemProvider with
             io.aisio.fil.nio.AisioFileSystemProvider;
 }

@@ -352,7 +352,7 @@ class DirectFileTest {
     private static Device counting(Device device, List<Integer> doorbells) {
         return (Device) Proxy.newProxyInstance(
                 Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
-                    Object result = DeviceReadsTest.called(device, method, arguments);
+                    Object result = SilentDevice.called(device, method, arguments);
                     return !(result instanceof Queue queue)
                             ? result
                             : Proxy.newProxyInstance(
@@ -360,7 +360,7 @@ class DirectFileTest {
                                         if (m.getName().equals("submit")) {
                                             doorbells.add((Integer) a[2]);
                                         }
-                                        return DeviceReadsTest.called(queue, m, a);
+                                        return SilentDevice.called(queue, m, a);
                                     });
                 });
     }
@@ -490,7 +490,7 @@ class DirectFileTest {
         List<Piece> pieces = List.of(new Piece(Piece.Kind.DATA, 0, 0, 1 << 20));
         try (Device device = Device.open("emu:" + image + "?mdts=1&entries=3");
                 Buffer buffer = device.allocate(1 << 20);
-                DirectFile file = DirectFile.open(DeviceReadsTest.silent(device), "/made", pieces, buffer)) {
+                DirectFile file = DirectFile.open(SilentDevice.of(device), "/made", pieces, buffer)) {
             long first = file.submit(0, 0, 100_000);
             long second = file.submit(200_000, 200_000, 100_000);
             for (long ticket : new long[] {second, first}) {

@@ -47,6 +47,8 @@ public final class Errno {
     public static final int EROFS = 30;
     /** Nobody reads at the other end. */
     public static final int EPIPE = 32;
+    /** A path or name is longer than the kernel or the file system takes. */
+    public static final int ENAMETOOLONG = 36;
     /** No such system call: the kernel is too old, or a filter hides it. */
     public static final int ENOSYS = 38;
     /** Too many symbolic links, or one where none is followed. */

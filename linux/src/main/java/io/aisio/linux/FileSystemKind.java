@@ -15,6 +15,7 @@ public record FileSystemKind(long magic, long blockBytes) {
     static final int STATFS_BYTES = 120;
 
     private static final long TMPFS = 0x0102_1994L;
+    private static final long RAMFS = 0x8584_58F6L;
     private static final long HUGETLBFS = 0x9584_58F6L;
     private static final long EXT = 0xEF53L;
     private static final long XFS = 0x5846_5342L;
@@ -30,6 +31,11 @@ public record FileSystemKind(long magic, long blockBytes) {
      */
     public boolean isLocal() {
         return magic == TMPFS || magic == HUGETLBFS || magic == EXT || magic == XFS || magic == BTRFS;
+    }
+
+    /** Whether its files are in memory alone, so that nothing is read past the kernel's cache: that is where they are. */
+    public boolean isInMemory() {
+        return magic == TMPFS || magic == RAMFS || magic == HUGETLBFS;
     }
 
     /** Whether its files are of huge pages, of {@link #blockBytes()} each. */

@@ -12,10 +12,11 @@ import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Commands to one file in flight, through io_uring: a ring of entries that the kernel takes, and one of results that it
- * gives ({@code linux/io_uring.h}).
+ * Commands in flight, to one file or to many, through io_uring: a ring of entries that the kernel takes, and one of results
+ * that it gives ({@code linux/io_uring.h}).
  *
  * <pre>
  *   bind ─► SQE of a slot ─┐
@@ -27,9 +28,9 @@ import java.util.concurrent.locks.LockSupport;
  * position alone. At most as many commands are in flight as there are slots, and there are twice as many CQEs, so that the
  * ring of results cannot overflow; should the kernel hold back results all the same, it is asked for them.
  *
- * <p>One thread owns it. The memory of a command must stay until it has ended; {@link #close()} waits for all. The file is
- * registered, so that the kernel does not look it up for each command, and has it until the ring is closed; once it is
- * closed here, no command is submitted any more.
+ * <p>One thread owns it. The memory of a command must stay until it has ended; {@link #close()} waits for all. A ring's one
+ * file is registered, so that the kernel does not look it up for each command, and has it until the ring is closed; once it
+ * is closed here, no command is submitted any more. A ring without one reads {@link ReadableFiles}.
  */
 public final class IoUring implements AutoCloseable {
     /** The most slots: IORING_MAX_ENTRIES of the kernel. */
@@ -193,7 +194,12 @@ public final class IoUring implements AutoCloseable {
         }
     }
 
-    private final OpenFile file;
+    /** The ring's one file; null if each command has its own. */
+    private final @Nullable OpenFile file;
+
+    /** How messages name what it reads. */
+    private final String name;
+
     private final int ring;
     private final Options options;
     private final int flags;
@@ -229,8 +235,10 @@ public final class IoUring implements AutoCloseable {
 
     private boolean closed;
 
-    private IoUring(OpenFile file, int ring, Options options, MemorySegment params) throws LinuxException {
+    private IoUring(@Nullable OpenFile file, String name, int ring, Options options, MemorySegment params)
+            throws LinuxException {
         this.file = file;
+        this.name = name;
         this.ring = ring;
         this.options = options;
         flags = params.get(JAVA_INT, SETUP_FLAGS);
@@ -276,22 +284,38 @@ public final class IoUring implements AutoCloseable {
      *     know an operation that the options need
      */
     public static IoUring open(OpenFile file, Options options) throws LinuxException {
+        return open(file, file.path().toString(), options);
+    }
+
+    /**
+     * Sets a ring up that reads many files, by {@link #bindRead(int, ReadableFiles, int, MemorySegment, long, int, int)}.
+     *
+     * @param name how messages name what it reads
+     * @throws LinuxException as {@link #open(OpenFile, Options)} does
+     */
+    public static IoUring open(String name, Options options) throws LinuxException {
+        return open(null, name, options);
+    }
+
+    private static IoUring open(@Nullable OpenFile file, String name, Options options) throws LinuxException {
         try (Arena confined = Arena.ofConfined()) {
             MemorySegment params = confined.allocate(PARAMS_BYTES, Long.BYTES);
-            int descriptor = setUp(file, options, params);
+            int descriptor = setUp(name, options, params);
             IoUring ring;
             try {
                 if ((params.get(JAVA_INT, FEATURES) & NEEDED) != NEEDED) {
-                    throw new LinuxException("io_uring_setup", file.path().toString(), Errno.ENOSYS);
+                    throw new LinuxException("io_uring_setup", name, Errno.ENOSYS);
                 }
-                ring = new IoUring(file, descriptor, options, params);
+                ring = new IoUring(file, name, descriptor, options, params);
             } catch (LinuxException e) {
                 int _ = Libc.close(descriptor);
                 throw e;
             }
             try {
                 ring.probe(confined);
-                ring.registerFile(confined);
+                if (file != null) {
+                    ring.registerFile(file, confined);
+                }
                 return ring;
             } catch (LinuxException e) {
                 ring.close();
@@ -301,7 +325,7 @@ public final class IoUring implements AutoCloseable {
     }
 
     /** Asks for what serves best, and for less where the kernel does not know it ({@code EINVAL}). */
-    private static int setUp(OpenFile file, Options options, MemorySegment params) throws LinuxException {
+    private static int setUp(String name, Options options, MemorySegment params) throws LinuxException {
         int fixed = (options.devicePolled ? SETUP_IOPOLL : 0)
                 | (options.submissionPolled ? SETUP_SQPOLL : 0)
                 | (options.nvmeCommands ? SETUP_SQE128 | SETUP_CQE32 : 0);
@@ -324,7 +348,7 @@ public final class IoUring implements AutoCloseable {
                 break;
             }
         }
-        throw new LinuxException("io_uring_setup", file.path().toString(), Libc.errno());
+        throw new LinuxException("io_uring_setup", name, Libc.errno());
     }
 
     /**
@@ -388,12 +412,12 @@ public final class IoUring implements AutoCloseable {
             long at = PROBE_BYTES + (long) op * PROBE_OP_BYTES + PROBE_OP_FLAGS;
             if (Byte.toUnsignedInt(probe.get(JAVA_BYTE, PROBE_LAST)) < op
                     || (probe.get(JAVA_SHORT, at) & OP_SUPPORTED) == 0) {
-                throw new LinuxException("io_uring operation " + op, file.path().toString(), Errno.EOPNOTSUPP);
+                throw new LinuxException("io_uring operation " + op, name, Errno.EOPNOTSUPP);
             }
         }
     }
 
-    private void registerFile(Arena confined) throws LinuxException {
+    private void registerFile(OpenFile file, Arena confined) throws LinuxException {
         MemorySegment descriptors = confined.allocate(JAVA_INT);
         file.enter();
         try {
@@ -406,7 +430,7 @@ public final class IoUring implements AutoCloseable {
 
     private void register(int what, MemorySegment argument, int count) throws LinuxException {
         if (Libc.ioUringRegister(ring, what, argument, count) < 0) {
-            throw new LinuxException("io_uring_register " + what, file.path().toString(), Libc.errno());
+            throw new LinuxException("io_uring_register " + what, name, Libc.errno());
         }
     }
 
@@ -484,11 +508,41 @@ public final class IoUring implements AutoCloseable {
         bind(slot, buffer == NO_BUFFER ? OP_WRITE : OP_WRITE_FIXED, source, buffer);
     }
 
+    /**
+     * Makes a slot read from one of many files, which stays open until the command has ended.
+     *
+     * @param file its number among the files
+     * @param memory native memory
+     * @param offset where in it the bytes go
+     * @param bytes how many
+     * @param buffer the registered buffer that they go to, or {@link #NO_BUFFER}
+     * @throws IllegalStateException if the file is not open
+     */
+    public void bindRead(
+            int slot, ReadableFiles files, int file, MemorySegment memory, long offset, int bytes, int buffer) {
+        Objects.checkFromIndexSize(offset, bytes, memory.byteSize());
+        int descriptor = files.descriptor(file);
+        MemorySegment sqe = entry(slot, buffer == NO_BUFFER ? OP_READ : OP_READ_FIXED);
+        sqe.set(JAVA_BYTE, SQE_FLAGS, (byte) 0);
+        sqe.set(JAVA_INT, SQE_FD, descriptor);
+        fill(sqe, memory.address() + offset, bytes, buffer);
+    }
+
     private void bind(int slot, byte operation, MemorySegment memory, int buffer) {
-        MemorySegment sqe = entry(slot, operation);
-        sqe.set(JAVA_LONG, SQE_ADDR, memory.address());
-        sqe.set(JAVA_INT, SQE_LEN, Math.toIntExact(memory.byteSize()));
+        requireFile();
+        fill(entry(slot, operation), memory.address(), Math.toIntExact(memory.byteSize()), buffer);
+    }
+
+    private static void fill(MemorySegment sqe, long address, int bytes, int buffer) {
+        sqe.set(JAVA_LONG, SQE_ADDR, address);
+        sqe.set(JAVA_INT, SQE_LEN, bytes);
         sqe.set(JAVA_SHORT, SQE_BUF_INDEX, (short) Math.max(0, buffer));
+    }
+
+    private void requireFile() {
+        if (file == null) {
+            throw new IllegalStateException("the io_uring of " + name + " was set up without a file of its own");
+        }
     }
 
     /**
@@ -502,8 +556,9 @@ public final class IoUring implements AutoCloseable {
      */
     public void bindNvme(int slot, int opcode, int nsid, long cdw12, MemorySegment data, int buffer) {
         if (!options.nvmeCommands) {
-            throw new IllegalStateException("the io_uring of " + file.path() + " was set up without NVMe commands");
+            throw new IllegalStateException("the io_uring of " + name + " was set up without NVMe commands");
         }
+        requireFile();
         MemorySegment sqe = entry(slot, OP_URING_CMD);
         sqe.set(JAVA_INT, SQE_OFF, NVME_URING_CMD_IO);
         sqe.set(JAVA_INT, SQE_OP_FLAGS, buffer == NO_BUFFER ? 0 : URING_CMD_FIXED);
@@ -535,7 +590,7 @@ public final class IoUring implements AutoCloseable {
     public void start(int slot, long position) {
         requireOpen();
         if (outstanding == slots) {
-            throw new IllegalStateException(file.path() + ": " + slots + " commands are in flight already");
+            throw new IllegalStateException(name + ": " + slots + " commands are in flight already");
         }
         // The kernel is done with the slot's entry, as it has told the result of its last command.
         long at = (long) Objects.checkIndex(slot, slots) * entryBytes;
@@ -594,7 +649,7 @@ public final class IoUring implements AutoCloseable {
         requireOpen();
         if (least < 1 || least > outstanding) {
             throw new IllegalStateException(
-                    "%s: waiting for %d of %d commands in flight".formatted(file.path(), least, outstanding));
+                    "%s: waiting for %d of %d commands in flight".formatted(name, least, outstanding));
         }
         while (prepared > 0 || ready() < least) {
             enter(least);
@@ -661,7 +716,7 @@ public final class IoUring implements AutoCloseable {
 
     /** Submits what was started, all of it, and waits for so many results, as far as the kernel does in one call. */
     private void enter(int least) throws LinuxException {
-        if (prepared > 0) {
+        if (prepared > 0 && file != null) {
             file.requireOpen();
         }
         if (!enabled) {
@@ -702,8 +757,7 @@ public final class IoUring implements AutoCloseable {
             n = switch (Libc.errno()) {
                 case Errno.EINTR -> 0;
                 case Errno.EAGAIN, Errno.EBUSY -> NOT_NOW;
-                default ->
-                    throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
+                default -> throw new LinuxException("io_uring_enter", name, Libc.errno());
             };
         }
         return n;
@@ -718,8 +772,7 @@ public final class IoUring implements AutoCloseable {
     private void requireNoneLost() throws LinuxException {
         int lost = lost();
         if (lost != 0) {
-            throw new LinuxException(
-                    "io_uring, " + lost + " results lost", file.path().toString(), Errno.EOVERFLOW);
+            throw new LinuxException("io_uring, " + lost + " results lost", name, Errno.EOVERFLOW);
         }
     }
 
@@ -735,15 +788,14 @@ public final class IoUring implements AutoCloseable {
             until = now + PATIENCE_NANOS;
         } else if (now - until >= 0) {
             refused = false;
-            throw new LinuxException(
-                    "io_uring_enter", file.path() + ", " + outstanding + " commands in flight", Errno.EAGAIN);
+            throw new LinuxException("io_uring_enter", name + ", " + outstanding + " commands in flight", Errno.EAGAIN);
         }
         LockSupport.parkNanos(PAUSE_NANOS);
     }
 
     private void requireOpen() {
         if (closed) {
-            throw new IllegalStateException("the io_uring of " + file.path() + " is closed");
+            throw new IllegalStateException("the io_uring of " + name + " is closed");
         }
     }
 
@@ -787,8 +839,7 @@ public final class IoUring implements AutoCloseable {
                     // EEXIST: the thread that alone may ask has ended, and the kernel ended its commands then: results
                     // will show.
                     case Errno.EEXIST, Errno.EAGAIN, Errno.EBUSY -> true;
-                    default ->
-                        throw new LinuxException("io_uring_enter", file.path().toString(), Libc.errno());
+                    default -> throw new LinuxException("io_uring_enter", name, Libc.errno());
                 };
         pauseIf(idle);
     }

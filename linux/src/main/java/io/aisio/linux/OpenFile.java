@@ -341,16 +341,23 @@ public final class OpenFile implements AutoCloseable {
     /** What it takes to read and write past the cache; null if the kernel does not tell. */
     public @Nullable DirectAlignment directAlignment() throws LinuxException {
         enter();
+        try {
+            return directAlignment(fd, path.toString());
+        } finally {
+            leave();
+        }
+    }
+
+    /** The same of any descriptor. */
+    static @Nullable DirectAlignment directAlignment(int fd, String shown) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment status = arena.allocate(FileStatus.BYTES, 8);
             if (Libc.statx(fd, arena.allocateFrom(""), Libc.AT_EMPTY_PATH, STATX_DIOALIGN, status) != 0) {
-                throw failed("statx", path);
+                throw new LinuxException("statx", shown, Libc.errno());
             }
             return (status.get(JAVA_INT, 0) & STATX_DIOALIGN) == 0
                     ? null
                     : new DirectAlignment(status.get(JAVA_INT, DIO_MEM_ALIGN), status.get(JAVA_INT, DIO_OFFSET_ALIGN));
-        } finally {
-            leave();
         }
     }
 

@@ -1,5 +1,6 @@
 package io.aisio.linux;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.abort;
@@ -82,6 +83,63 @@ class IoUringTest {
                             .isEqualTo(block(slot + 8 * round));
                 }
             }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"false", "true"})
+    void readsManyFilesThroughOneRing(boolean registered) throws IOException {
+        IoUring.Options options = new IoUring.Options(6, true, false, false, false);
+        for (int i = 0; i < 3; i++) {
+            Files.write(folder.resolve("part" + i), java.util.Arrays.copyOfRange(content, i * BLOCK, i * BLOCK + 5000));
+        }
+        try (Beneath directory = Beneath.directory(folder);
+                ReadableFiles files = new ReadableFiles(3);
+                Mapping memory = Mapping.anonymous(6 * BLOCK);
+                IoUring ring = openForMany(options)) {
+            int buffer = registered ? 0 : IoUring.NO_BUFFER;
+            if (registered) {
+                ring.reserveBuffers(1);
+                ring.registerBuffer(0, memory.segment());
+            }
+            for (int round = 0; round < 3; round++) {
+                memory.segment().fill((byte) 0);
+                for (int slot = 0; slot < 6; slot++) {
+                    int file = slot / 2;
+                    if (slot % 2 == 0) {
+                        assertThat(files.open(file, directory, ("part" + file).getBytes(UTF_8), false))
+                                .isZero();
+                    }
+                    ring.bindRead(slot, files, file, memory.segment(), (long) slot * BLOCK, BLOCK, buffer);
+                    ring.start(slot, slot % 2 * (long) BLOCK);
+                }
+                ring.await(6);
+                for (int i = 0; i < 6; i++) {
+                    assertThat(ring.next()).isTrue();
+                    assertThat(ring.result()).isEqualTo(ring.slot() % 2 == 0 ? BLOCK : 5000 - BLOCK);
+                }
+                for (int file = 0; file < 3; file++) {
+                    assertThat(memory.segment().asSlice(2L * file * BLOCK, 5000).toArray(ValueLayout.JAVA_BYTE))
+                            .isEqualTo(java.util.Arrays.copyOfRange(content, file * BLOCK, file * BLOCK + 5000));
+                    files.close(file);
+                }
+            }
+            assertThatThrownBy(() -> ring.bindRead(0, files, 0, memory.segment(), 0, BLOCK, buffer))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage("file 0 is not open");
+            assertThatThrownBy(() -> ring.bindRead(0, files, 0, memory.segment(), 6 * BLOCK, 1, buffer))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> ring.bindRead(0, memory.segment(), IoUring.NO_BUFFER))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("without a file of its own");
+        }
+    }
+
+    private static IoUring openForMany(IoUring.Options options) throws LinuxException {
+        try {
+            return IoUring.open("a test", options);
+        } catch (LinuxException e) {
+            return abort("needs io_uring: " + IoUring.refusal(e.errno()));
         }
     }
 

@@ -1,0 +1,20 @@
+package io.aisio.fil.kernel;
+
+import io.aisio.linux.ReadableFiles;
+
+/** What tells, most likely, whether a file is still the one that it was. */
+final class Stamp {
+    /** Spreads the parts over the bits: 2^64 divided by the golden ratio. */
+    private static final long MIX = 0x9E37_79B9_7F4A_7C15L;
+
+    private Stamp() {}
+
+    /** Of the file that was looked at last: from its device, inode, size and the time of its last change. */
+    static int of(ReadableFiles files) {
+        long stamp = files.device();
+        stamp = stamp * MIX ^ files.inode();
+        stamp = stamp * MIX ^ files.changedNanos();
+        stamp = stamp * MIX ^ files.size();
+        return (int) ((stamp * MIX) >>> 32);
+    }
+}

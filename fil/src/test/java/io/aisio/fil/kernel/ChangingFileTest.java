@@ -1,0 +1,92 @@
+package io.aisio.fil.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import io.aisio.fil.spi.Backend.Settings;
+import io.aisio.fil.spi.BatchReads;
+import io.aisio.fil.spi.FileTable;
+import io.aisio.fil.spi.Selection;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A file that is written to between two turns of who reads it. */
+@Timeout(60)
+class ChangingFileTest {
+    /** More than is read in one turn by either. */
+    private static final int BYTES = 5 << 20;
+
+    private static final int PAGE = 4096;
+
+    @TempDir
+    private Path place;
+
+    /** Writes the file so often, each time between two turns, and reads it; returns why it was not read. */
+    private @Nullable IOException read(boolean uring, boolean buffered, int changes, int lastBytes) throws IOException {
+        Path file = Files.write(place.resolve("file"), new byte[BYTES]);
+        Settings settings = new Settings(false, buffered, 1, 2, 64 << 10);
+        try (Folder folder = Folder.open(place.toString(), settings, uring)) {
+            if (uring && !folder.path().contains("io_uring,")) {
+                return abort("needs io_uring: " + folder.path());
+            }
+            FileTable table = new FileTable();
+            folder.list(new Selection.Folder("/", any -> true), table);
+            try (BatchReads reads = folder.openReads(table, 1, folder.room(BYTES), 1)) {
+                reads.begin(0, new int[] {0}, new long[] {0}, 1);
+                int[] done = new int[1];
+                byte[] content = new byte[0];
+                for (int turn = 1; reads.drive(done, true) <= 0; turn++) {
+                    if (turn <= changes) {
+                        content = new byte[turn == changes ? lastBytes : BYTES];
+                        Arrays.fill(content, (byte) turn);
+                        Files.write(file, content);
+                    }
+                }
+                IOException failure = reads.failure(0, 0);
+                if (failure == null) {
+                    assertThat(reads.length(0, 0)).isEqualTo(content.length);
+                    byte[] room = Arrays.copyOf(content, (int) folder.room(BYTES));
+                    assertThat(Arrays.mismatch(room, reads.memory().toArray(ValueLayout.JAVA_BYTE)))
+                            .as("first byte that is not as the file or zero")
+                            .isEqualTo(-1);
+                }
+                return failure;
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"false,false", "false,true", "true,false", "true,true"})
+    void isReadAnew(boolean uring, boolean buffered) throws IOException {
+        assertThat(read(uring, buffered, 1, BYTES)).isNull();
+        assertThat(read(uring, buffered, 1, BYTES - 3 * PAGE - 7)).isNull();
+        assertThat(read(uring, buffered, 1, 1)).isNull();
+        assertThat(read(uring, buffered, 1, 0)).isNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"false", "true"})
+    void isGivenUpIfItNeverStandsStill(boolean uring) throws IOException {
+        assertThat(read(uring, true, Integer.MAX_VALUE, BYTES))
+                .isNotNull()
+                .hasMessage(place + "/file: it changed each of the 4 times that it was read");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"false", "true"})
+    void isGivenUpIfItOutgrowsItsRoom(boolean uring) throws IOException {
+        assertThat(read(uring, true, 1, BYTES + 1))
+                .isNotNull()
+                .hasMessage(
+                        place + "/file: it has grown from 5242880 to 5242881 bytes since it was listed, and has room"
+                                + " for 5242880");
+    }
+}

@@ -6,6 +6,7 @@ import io.aisio.xnvme.Queue;
 import io.aisio.xnvme.RetryingQueue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,10 +64,12 @@ final class QueueLane {
         return free > 0;
     }
 
-    /** Makes a command, to be submitted with the next {@link #ring}. */
+    /** Makes a command, to be submitted with the next {@link #ring}; of a queue that was given up that tells that it failed. */
     void read(Buffer buffer, long target, int length, long from, int itsBatch, int itsFile) {
         int command = freeCommands[free - 1];
-        queue.bindRead(command, buffer, target, length);
+        if (closedFor == null) {
+            queue.bindRead(command, buffer, target, length);
+        }
         free--;
         batch[command] = itsBatch;
         file[command] = itsFile;
@@ -109,7 +112,7 @@ final class QueueLane {
         try {
             return queue.poll(over);
         } catch (UncheckedIOException e) {
-            return giveUp(e.getCause());
+            return giveUp(Objects.requireNonNull(e.getCause()));
         }
     }
 

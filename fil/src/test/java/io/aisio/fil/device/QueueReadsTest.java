@@ -23,7 +23,11 @@ class QueueReadsTest {
     /** All files of all batches have failed then, those under way and those that begin later, and it can be closed. */
     @Test
     void queuesThatTellNoMoreFailAllTheirFiles() throws Exception {
-        Xfs xfs = new Xfs(folder).with("a", 100_000).with("b", 300_000).with("empty", 0).make();
+        Xfs xfs = new Xfs(folder)
+                .with("a", 100_000)
+                .with("b", 300_000)
+                .with("empty", 0)
+                .make();
         Settings settings = new Settings(true, false, 2, 4, 16384);
         Device device = Device.open("emu:" + xfs.image);
         try (DeviceSource source = DeviceSource.open(device, settings)) {

@@ -1,5 +1,6 @@
 package io.aisio.xal;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
@@ -15,6 +16,9 @@ public final class FileName {
 
     /** The string of a name. */
     public static String decode(byte[] name) {
+        if (isAscii(name)) {
+            return new String(name, ISO_8859_1);
+        }
         ByteBuffer in = ByteBuffer.wrap(name);
         CharBuffer out = CharBuffer.allocate(name.length);
         CharsetDecoder decoder = UTF_8.newDecoder();
@@ -26,6 +30,9 @@ public final class FileName {
 
     /** The bytes of a string that {@link #decode} made, or of any other: then they are its UTF-8. */
     public static byte[] encode(CharSequence name) {
+        if (isAscii(name)) {
+            return name.toString().getBytes(ISO_8859_1);
+        }
         ByteBuffer out = ByteBuffer.allocate(3 * name.length());
         for (int i = 0; i < name.length(); ) {
             int c = Character.codePointAt(name, i);
@@ -37,5 +44,24 @@ public final class FileName {
             i += Character.charCount(c);
         }
         return java.util.Arrays.copyOf(out.array(), out.position());
+    }
+
+    /** Most names are, and there are many: the other way costs an object a character. */
+    private static boolean isAscii(CharSequence name) {
+        for (int i = 0; i < name.length(); i++) {
+            if (name.charAt(i) >= 0x80) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean isAscii(byte[] name) {
+        for (byte each : name) {
+            if (each < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 }

@@ -15,7 +15,6 @@ import io.aisio.linux.OpenFile.DirectAlignment;
 import io.aisio.linux.ReadableFiles;
 import io.aisio.xal.FileName;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,15 +68,7 @@ final class Folder implements FileSource {
      * @throws IOException if there is none or it may not be read, or with {@link Settings#require()} not as it should be
      */
     static Folder open(String place, Settings settings, boolean wantsUring) throws IOException {
-        Path path = Path.of(place);
-        if (!Files.isDirectory(path)) {
-            if (!Files.exists(path)) {
-                throw new NoSuchFileException(place, null, "there is no such folder");
-            }
-            throw new IllegalArgumentException(
-                    "'%s' is no folder of a mounted file system; a device is read by aisio-cpu".formatted(place));
-        }
-        Beneath top = Beneath.directory(path);
+        Beneath top = top(place);
         try {
             List<String> notes = new ArrayList<>();
             boolean uring = wantsUring && offersUring(place, settings, notes);
@@ -93,6 +84,22 @@ final class Folder implements FileSource {
             return folder;
         } catch (IOException | RuntimeException e) {
             top.close();
+            throw e;
+        }
+    }
+
+    private static Beneath top(String place) throws IOException {
+        try {
+            return Beneath.directory(Path.of(place));
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ENOENT) {
+                throw new NoSuchFileException(place, null, "there is no such folder");
+            }
+            if (e.errno() == Errno.ENOTDIR) {
+                throw new IllegalArgumentException(
+                        "'%s' is no folder of a mounted file system; a device is read by aisio-cpu".formatted(place),
+                        e);
+            }
             throw e;
         }
     }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Timeout;
@@ -25,11 +26,12 @@ class ChangingFileTest {
     private static final int BYTES = 5 << 20;
 
     private static final int PAGE = 4096;
+    private static final int ALWAYS = -1;
 
     @TempDir
     private Path place;
 
-    /** Writes the file so often, each time between two turns, and reads it; returns why it was not read. */
+    /** Reads the file, which is written to after each of the first turns, or touched after every one; why it was not read. */
     private @Nullable IOException read(boolean uring, boolean buffered, int changes, int lastBytes) throws IOException {
         Path file = Files.write(place.resolve("file"), new byte[BYTES]);
         Settings settings = new Settings(false, buffered, 1, 2, 64 << 10);
@@ -44,8 +46,10 @@ class ChangingFileTest {
                 int[] done = new int[1];
                 byte[] content = new byte[0];
                 for (int turn = 1; reads.drive(done, true) <= 0; turn++) {
-                    if (turn <= changes) {
-                        content = new byte[turn == changes ? lastBytes : BYTES];
+                    if (changes == ALWAYS) {
+                        Files.setLastModifiedTime(file, FileTime.fromMillis(turn));
+                    } else if (turn <= changes) {
+                        content = new byte[lastBytes];
                         Arrays.fill(content, (byte) turn);
                         Files.write(file, content);
                     }
@@ -75,7 +79,7 @@ class ChangingFileTest {
     @ParameterizedTest
     @CsvSource({"false", "true"})
     void isGivenUpIfItNeverStandsStill(boolean uring) throws IOException {
-        assertThat(read(uring, true, Integer.MAX_VALUE, BYTES))
+        assertThat(read(uring, true, ALWAYS, BYTES))
                 .isNotNull()
                 .hasMessage(place + "/file: it changed each of the 4 times that it was read");
     }

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A program of this machine, found as an administrator's shell would find it.
@@ -55,7 +56,17 @@ record Program(Path path) {
      * @throws InterruptedIOException if this thread is interrupted; the program is then stopped and gone
      */
     void run(String... arguments) throws IOException {
-        try (Running running = start(Redirect.from(NOTHING), arguments)) {
+        runIn(null, arguments);
+    }
+
+    /**
+     * The same with a working folder.
+     *
+     * @param folder null for that of this process
+     * @throws IOException as {@link #run}
+     */
+    void runIn(@Nullable Path folder, String... arguments) throws IOException {
+        try (Running running = start(folder, Redirect.from(NOTHING), Redirect.DISCARD, arguments)) {
             running.await();
         }
     }
@@ -68,7 +79,7 @@ record Program(Path path) {
      */
     String print(String... arguments) throws IOException {
         Path printed = Files.createTempFile("aisio-", ".out");
-        try (Running running = start(Redirect.from(NOTHING), Redirect.to(printed.toFile()), arguments)) {
+        try (Running running = start(null, Redirect.from(NOTHING), Redirect.to(printed.toFile()), arguments)) {
             running.await();
             return Files.readString(printed);
         } finally {
@@ -82,10 +93,11 @@ record Program(Path path) {
      * @param input where its standard input comes from
      */
     Running start(Redirect input, String... arguments) throws IOException {
-        return start(input, Redirect.DISCARD, arguments);
+        return start(null, input, Redirect.DISCARD, arguments);
     }
 
-    private Running start(Redirect input, Redirect output, String... arguments) throws IOException {
+    private Running start(@Nullable Path folder, Redirect input, Redirect output, String... arguments)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of(path.toString()));
         command.addAll(List.of(arguments));
         Path said = Files.createTempFile("aisio-", ".log");
@@ -93,6 +105,9 @@ record Program(Path path) {
                 .redirectInput(input)
                 .redirectOutput(output)
                 .redirectError(said.toFile());
+        if (folder != null) {
+            builder.directory(folder.toFile());
+        }
         try {
             return new Running(String.join(" ", command), builder.start(), said);
         } catch (IOException e) {

@@ -8,6 +8,8 @@
  *               RunReport ──▶ RunTable | ReportJson
  *
  *   VerifyOptions ──▶ Verify ──▶ Stamp in each block ──▶ VerifyReport ──▶ ReportJson
+ *
+ *   DatasetShape ──▶ DatasetFolder | DatasetImage ──▶ DatasetReport      ──▶ DatasetCheck
  * </pre>
  *
  * An engine opens the devices that its options name, checks that the options fit them, works, and returns what it saw

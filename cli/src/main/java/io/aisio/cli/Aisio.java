@@ -27,6 +27,7 @@ import picocli.CommandLine.ScopeType;
             DevbindCommand.class,
             HugepagesCommand.class,
             Xnvmeperf.class,
+            DatasetCommand.class,
             EmuCommand.class,
             XalCommand.class,
             XnvmeCommand.class,

@@ -408,9 +408,9 @@ class DirectFileTest {
                 Buffer buffer = device.allocate(ROOM);
                 DirectFile file = DirectFile.open(device, "/made", pieces, buffer)) {
             long[] tickets = new long[32];
-            // 32,000 reads: a few bytes each, so that what the measuring takes does not count. Until all is compiled,
-            // as
-            // the compiler sees fit, each takes a little that dies at once.
+            // 32,000 reads: a few bytes each, so that what the measuring takes does not count. The first rounds make
+            // what is
+            // kept, and the compiler its own.
             long taken = Long.MAX_VALUE;
             long begun = System.nanoTime();
             while (taken > 100_000 && System.nanoTime() - begun < 60_000_000_000L) {

@@ -19,9 +19,17 @@ import org.jspecify.annotations.Nullable;
  * As nobody knows what was submitted by then, the queue tells of nothing more but that, and is to be closed.
  */
 final class NvmeQueue implements Queue {
+    /** Transfers of so many blocks at most have their commands kept. */
+    private static final int MOST_KEPT = 4096;
+
     private final QueuePair pair;
     private final int nsid;
     private final Geometry geometry;
+
+    // Commands by their number of blocks, each made when it is bound first: who binds anew for each transfer makes no
+    // garbage.
+    private final @Nullable Command[] reads;
+    private final @Nullable Command[] writes;
 
     /** What told that the registers are gone, null as long as they are there. */
     private @Nullable InternalError gone;
@@ -30,6 +38,9 @@ final class NvmeQueue implements Queue {
         this.pair = pair;
         this.nsid = nsid;
         this.geometry = geometry;
+        int kept = Math.min(MOST_KEPT, geometry.maxTransferBytes() / geometry.lbaBytes()) + 1;
+        reads = new Command[kept];
+        writes = new Command[kept];
     }
 
     @Override
@@ -59,8 +70,20 @@ final class NvmeQueue implements Queue {
             // Its memory may be another buffer's by now, and the device would reach it.
             throw new IllegalStateException("slot " + slot + " cannot be bound: the buffer is closed");
         }
-        pair.bind(
-                slot, Command.overBlocks(opcode, nsid, 0, bytes / geometry.lbaBytes()), buffer.memory(), offset, bytes);
+        pair.bind(slot, transfer(opcode, bytes / geometry.lbaBytes()), buffer.memory(), offset, bytes);
+    }
+
+    private Command transfer(int opcode, int blocks) {
+        Command[] kept = opcode == Opcode.READ ? reads : writes;
+        if (blocks >= kept.length) {
+            return Command.overBlocks(opcode, nsid, 0, blocks);
+        }
+        Command command = kept[blocks];
+        if (command == null) {
+            command = Command.overBlocks(opcode, nsid, 0, blocks);
+            kept[blocks] = command;
+        }
+        return command;
     }
 
     void bind(int slot, Command command) {

@@ -16,9 +16,9 @@ final class BatchExchange {
 
     // Guarded by the lock.
     /** Batches that are being read or are ready, in the order in which they are handed out. */
-    private final ArrayDeque<Batch> ahead = new ArrayDeque<>();
+    private final ArrayDeque<BatchSlot> ahead = new ArrayDeque<>();
 
-    private final ArrayDeque<Batch> free = new ArrayDeque<>();
+    private final ArrayDeque<BatchSlot> free = new ArrayDeque<>();
     private boolean ended;
     private @Nullable Throwable broken;
     private @Nullable IOException closing;
@@ -29,10 +29,10 @@ final class BatchExchange {
     /** Whether a batch may be free: the mover takes the lock only then. */
     private volatile boolean anyFree;
 
-    void offer(List<Batch> batches) {
+    void offer(List<BatchSlot> slots) {
         lock.lock();
         try {
-            free.addAll(batches);
+            free.addAll(slots);
             anyFree = true;
         } finally {
             lock.unlock();
@@ -47,14 +47,14 @@ final class BatchExchange {
      * @throws IOException if the mover has ended by an error
      */
     @Nullable
-    Batch take() throws IOException, InterruptedException {
+    BatchSlot take() throws IOException, InterruptedException {
         lock.lockInterruptibly();
         try {
             while (true) {
                 if (closed) {
                     throw new IllegalStateException("the reader of batches is closed");
                 }
-                Batch first = ahead.peekFirst();
+                BatchSlot first = ahead.peekFirst();
                 if (first != null && first.ready) {
                     return ahead.pollFirst();
                 }
@@ -71,10 +71,10 @@ final class BatchExchange {
         }
     }
 
-    void giveBack(Batch batch) {
+    void giveBack(BatchSlot slot) {
         lock.lock();
         try {
-            free.add(batch);
+            free.add(slot);
             anyFree = true;
             returned.signal();
         } finally {
@@ -119,19 +119,19 @@ final class BatchExchange {
 
     /** A batch to be filled, which is handed out behind those before it; null if none is free. */
     @Nullable
-    Batch takeFree() {
+    BatchSlot takeFree() {
         if (!anyFree) {
             return null;
         }
         lock.lock();
         try {
-            Batch batch = free.pollFirst();
+            BatchSlot slot = free.pollFirst();
             anyFree = !free.isEmpty();
-            if (batch != null) {
-                batch.ready = false;
-                ahead.addLast(batch);
+            if (slot != null) {
+                slot.ready = false;
+                ahead.addLast(slot);
             }
-            return batch;
+            return slot;
         } finally {
             lock.unlock();
         }
@@ -149,10 +149,10 @@ final class BatchExchange {
         }
     }
 
-    void ready(Batch batch, Effort now) {
+    void ready(BatchSlot slot, Effort now) {
         lock.lock();
         try {
-            batch.ready = true;
+            slot.ready = true;
             effort = now;
             ready.signalAll();
         } finally {

@@ -21,8 +21,8 @@ final class BatchMover implements Runnable {
     /** The next batch of the epoch. */
     private long number;
 
-    /** Batches under way by slot; those of others are stale. */
-    private final Batch[] bySlot;
+    /** Slots by their numbers, once they were used. */
+    private final BatchSlot[] bySlot;
 
     /** Batches that a source has under way. */
     private final int[] underWay;
@@ -52,7 +52,7 @@ final class BatchMover implements Runnable {
         this.reads = reads;
         this.exchange = exchange;
         number = batchesPerEpoch;
-        bySlot = new Batch[slots];
+        bySlot = new BatchSlot[slots];
         underWay = new int[reads.size()];
         used = new long[reads.size()];
         done = new int[slots];
@@ -83,7 +83,11 @@ final class BatchMover implements Runnable {
                     failure.addSuppressed(e);
                 }
             } catch (RuntimeException e) {
-                failure = failure == null ? new IOException(e) : failure;
+                if (failure == null) {
+                    failure = new IOException("what reads could not be closed: " + e.getMessage(), e);
+                } else {
+                    failure.addSuppressed(e);
+                }
             }
         }
         if (failure != null) {
@@ -117,17 +121,17 @@ final class BatchMover implements Runnable {
     private boolean beginAll() {
         boolean begun = false;
         while (hasMore()) {
-            Batch batch = exchange.takeFree();
-            if (batch == null) {
+            BatchSlot slot = exchange.takeFree();
+            if (slot == null) {
                 break;
             }
-            begin(batch);
+            begin(slot);
             begun = true;
         }
         return begun;
     }
 
-    private void begin(Batch batch) {
+    private void begin(BatchSlot slot) {
         if (number == batchesPerEpoch) {
             epoch++;
             number = 0;
@@ -135,25 +139,25 @@ final class BatchMover implements Runnable {
         }
         long from = number * batchFiles;
         int n = (int) Math.min(batchFiles, order.size() - from);
-        batch.begin(epoch, number++);
+        slot.begin(epoch, number++);
         Arrays.fill(used, 0);
         for (int i = 0; i < n; i++) {
             int file = order.file((int) from + i);
             int source = data.source(file);
             int row = file - data.first(source);
-            batch.add(file, source, row, used[source]);
+            slot.add(file, source, row, used[source]);
             used[source] += data.sources().get(source).room(data.table(source).size(row));
         }
-        bySlot[batch.slot()] = batch;
+        bySlot[slot.number] = slot;
         if (batchesUnderWay++ == 0) {
             readingSince = System.nanoTime();
         }
-        batch.sourcesLeft = 0;
+        slot.sourcesLeft = 0;
         for (int source = 0; source < used.length; source++) {
-            if (batch.counts[source] > 0) {
-                batch.sourcesLeft++;
+            if (slot.counts[source] > 0) {
+                slot.sourcesLeft++;
                 underWay[source]++;
-                reads.get(source).begin(batch.slot(), batch.rows[source], batch.at[source], batch.counts[source]);
+                reads.get(source).begin(slot.number, slot.rows[source], slot.at[source], slot.counts[source]);
             }
         }
     }
@@ -172,9 +176,9 @@ final class BatchMover implements Runnable {
                 moved |= n >= 0;
                 for (int i = 0; i < n; i++) {
                     underWay[source]--;
-                    Batch batch = bySlot[done[i]];
-                    if (--batch.sourcesLeft == 0) {
-                        finish(batch);
+                    BatchSlot slot = bySlot[done[i]];
+                    if (--slot.sourcesLeft == 0) {
+                        finish(slot);
                     }
                 }
             }
@@ -182,8 +186,8 @@ final class BatchMover implements Runnable {
         return moved;
     }
 
-    private void finish(Batch batch) {
-        batch.settle(reads);
+    private void finish(BatchSlot slot) {
+        slot.settle(reads);
         long now = System.nanoTime();
         long reading = readingNanos + (now - readingSince);
         if (--batchesUnderWay == 0) {
@@ -195,6 +199,6 @@ final class BatchMover implements Runnable {
             commands += each.commands();
             prepare += each.prepareNanos();
         }
-        exchange.ready(batch, new Effort(commands, prepare, reading));
+        exchange.ready(slot, new Effort(commands, prepare, reading));
     }
 }

@@ -84,10 +84,32 @@ final class BatchPublisher implements Flow.Publisher<Batch> {
                         subscriber.onComplete();
                         return;
                     }
-                    subscriber.onNext(batch);
+                    if (isCancelled()) {
+                        batch.close();
+                        return;
+                    }
+                    deliver(batch);
                 }
             } catch (Throwable e) {
                 subscriber.onError(e);
+            }
+        }
+
+        private boolean isCancelled() {
+            lock.lock();
+            try {
+                return cancelled;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void deliver(Batch batch) {
+            try {
+                subscriber.onNext(batch);
+            } catch (RuntimeException | Error e) {
+                batch.close();
+                throw e;
             }
         }
 

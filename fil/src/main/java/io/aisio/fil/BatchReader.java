@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * order of the epoch, whichever is read first. One thread at a time asks for batches; any may close them.
  */
 public final class BatchReader implements Iterable<Batch>, AutoCloseable {
+    private final Dataset data;
     private final Order order;
     private final int batchFiles;
     private final boolean dropLast;
@@ -37,8 +38,15 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
 
     private volatile long waitNanos;
 
+    /** The batch that an iterator gave last. */
+    private @Nullable Batch iterated;
+
+    private @Nullable BatchPublisher publisher;
+
     /** How batches are read. Each method returns this. */
     public static final class Builder {
+        private static final int MOST_AHEAD = 1000;
+
         private final Dataset data;
         private final int files;
         private boolean shuffled;
@@ -95,10 +103,10 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
             return this;
         }
 
-        /** Batches that are read while the caller has one, at least 1; 2 unless told otherwise. */
+        /** Batches that are read while the caller has one, 1 to 1000; 2 unless told otherwise. */
         public Builder prefetch(int batches) {
-            if (batches < 1) {
-                throw new IllegalArgumentException(batches + " batches ahead: there is 1 at least");
+            if (batches < 1 || batches > MOST_AHEAD) {
+                throw new IllegalArgumentException(batches + " batches ahead: 1 to " + MOST_AHEAD + " are possible");
             }
             prefetch = batches;
             return this;
@@ -141,7 +149,7 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
                 throw new IllegalArgumentException("shard %d of %d has %d of %d files: no batch of %d"
                         .formatted(shard, shards, order.size(), data.files(), files));
             }
-            int slots = Math.addExact(prefetch, 1);
+            int slots = prefetch + 1;
             long[] slotBytes = new long[data.sources().size()];
             for (int source = 0; source < slotBytes.length; source++) {
                 slotBytes[source] = slotBytes(source, most);
@@ -161,14 +169,32 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         private BatchReads openReads(int source, int slots, long slotBytes, int most) throws IOException {
             FileSource place = data.sources().get(source);
             try {
-                Math.multiplyExact(slotBytes, slots);
+                if (slotBytes > Long.MAX_VALUE / slots) {
+                    throw new IOException("that is more than there can be");
+                }
                 return place.openReads(data.table(source), slots, slotBytes, most);
-            } catch (IOException | ArithmeticException e) {
+            } catch (IOException e) {
+                int largest = data.first(source) + largest(data.table(source));
                 throw new IOException(
-                        "%s: %d batches of %d files take %s each at most: %s; fewer files in a batch, or fewer batches ahead, take less"
-                                .formatted(place.place(), slots, most, ByteSize.format(slotBytes), e.getMessage()),
+                        "%s: %d batches of %d files need memory for the largest ones, %s each: %s; the largest is %s, %s; smaller batches or fewer ahead need less"
+                                .formatted(
+                                        place.place(),
+                                        slots,
+                                        most,
+                                        ByteSize.format(slotBytes),
+                                        e.getMessage(),
+                                        data.path(largest),
+                                        ByteSize.format(data.size(largest))),
                         e);
             }
+        }
+
+        private static int largest(FileTable table) {
+            int largest = 0;
+            for (int row = 1; row < table.files(); row++) {
+                largest = table.size(row) > table.size(largest) ? row : largest;
+            }
+            return largest;
         }
 
         /** What a batch takes of a source at most: its largest files. */
@@ -194,16 +220,17 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
     }
 
     private BatchReader(Builder how, Order order, int batchFiles, List<BatchReads> reads, int slots, long[] slotBytes) {
+        data = how.data;
         this.order = order;
         this.batchFiles = batchFiles;
         dropLast = how.dropLast;
         keepFailures = how.keepFailures;
-        List<Batch> batches = new ArrayList<>();
+        List<BatchSlot> pieces = new ArrayList<>();
         exchange = new BatchExchange();
         for (int slot = 0; slot < slots; slot++) {
-            batches.add(new Batch(exchange, how.data, slot, batchFiles, reads, slotBytes));
+            pieces.add(new BatchSlot(slot, batchFiles, reads, slotBytes));
         }
-        exchange.offer(batches);
+        exchange.offer(pieces);
         long count = batchesPerEpoch();
         mover = Thread.ofPlatform()
                 .name("aisio-batches")
@@ -223,7 +250,8 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
     }
 
     /**
-     * The next batch, waiting for it. The caller closes it.
+     * The next batch, waiting for it. The caller closes it. Whoever holds as many batches as are read ahead, and one more, waits
+     * until one of them is closed.
      *
      * @return null once all epochs are read
      * @throws IOException if a file of the batch could not be read, naming file, place and device; the batch after it is what
@@ -231,11 +259,11 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
      * @throws InterruptedIOException if the thread was interrupted, and is again
      */
     public @Nullable Batch next() throws IOException {
-        Batch batch = take();
-        if (batch == null) {
+        BatchSlot slot = take();
+        if (slot == null) {
             return null;
         }
-        batch.hold();
+        Batch batch = new Batch(exchange, data, slot);
         IOException problem = keepFailures ? null : batch.problem();
         if (problem != null) {
             batch.close();
@@ -244,7 +272,7 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         return batch;
     }
 
-    private @Nullable Batch take() throws IOException {
+    private @Nullable BatchSlot take() throws IOException {
         long begun = System.nanoTime();
         try {
             return exchange.take();
@@ -277,22 +305,23 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         static final Effort NONE = new Effort(0, 0, 0);
     }
 
-    /** The batches that are left, each of which is closed when the next one is asked for, and at the end. */
+    /**
+     * The batches that are left. Each is closed when the next one is asked for, or another iterator, and at the end; so a loop may
+     * be left at any batch. A batch that cannot be read is an {@link UncheckedIOException}.
+     */
     @Override
     public Iterator<Batch> iterator() {
+        closeIterated();
         return new Iterator<>() {
-            private @Nullable Batch current;
             private @Nullable Batch following;
 
             @Override
             public boolean hasNext() {
                 if (following == null) {
-                    if (current != null) {
-                        current.close();
-                        current = null;
-                    }
+                    closeIterated();
                     try {
                         following = BatchReader.this.next();
+                        iterated = following;
                     } catch (IOException e) {
                         throw new UncheckedIOException(e);
                     }
@@ -302,21 +331,31 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
 
             @Override
             public Batch next() {
-                if (!hasNext() || following == null) {
+                Batch batch = hasNext() ? following : null;
+                if (batch == null) {
                     throw new NoSuchElementException();
                 }
-                current = following;
                 following = null;
-                return current;
+                return batch;
             }
         };
+    }
+
+    private void closeIterated() {
+        if (iterated != null) {
+            iterated.close();
+            iterated = null;
+        }
     }
 
     /**
      * The batches that are left, to one subscriber, who closes each. They are told on a thread of their own.
      */
-    public Flow.Publisher<Batch> publisher() {
-        return new BatchPublisher(this);
+    public synchronized Flow.Publisher<Batch> publisher() {
+        if (publisher == null) {
+            publisher = new BatchPublisher(this);
+        }
+        return publisher;
     }
 
     /**

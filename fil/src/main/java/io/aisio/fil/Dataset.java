@@ -134,6 +134,7 @@ public final class Dataset implements AutoCloseable {
         private @Nullable String backend;
         private Settings settings = Settings.DEFAULT;
         private String root = "/";
+        private @Nullable String glob;
         private @Nullable Pattern wanted;
         private @Nullable List<String> paths;
 
@@ -171,11 +172,12 @@ public final class Dataset implements AutoCloseable {
         /**
          * Of the files beneath the folder those whose path from the folder on matches.
          *
-         * @param glob as {@link java.nio.file.FileSystem#getPathMatcher} has it, such as <code>class00?/*.bin</code>
+         * @param pattern as {@link java.nio.file.FileSystem#getPathMatcher} has it, such as <code>class00?/*.bin</code>
          * @throws java.util.regex.PatternSyntaxException if it is none
          */
-        public Builder glob(String glob) {
-            wanted = Glob.compile(glob);
+        public Builder glob(String pattern) {
+            wanted = Glob.compile(pattern);
+            glob = pattern;
             return this;
         }
 
@@ -202,6 +204,9 @@ public final class Dataset implements AutoCloseable {
          * @throws IOException if a place cannot be opened, something in it cannot be read, or there is no file at all
          */
         public Dataset open() throws IOException {
+            if (paths != null && (glob != null || !root.equals("/"))) {
+                throw new IllegalArgumentException("a data set is a list of paths, or what is beneath a folder");
+            }
             String name = backend != null ? backend : fitting();
             Map<String, Backend> providers = providers();
             Backend provider = providers.get(name);
@@ -242,12 +247,11 @@ public final class Dataset implements AutoCloseable {
             }
             long all = System.nanoTime() - begun;
             if (tables.stream().allMatch(table -> table.files() == 0)) {
-                throw new IOException("%s holds no file %s: a data set has one at least"
-                        .formatted(
-                                String.join(", ", places),
-                                wanted == null
-                                        ? "beneath " + root
-                                        : "beneath " + root + " that matches '" + wanted + "'"));
+                String which = paths != null
+                        ? "of an empty list"
+                        : "beneath " + root + (glob == null ? "" : " that matches '" + glob + "'");
+                throw new IOException("%s: there is no file %s; a data set has one at least"
+                        .formatted(String.join(", ", places), which));
             }
             return new Dataset(
                     name,
@@ -397,6 +401,13 @@ public final class Dataset implements AutoCloseable {
                     failure = e;
                 } else {
                     failure.addSuppressed(e);
+                }
+            } catch (RuntimeException e) {
+                IOException what = new IOException(source.place() + " could not be closed: " + e.getMessage(), e);
+                if (failure == null) {
+                    failure = what;
+                } else {
+                    failure.addSuppressed(what);
                 }
             }
         }

@@ -5,7 +5,7 @@ package io.aisio.fil;
  * has every n-th position, so that the shards of an epoch are disjoint, together are all, and differ by one file at most.
  *
  * <p>It is a Fisher-Yates shuffle. Its numbers are those of SplitMix64 (Steele, Lea, Flood: <i>Fast Splittable Pseudorandom
- * Number Generators</i>), begun with {@code mix(seed) + epoch}, each made a number below a bound by the upper half of a
+ * Number Generators</i>), begun with the state {@code mix(seed + 0x9E3779B97F4A7C15) + epoch}, each made a number below a bound by the upper half of a
  * 64-bit product of 32-bit factors.
  */
 final class Order {

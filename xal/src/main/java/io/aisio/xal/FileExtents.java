@@ -7,9 +7,11 @@ import java.util.List;
  *
  * @param inode what it said of the file then
  * @param extents in the order of their offsets
+ * @param stamp differs when anything of the file changed, its content too, where the file system counts that (XFS read from its
+ *     blocks: {@code di_changecount}); of a mounted file a hash of its times
  * @param version differs when the extents, the size or the file of this number changed
  */
-public record FileExtents(Inode inode, List<Extent> extents, int version) {
+public record FileExtents(Inode inode, List<Extent> extents, long stamp, int version) {
     /**
      * How each byte of a regular file is read, from the first to the last.
      *

@@ -10,14 +10,14 @@ import io.aisio.xal.Entry;
 import io.aisio.xal.FileExtents;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Index;
-import io.aisio.xal.Inode;
-import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
 import io.aisio.xnvme.Device;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The files of an XFS on a device that nobody has mounted. */
 final class DeviceSource implements FileSource {
@@ -28,8 +28,8 @@ final class DeviceSource implements FileSource {
     private final Settings settings;
     private final DeviceBlocks blocks;
     private Xal xal;
-    /** Whether somebody wrote to the file system since it was opened first. */
-    private boolean touched;
+    /** What the file system holds now, once somebody wrote to it since it was listed; null before. */
+    private @Nullable Index now;
 
     private long indexNanos;
 
@@ -45,7 +45,7 @@ final class DeviceSource implements FileSource {
         DeviceBlocks blocks = DeviceBlocks.open(device);
         try {
             return new DeviceSource(device, settings, blocks, Xal.open(blocks));
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             blocks.close();
             throw e;
         }
@@ -97,6 +97,9 @@ final class DeviceSource implements FileSource {
     }
 
     private void walk(Index index, Selection.Folder folder, FileTable files) throws IOException {
+        if (index.lookup(folder.root()).type() != FileType.DIRECTORY) {
+            throw new NotDirectoryException(device.name() + ": " + folder.root());
+        }
         index.walk(folder.root(), new Xal.Visitor() {
             @Override
             public void visit(Entry entry) throws IOException {
@@ -119,54 +122,61 @@ final class DeviceSource implements FileSource {
                     "%s: %s is no regular file but of type %s".formatted(device.name(), entry.path(), entry.type()));
         }
         FileExtents file = index.extents(entry.inode().number());
-        add(entry.path(), file.inode(), file.pieces(), files);
-    }
-
-    private void add(String path, Inode inode, List<Piece> pieces, FileTable files) throws IOException {
         try {
-            files.add(path, inode.size(), stamp(inode), pieces);
+            files.add(entry.path(), file.inode().size(), stamp(file), file.pieces());
         } catch (IOException e) {
             throw new IOException(device.name() + ": " + e.getMessage(), e);
         }
     }
 
-    private static int stamp(Inode inode) {
-        return Objects.hash(inode.number(), inode.generation());
+    private static int stamp(FileExtents file) {
+        return Objects.hash(file.inode().number(), file.inode().generation(), file.stamp());
     }
 
     /** What {@link #touched} has told last. */
-    boolean wasTouched() {
-        return touched;
+    synchronized boolean wasTouched() {
+        return now != null;
     }
 
     /**
-     * Whether the file system may have been written to since it was listed, as far as {@link Xal#isStale} knows. If so, it is
-     * opened anew for {@link #requireSame}.
+     * Whether the file system may have been written to since it was listed, as far as {@link Xal#isStale} knows. If so, all of it
+     * is read anew for {@link #requireSame}.
      *
      * @throws IOException if it cannot be read, or is in use now
      */
-    boolean touched() throws IOException {
+    synchronized boolean touched() throws IOException {
         if (xal.isStale()) {
-            touched = true;
             Xal fresh = Xal.open(blocks);
+            Index index;
+            try {
+                index = fresh.index();
+            } catch (IOException | RuntimeException e) {
+                fresh.close();
+                throw e;
+            }
             xal.close();
             xal = fresh;
+            if (now != null) {
+                now.close();
+            }
+            now = index;
         }
-        return touched;
+        return now != null;
     }
 
     /**
      * Makes sure that a file is what it was when it was listed.
      *
      * @throws NoSuchFileException if there is none of its name any more
-     * @throws IOException if it is another one, or lies elsewhere
+     * @throws IOException if it is another one, was written to, or lies elsewhere
      */
-    void requireSame(FileTable files, int row) throws IOException {
+    synchronized void requireSame(FileTable files, int row) throws IOException {
+        Index index = Objects.requireNonNull(now, "only once it was touched");
         String path = files.path(row);
-        Entry now = xal.lookup(path);
+        Entry entry = index.lookup(path);
         FileTable one = new FileTable();
-        if (now.type() == FileType.REGULAR) {
-            add(path, now.inode(), xal.pieces(now), one);
+        if (entry.type() == FileType.REGULAR) {
+            add(index, entry, one);
         }
         if (one.files() == 0 || !files.isSame(row, one, 0)) {
             throw new IOException(
@@ -180,9 +190,18 @@ final class DeviceSource implements FileSource {
     }
 
     @Override
-    public void close() throws IOException {
-        xal.close();
-        blocks.close();
-        device.close();
+    public synchronized void close() throws IOException {
+        try {
+            if (now != null) {
+                now.close();
+            }
+            xal.close();
+        } finally {
+            try {
+                blocks.close();
+            } finally {
+                device.close();
+            }
+        }
     }
 }

@@ -39,6 +39,9 @@ final class QueueLane {
     /** Why the queue was given up; null as long as it tells of its commands. */
     private @Nullable IOException closedFor;
 
+    /** Why the queue could not be closed, so that the device may still write to memory; null if nothing is known of that. */
+    private @Nullable IOException unsafe;
+
     private QueueLane(Queue queue) {
         this.queue = queue;
         int depth = queue.depth();
@@ -175,15 +178,30 @@ final class QueueLane {
         freeCommands[free++] = command;
     }
 
+    /** Why the device may still write to memory, though nothing is in flight by what this tells; null if it does not. */
+    @Nullable
+    IOException unsafe() {
+        return unsafe;
+    }
+
+    /** Closes the queue because of something; what that throws is suppressed in it, and kept as {@link #unsafe}. */
     void closeAfter(Throwable why) {
         try {
-            queue.close();
-        } catch (IOException | RuntimeException e) {
+            close();
+        } catch (IOException e) {
             why.addSuppressed(e);
         }
     }
 
     void close() throws IOException {
-        queue.close();
+        try {
+            queue.close();
+        } catch (IOException e) {
+            unsafe = e;
+            throw e;
+        } catch (RuntimeException e) {
+            unsafe = new IOException(e.getMessage(), e);
+            throw unsafe;
+        }
     }
 }

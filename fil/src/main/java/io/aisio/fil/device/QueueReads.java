@@ -67,7 +67,7 @@ final class QueueReads implements BatchReads {
 
     private long commands;
     private long prepareNanos;
-    private long asked = System.nanoTime();
+    private long asked = System.nanoTime() - ASK_NANOS;
 
     private QueueReads(
             Device device,
@@ -278,6 +278,11 @@ final class QueueReads implements BatchReads {
         // The last block of a file is read whole. Any other must end where a block of the device does: what is read
         // beyond it would overwrite the next run.
         boolean last = offset + length == files.size(row);
+        IOException danger = unsafe();
+        if (danger != null) {
+            fail(slot, i, "in memory that the device may still write to", danger);
+            return true;
+        }
         long mask = lbaBytes - 1L;
         if (((position | offset) & mask) != 0 || (!last && (length & mask) != 0)) {
             fail(
@@ -295,12 +300,28 @@ final class QueueReads implements BatchReads {
             }
             long done = runDone[slot];
             int part = (int) Math.min(whole - done, ioBytes);
-            lane.read(buffer, target + done, part, (position + done) >>> lbaShift, slot, i);
+            try {
+                lane.read(buffer, target + done, part, (position + done) >>> lbaShift, slot, i);
+            } catch (RuntimeException e) {
+                // No memory for the list of its pages, for example: other files, and other devices, go on.
+                fail(slot, i, "a command of " + ByteSize.format(part), new IOException(e.getMessage(), e));
+                return true;
+            }
             runDone[slot] = done + part;
             commandsLeft[slot]++;
             commands++;
         }
         return true;
+    }
+
+    /** Why nothing may be read any more: the device may still write for commands that have failed; null if it does not. */
+    private @Nullable IOException unsafe() {
+        for (QueueLane lane : lanes) {
+            if (lane.unsafe() != null) {
+                return lane.unsafe();
+            }
+        }
+        return null;
     }
 
     /** A lane with a free command, null if there is none. */
@@ -382,12 +403,20 @@ final class QueueReads implements BatchReads {
             try {
                 lane.close();
             } catch (IOException e) {
-                failure = failure == null ? e : failure;
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
             }
         }
-        buffer.close();
+        failure = failure == null ? unsafe() : failure;
         if (failure != null) {
-            throw failure;
+            throw new IOException(
+                    "%s: a queue could not be closed, so %s stay allocated, which the device may still write to: %s"
+                            .formatted(device.name(), ByteSize.format(buffer.size()), failure.getMessage()),
+                    failure);
         }
+        buffer.close();
     }
 }

@@ -154,7 +154,7 @@ public final class FileTable {
         return row == 0 ? 0 : nameEnd[row - 1];
     }
 
-    /** Gives back memory that no file takes. To be called once all are in it. */
+    /** Gives back memory that no file takes. To be called once all are in it; nothing is added any more then. */
     public void trim() {
         names = Arrays.copyOf(names, begin(files));
         nameEnd = Arrays.copyOf(nameEnd, files);
@@ -163,6 +163,7 @@ public final class FileTable {
         place = Arrays.copyOf(place, files);
         stamp = Arrays.copyOf(stamp, files);
         runs = Arrays.copyOf(runs, runsEnd);
+        folderNumbers.clear();
     }
 
     /** How many files are in it: rows are 0 to this, exclusive. */
@@ -175,9 +176,15 @@ public final class FileTable {
         return bytes;
     }
 
-    /** Bytes of memory that its columns take. */
+    /** Bytes of memory that its columns and the names of folders take. */
     public long footprint() {
-        return names.length
+        long texts = 0;
+        for (String each : folders) {
+            // A string, its array, and the reference to it.
+            texts += 24 + 16 + 4 + each.length();
+        }
+        return texts
+                + names.length
                 + 4L * (nameEnd.length + folder.length + stamp.length)
                 + 8L * (size.length + place.length + runs.length);
     }

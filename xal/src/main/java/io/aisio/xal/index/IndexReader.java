@@ -326,7 +326,7 @@ public final class IndexReader implements AutoCloseable {
         Tables tables = now.tables();
         List<Extent> extents = new ArrayList<>();
         tables.extents(tables.firstExtent(inode), tables.header(Layout.BLOCK_BYTES), extents);
-        return new FileExtents(tables.inode(inode), List.copyOf(extents), tables.version(inode));
+        return new FileExtents(tables.inode(inode), List.copyOf(extents), tables.stamp(inode), tables.version(inode));
     }
 
     /** Whether a file still is as it was read, as far as the index knows; false if it does not know. */

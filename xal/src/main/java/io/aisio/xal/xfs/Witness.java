@@ -12,7 +12,7 @@ import java.util.Arrays;
  * those at the head of its log, where the next change is logged. A few reads tell whether anything was written since.
  */
 final class Witness {
-    /** Bytes of each: the largest logical block, and a page. */
+    /** Bytes of each, unless the device's logical blocks are larger. */
     private static final int BYTES = 4096;
 
     private final long[] positions;
@@ -25,8 +25,9 @@ final class Witness {
 
     /** Reads the blocks at some positions, in bytes. */
     static Witness of(BlockSource source, long... positions) throws IOException {
+        int bytes = bytes(source);
         long[] aligned = Arrays.stream(positions)
-                .map(position -> Math.min(position & -BYTES, source.size() - BYTES))
+                .map(position -> Math.min(position & -bytes, source.size() - bytes))
                 .toArray();
         return new Witness(aligned, read(source, aligned));
     }
@@ -36,10 +37,15 @@ final class Witness {
         return Arrays.deepEquals(contents, read(source, positions));
     }
 
+    private static int bytes(BlockSource source) {
+        return Math.max(BYTES, source.alignment());
+    }
+
     private static byte[][] read(BlockSource source, long[] positions) throws IOException {
         byte[][] contents = new byte[positions.length][];
         try (Arena arena = Arena.ofConfined()) {
-            var target = arena.allocate(BYTES, BYTES);
+            int bytes = bytes(source);
+            var target = arena.allocate(bytes, bytes);
             for (int i = 0; i < positions.length; i++) {
                 source.read(positions[i], target);
                 contents[i] = target.toArray(JAVA_BYTE);

@@ -141,7 +141,7 @@ class SharedIndexTest {
                 () -> tried(reader::volume),
                 () -> tried(reader::staleness),
                 () -> tried(() -> reader.isCurrent(new FileExtents(
-                        new Inode(10, 1, FileType.REGULAR, 0644, 1, 4096), List.of(), random.nextInt()))));
+                        new Inode(10, 1, FileType.REGULAR, 0644, 1, 4096), List.of(), 0, random.nextInt()))));
         reads.get(random.nextInt(reads.size())).run();
     }
 

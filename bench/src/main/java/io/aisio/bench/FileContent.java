@@ -1,7 +1,6 @@
 package io.aisio.bench;
 
 import io.aisio.fil.Batch;
-import io.aisio.fil.Dataset;
 import java.io.IOException;
 
 /** What files should hold, to compare with what was read. One thread asks. */
@@ -17,15 +16,4 @@ interface FileContent {
      * @throws IOException if what it should be cannot be read
      */
     long mismatch(Batch batch, int i) throws IOException;
-
-    /** What tells what the files of a data set should hold. */
-    @FunctionalInterface
-    interface Source {
-        /**
-         * Finds it for a data set that was just opened.
-         *
-         * @throws IOException if there is none for this data set, with the next step
-         */
-        FileContent of(Dataset data) throws IOException;
-    }
 }

@@ -33,6 +33,8 @@ public final class FileRun implements AutoCloseable {
     /** Longer than a batch takes on anything; a longer one counts as that. */
     private static final long LONGEST_BATCH_NANOS = 3_600_000_000_000L;
 
+    private static final Effort NOTHING = new Effort(0, 0, 0);
+
     private final FileRunOptions options;
     private final Dataset data;
     private final int batchFiles;
@@ -46,9 +48,8 @@ public final class FileRun implements AutoCloseable {
         this.data = data;
         largest = data.largest();
         long fit = FileRunOptions.BATCH_BYTES / Math.max(1, largest);
-        batchFiles = options.batchFiles() > 0
-                ? options.batchFiles()
-                : Math.clamp(fit, 1, FileRunOptions.MOST_BATCH_FILES);
+        batchFiles =
+                options.batchFiles() > 0 ? options.batchFiles() : Math.clamp(fit, 1, FileRunOptions.MOST_BATCH_FILES);
     }
 
     /**
@@ -111,7 +112,7 @@ public final class FileRun implements AutoCloseable {
      * Reads. Files that cannot be read are in the report. An interrupt ends it early, as {@link #stop()} does, and is dealt
      * with thereby.
      *
-     * @param intervals told every {@link FileRunOptions#interval()}, between batches, on this thread
+     * @param intervals told every {@link FileRunOptions#interval()} and at the end, between batches, on this thread
      * @throws IllegalArgumentException if a file is larger than allowed, or the shard has none
      * @throws IOException if there is not enough memory, or no queue, or what files should hold cannot be read
      */
@@ -142,7 +143,9 @@ public final class FileRun implements AutoCloseable {
         if (options.batches() > 0) {
             return options.batches();
         }
-        return options.epochs() > Long.MAX_VALUE / batchesPerEpoch ? Long.MAX_VALUE : options.epochs() * batchesPerEpoch;
+        return options.epochs() > Long.MAX_VALUE / batchesPerEpoch
+                ? Long.MAX_VALUE
+                : options.epochs() * batchesPerEpoch;
     }
 
     private long perEpoch() {
@@ -201,7 +204,7 @@ public final class FileRun implements AutoCloseable {
             verification = content == null
                     ? null
                     : new FileVerification(content, data, options.places().size(), reader);
-            effortBefore = reader.effort();
+            effortBefore = NOTHING;
         }
 
         FileRunReport run() throws IOException {
@@ -209,13 +212,13 @@ public final class FileRun implements AutoCloseable {
             try {
                 for (long i = 0; i < options.warmupBatches(); i++) {
                     if (!read(false)) {
-                        return report();
+                        return report(0);
                     }
                 }
                 begin();
                 long wanted = wanted(reader.batchesPerEpoch());
                 while (batches < wanted && read(true)) {
-                    tell();
+                    tell(options.interval().toNanos());
                 }
                 whole = batches == wanted;
             } catch (InterruptedIOException | ClosedByInterruptException e) {
@@ -223,14 +226,17 @@ public final class FileRun implements AutoCloseable {
                 Thread.interrupted();
             }
             stopped |= !whole;
-            return report();
+            long now = System.nanoTime();
+            tell(0);
+            return report(now);
         }
 
         private void begin() {
             measured = true;
             begun = System.nanoTime();
             lastTold = begun;
-            effortBefore = reader.effort();
+            // The first batches may be read by now, and without warming up they are what is measured.
+            effortBefore = options.warmupBatches() > 0 ? reader.effort() : NOTHING;
             lastCommands = effortBefore.commands();
             waitBefore = reader.waitNanos();
             verifyBefore = verifyNanos();
@@ -272,10 +278,10 @@ public final class FileRun implements AutoCloseable {
             return failed;
         }
 
-        private void tell() {
+        private void tell(long least) {
             long now = System.nanoTime();
             long since = now - lastTold;
-            if (options.interval().isZero() || since < options.interval().toNanos()) {
+            if (options.interval().isZero() || since < least || batches == lastBatches) {
                 return;
             }
             long commands = reader.effort().commands();
@@ -296,8 +302,10 @@ public final class FileRun implements AutoCloseable {
             return verification == null ? 0 : verification.nanos();
         }
 
-        private FileRunReport report() {
+        private FileRunReport report(long ended) {
             Effort effort = reader.effort();
+            // Reading may have begun before this thread came to look at the clock.
+            long reading = effort.readingNanos() - effortBefore.readingNanos();
             Dataset.OpeningTimes opening = data.openingTimes();
             return new FileRunReport(
                     options,
@@ -308,9 +316,9 @@ public final class FileRun implements AutoCloseable {
                             opening.indexNanos(),
                             opening.extentsNanos(),
                             setupNanos,
-                            measured ? System.nanoTime() - begun : 0,
+                            measured ? Math.max(ended - begun, reading) : 0,
                             effort.prepareNanos() - effortBefore.prepareNanos(),
-                            effort.readingNanos() - effortBefore.readingNanos(),
+                            reading,
                             measured ? reader.waitNanos() - waitBefore : 0,
                             verifyNanos() - verifyBefore),
                     new FileRunReport.Read(batches, files, bytes, effort.commands() - effortBefore.commands()),

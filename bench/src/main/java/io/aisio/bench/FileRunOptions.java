@@ -63,7 +63,8 @@ public record FileRunOptions(
             throw new IllegalArgumentException("--batch-size " + batchFiles + ": a batch has at least 1 file");
         }
         if (batches < 0) {
-            throw new IllegalArgumentException("--batches " + batches + ": at least 1; without it, whole epochs are read");
+            throw new IllegalArgumentException(
+                    "--batches " + batches + ": at least 1; without it, whole epochs are read");
         }
         if (epochs < 1) {
             throw new IllegalArgumentException("--epochs " + epochs + ": at least 1");

@@ -41,7 +41,7 @@ public final class FileRunTable {
                                 asked.prefetch(),
                                 asked.batches() > 0
                                         ? "%,d of them".formatted(asked.batches())
-                                        : "%,d epochs".formatted(asked.epochs()),
+                                        : asked.epochs() == 1 ? "one epoch" : "%,d epochs".formatted(asked.epochs()),
                                 asked.warmupBatches() > 0
                                         ? ", %,d before them to warm up".formatted(asked.warmupBatches())
                                         : ""));
@@ -80,6 +80,17 @@ public final class FileRunTable {
                 interval.bytesPerSecond() / MIB);
     }
 
+    /** The same in words, for a line that is written over. */
+    public static String progress(FileRunReport.Interval interval) {
+        return String.format(
+                Locale.ROOT,
+                "%8.1f s  %d batches  %.2f IOPS  %.2f MiB/s",
+                interval.seconds(),
+                interval.batches(),
+                interval.iops(),
+                interval.bytesPerSecond() / MIB);
+    }
+
     /** What came out. */
     public static String summary(FileRunReport report) {
         FileRunReport.Times times = report.times();
@@ -110,7 +121,10 @@ public final class FileRunTable {
         row(text, "Files read", "%10d    %d bytes".formatted(read.files(), read.bytes()));
         row(text, "Commands", "%10d".formatted(read.commands()));
         row(text, "Batch latency", latency(report.batchLatency()));
-        row(text, "Data set files", "%10d    %d bytes, in %d folders".formatted(set.files(), set.bytes(), set.classes()));
+        row(
+                text,
+                "Data set files",
+                "%10d    %d bytes, in %d folders".formatted(set.files(), set.bytes(), set.classes()));
         row(text, "Largest file", String.format(Locale.ROOT, "%10.2f KiB", set.largest() / 1024.0));
         row(text, "Average file", String.format(Locale.ROOT, "%10.2f KiB", set.average() / 1024));
         report.ways().forEach(way -> row(text, "Path", way));
@@ -166,7 +180,9 @@ public final class FileRunTable {
             text.append(String.format(
                     Locale.ROOT,
                     "p%s %s, ",
-                    percentile == Math.rint(percentile) ? Long.toString((long) percentile) : Double.toString(percentile),
+                    percentile == Math.rint(percentile)
+                            ? Long.toString((long) percentile)
+                            : Double.toString(percentile),
                     millis(percentiles.getOrDefault(percentile, 0L))));
         }
         return text.append("max ").append(millis(latency.max())).toString();

@@ -50,8 +50,7 @@ final class FolderContent implements FileContent {
 
     @Override
     public String description() {
-        return "the files in "
-                + folders.stream().distinct().map(Path::toString).collect(Collectors.joining(", "));
+        return "the files in " + folders.stream().distinct().map(Path::toString).collect(Collectors.joining(", "));
     }
 
     @Override

@@ -218,7 +218,8 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         mover = Thread.ofPlatform()
                 .name("aisio-batches")
                 .daemon()
-                .unstarted(new BatchMover(how.data, order, batchFiles, count, how.epochs, how.atMost, reads, exchange, slots));
+                .unstarted(new BatchMover(
+                        how.data, order, batchFiles, count, how.epochs, how.atMost, reads, exchange, slots));
         mover.start();
     }
 

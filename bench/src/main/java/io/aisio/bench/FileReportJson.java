@@ -87,7 +87,80 @@ public final class FileReportJson {
         return node;
     }
 
-    static ObjectNode set(FileRunReport.Set set) {
+    /** A comparison's report, ending without a newline. */
+    public static String of(FileComparison.Report report) {
+        FileComparison.Options asked = report.options();
+        ObjectNode root = JSON.createObjectNode();
+        root.put("schema", COMPARE_SCHEMA);
+        root.put("ok", report.ok());
+        ObjectNode options = root.putObject("options");
+        DatasetShape shape = asked.shape();
+        if (shape == null) {
+            options.put("image", report.image().toString());
+        } else {
+            options.put("dataset", shape.name());
+        }
+        options.put("data_dir", asked.folder());
+        options.put("rounds", asked.rounds());
+        options.put("least_runtime_s", asked.least().toNanos() / 1e9);
+        options.put("batch_size", asked.batchFiles());
+        options.put("prefetch_batches", asked.prefetch());
+        options.put("queues", asked.queues());
+        options.put("queue_depth", asked.queueDepth());
+        options.put("iosize_bytes", asked.ioBytes());
+        options.put("emu", asked.emu());
+        root.set("dataset", set(report.set()));
+        root.put("ceiling_command_bytes", report.commandBytes());
+        root.put("kernel", System.getProperty("os.version"));
+        root.put("processors", Runtime.getRuntime().availableProcessors());
+        root.put("load_average", report.load());
+        ArrayNode rows = root.putArray("rows");
+        report.rows().forEach(row -> rows.add(row(report, row)));
+        report.notes().forEach(root.putArray("notes")::add);
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root);
+    }
+
+    private static ObjectNode row(FileComparison.Report report, FileComparison.Row row) {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("name", row.name());
+        node.put("place", row.place());
+        if (!row.missing().isEmpty()) {
+            node.put("missing", row.missing());
+            return node;
+        }
+        node.put("path", row.path());
+        FileRunReport.Verification verification = row.verification();
+        if (verification != null) {
+            node.set("verification", verification(verification));
+            node.put("failed_files", row.failed());
+            node.put("epochs", row.epochs());
+            node.put("files_per_s", row.median(FileComparison.Sample::filesPerSecond));
+            put(node, "of_posix", report.ofBase(row));
+        }
+        node.put("bw_bytes", Math.round(row.median(FileComparison.Sample::bytesPerSecond)));
+        node.put("iops", row.median(FileComparison.Sample::iops));
+        put(node, "of_ceiling", report.ofCeiling(row));
+        ArrayNode samples = node.putArray("rounds");
+        for (FileComparison.Sample sample : row.samples()) {
+            ObjectNode one = samples.addObject();
+            one.put("files_per_s", sample.filesPerSecond());
+            one.put("bw_bytes", Math.round(sample.bytesPerSecond()));
+            one.put("iops", sample.iops());
+            one.put("batch_p50_ns", Math.round(sample.batchNanos()));
+            one.put("batch_p99_ns", Math.round(sample.slowestBatchNanos()));
+        }
+        return node;
+    }
+
+    private static void put(ObjectNode node, String name, double value) {
+        if (Double.isNaN(value)) {
+            node.putNull(name);
+        } else {
+            node.put(name, value);
+        }
+    }
+
+    private static ObjectNode set(FileRunReport.Set set) {
         ObjectNode node = JSON.createObjectNode();
         node.put("files", set.files());
         node.put("total_bytes", set.bytes());

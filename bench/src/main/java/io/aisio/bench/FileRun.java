@@ -102,6 +102,15 @@ public final class FileRun implements AutoCloseable {
         expected = FolderContent.of(options.places().size(), folders);
     }
 
+    /**
+     * Compares every file that is read with what the generator of data sets makes for it.
+     *
+     * @throws IOException if the data set is none of the generator's shapes
+     */
+    public void verifyByShape() throws IOException {
+        expected = ShapeContent.of(data);
+    }
+
     /** With what is compared; empty without. */
     public String verifiedAgainst() {
         FileContent content = expected;

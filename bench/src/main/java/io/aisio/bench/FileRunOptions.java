@@ -3,6 +3,7 @@ package io.aisio.bench;
 import io.aisio.fil.spi.Backend.Settings;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +44,9 @@ public record FileRunOptions(
         Duration interval) {
     /** The backend unless another is named. */
     public static final String DEFAULT_BACKEND = "aisio-cpu";
+
+    /** Backends whose places are folders; those of all others are devices. */
+    public static final Set<String> OF_FOLDERS = Set.of("posix", "io_uring", "cufile");
 
     /** Batches ahead unless told otherwise: those of {@link io.aisio.fil.BatchReader}. */
     public static final int DEFAULT_PREFETCH = 2;

@@ -15,9 +15,9 @@ import picocli.CommandLine.Model.CommandSpec;
         preprocessor = Filperf.Run.class,
         footer = {
             "  ./aisio filperf --data-dir /imagenetish emu:set.img",
-            "  ./aisio filperf --backend posix --data-dir / /mnt/set"
+            "  ./aisio filperf compare --dataset imagenetish --scale 0.01"
         },
-        subcommands = {FilperfRun.class})
+        subcommands = {FilperfRun.class, FilperfCompare.class})
 final class Filperf {
     /** Puts {@code run} before arguments that name no command. */
     static final class Run implements IParameterPreprocessor {

@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.Stack;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -41,9 +40,6 @@ import picocli.CommandLine.TypeConversionException;
 final class FilperfRun implements Callable<Integer> {
     /** How often it is told how it goes. */
     private static final Duration INTERVAL = Duration.ofSeconds(1);
-
-    /** Backends whose places are folders. Of others, --mnt says where the same files are mounted. */
-    private static final Set<String> OF_FOLDERS = Set.of("posix", "io_uring", "cufile");
 
     /** Who reads the output. */
     enum Format {
@@ -237,11 +233,10 @@ final class FilperfRun implements Callable<Integer> {
             run.verifyAgainst(against);
         } else if (!mounts.isEmpty()) {
             run.verifyAgainst(mounts);
-        } else if (OF_FOLDERS.contains(backend)) {
+        } else if (FileRunOptions.OF_FOLDERS.contains(backend)) {
             run.verifyAgainst(run.options().places().stream().map(Path::of).toList());
         } else {
-            throw new IOException("nothing to verify against: give --verify-against FOLDER or --mnt FOLDER, where the"
-                    + " same files are mounted");
+            run.verifyByShape();
         }
     }
 
@@ -323,7 +318,7 @@ final class FilperfRun implements Callable<Integer> {
         places.forEach(part -> Arrays.stream(part.split(",", -1))
                 .filter(place -> !place.isEmpty())
                 .forEach(named::add));
-        if (mounts.isEmpty() || !OF_FOLDERS.contains(backend)) {
+        if (mounts.isEmpty() || !FileRunOptions.OF_FOLDERS.contains(backend)) {
             return named;
         }
         if (mounts.size() != named.size()) {

@@ -43,6 +43,12 @@ public final class FileComparison {
     private static final long SEED = RunOptions.DEFAULT_SEED;
 
     private static final Duration CEILING_RAMP = Duration.ofMillis(200);
+
+    /** Batches before each measurement: their memory is new to it. */
+    private static final long WARMUP_BATCHES = 10;
+    /** How often a candidate is read before it counts: the first time code is not compiled, nor the image mapped. */
+    private static final int WARMUP_RUNS = 3;
+
     private static final int BLOCK_BYTES = 4096;
 
     private final Options options;
@@ -221,6 +227,10 @@ public final class FileComparison {
         long failed;
         long epochs = 1;
         double commandBytes;
+
+        @Nullable
+        FileRun run;
+
         final List<Sample> samples = new ArrayList<>();
 
         Candidate(String name, FileRunOptions how) {
@@ -230,6 +240,30 @@ public final class FileComparison {
 
         Row row() {
             return new Row(name, String.join(", ", how.places()), path, missing, verification, failed, epochs, samples);
+        }
+    }
+
+    /** Closes what candidates have open. */
+    private record Closing(List<Candidate> candidates) implements AutoCloseable {
+        @Override
+        public void close() throws IOException {
+            IOException failure = null;
+            for (Candidate candidate : candidates) {
+                try {
+                    if (candidate.run != null) {
+                        candidate.run.close();
+                    }
+                } catch (IOException e) {
+                    if (failure == null) {
+                        failure = e;
+                    } else {
+                        failure.addSuppressed(e);
+                    }
+                }
+            }
+            if (failure != null) {
+                throw failure;
+            }
         }
     }
 
@@ -308,6 +342,13 @@ public final class FileComparison {
 
     private Report compare(Path image, String device, Path folder, String load) throws IOException {
         List<Candidate> candidates = candidates(device, folder);
+        try (Closing _ = new Closing(candidates)) {
+            return compare(image, device, folder, load, candidates);
+        }
+    }
+
+    private Report compare(Path image, String device, Path folder, String load, List<Candidate> candidates)
+            throws IOException {
         for (Candidate candidate : candidates) {
             verify(candidate, folder);
         }
@@ -321,28 +362,37 @@ public final class FileComparison {
                             .findFirst()
                             .orElse(""));
         }
-        FileRunReport.Set set = set(first);
+        FileRunReport.Set set = Objects.requireNonNull(first.run).set();
         long commandBytes = commandBytes(measured, device);
         Candidate ceiling = new Candidate(CEILING, FileRunOptions.of("", List.of(device), options.folder));
-        for (int round = 0; round < options.rounds; round++) {
-            List<Candidate> order = new ArrayList<>(measured);
-            if (round % 2 == 1) {
-                Collections.reverse(order);
-                measure(ceiling, commandBytes, round);
-            }
-            for (Candidate candidate : order) {
-                progress.accept("round %d of %d: %s".formatted(round + 1, options.rounds, candidate.name));
-                FileRunReport report = read(candidate, SEED + round, candidate.epochs, false, folder);
-                candidate.failed += report.failedFiles();
-                candidate.samples.add(sample(report));
-            }
-            if (round % 2 == 0) {
-                measure(ceiling, commandBytes, round);
+        try (Run reads = ceiling(ceiling, commandBytes)) {
+            // Once uncounted, as the others were.
+            measure(ceiling, reads, -1);
+            for (int round = 0; round < options.rounds; round++) {
+                round(measured, ceiling, reads, round);
             }
         }
         List<Row> rows = new ArrayList<>(candidates.stream().map(Candidate::row).toList());
         rows.add(ceiling.row());
         return new Report(options, image, set, commandBytes, load, rows, notes);
+    }
+
+    private void round(List<Candidate> measured, Candidate ceiling, @Nullable Run reads, int round) throws IOException {
+        List<Candidate> order = new ArrayList<>(measured);
+        boolean backwards = round % 2 == 1;
+        if (backwards) {
+            Collections.reverse(order);
+            measure(ceiling, reads, round);
+        }
+        for (Candidate candidate : order) {
+            progress.accept("round %d of %d: %s".formatted(round + 1, options.rounds, candidate.name));
+            FileRunReport report = read(candidate, SEED + round, candidate.epochs, WARMUP_BATCHES);
+            candidate.failed += report.failedFiles();
+            candidate.samples.add(sample(report));
+        }
+        if (!backwards) {
+            measure(ceiling, reads, round);
+        }
     }
 
     private static List<String> backends() {
@@ -390,7 +440,14 @@ public final class FileComparison {
     private void verify(Candidate candidate, Path folder) throws IOException {
         progress.accept("verifying " + candidate.name);
         try {
-            FileRunReport report = read(candidate, SEED, 1, true, folder);
+            FileRun run = FileRun.open(candidate.how);
+            candidate.run = run;
+            if (options.shape != null) {
+                run.verifyByShape();
+            } else {
+                run.verifyAgainst(List.of(folder));
+            }
+            FileRunReport report = read(candidate, SEED, 1, 0);
             String place = candidate.how.places().getFirst() + ": ";
             String way = report.ways().getFirst();
             candidate.path = way.startsWith(place) ? way.substring(place.length()) : way;
@@ -399,12 +456,8 @@ public final class FileComparison {
             if (report.failedFiles() > 0) {
                 notes.add(candidate.name + ": " + report.failures().getFirst());
             }
-            progress.accept("warming up " + candidate.name);
-            report = read(candidate, SEED, 1, false, folder);
-            double seconds = Math.max(1e-6, report.times().totalNanos() / 1e9);
-            candidate.epochs = Math.max(1, (long) Math.ceil(options.least.toNanos() / 1e9 / seconds));
-            candidate.commandBytes =
-                    (double) report.read().bytes() / Math.max(1, report.read().commands());
+            run.verifyNothing();
+            warmUp(candidate);
         } catch (InterruptedIOException e) {
             throw e;
         } catch (IOException | IllegalArgumentException e) {
@@ -412,18 +465,23 @@ public final class FileComparison {
         }
     }
 
-    private FileRunReport read(Candidate candidate, long seed, long epochs, boolean verify, Path folder)
-            throws IOException {
-        checkStopped();
-        FileRunReport report;
-        try (FileRun run = FileRun.open(candidate.how.shuffled(seed, epochs))) {
-            if (verify && options.shape != null) {
-                run.verifyByShape();
-            } else if (verify) {
-                run.verifyAgainst(List.of(folder));
-            }
-            report = run.measure(interval -> {});
+    /** Reads until it takes long enough, and finds out thereby how many epochs that is. */
+    private void warmUp(Candidate candidate) throws IOException {
+        progress.accept("warming up " + candidate.name);
+        for (int i = 0; i < WARMUP_RUNS; i++) {
+            FileRunReport report = read(candidate, SEED, candidate.epochs, WARMUP_BATCHES);
+            FileRunReport.Read read = report.read();
+            candidate.commandBytes = (double) read.bytes() / Math.max(1, read.commands());
+            double part = (double) options.least.toNanos()
+                    / Math.max(1, report.times().totalNanos());
+            candidate.epochs = Math.max(1, (long) Math.ceil(candidate.epochs * part));
         }
+    }
+
+    private FileRunReport read(Candidate candidate, long seed, long epochs, long warmup) throws IOException {
+        checkStopped();
+        FileRun run = Objects.requireNonNull(candidate.run);
+        FileRunReport report = run.measure(candidate.how.shuffled(seed, epochs, warmup), interval -> {});
         if (report.stopped()) {
             throw new InterruptedIOException("interrupted while " + candidate.name + " was measured");
         }
@@ -446,12 +504,6 @@ public final class FileComparison {
                 percentiles.getOrDefault(99.0, 0L));
     }
 
-    private static FileRunReport.Set set(Candidate candidate) throws IOException {
-        try (FileRun run = FileRun.open(candidate.how)) {
-            return run.set();
-        }
-    }
-
     /** What a command of the device's own row carries, in whole blocks. */
     private long commandBytes(List<Candidate> measured, String device) {
         double bytes = measured.stream()
@@ -462,10 +514,9 @@ public final class FileComparison {
         return Math.max(1, Math.round(bytes / BLOCK_BYTES)) * BLOCK_BYTES;
     }
 
-    /** Measures random reads of the device. */
-    private void measure(Candidate ceiling, long bytes, int round) throws IOException {
+    /** Random reads of the device; null if it does not take them so. */
+    private @Nullable Run ceiling(Candidate ceiling, long bytes) throws IOException {
         checkStopped();
-        progress.accept("round %d of %d: %s".formatted(round + 1, options.rounds, CEILING));
         RunOptions how = new RunOptions(
                 ceiling.how.places(),
                 IoPattern.RANDREAD,
@@ -478,19 +529,34 @@ public final class FileComparison {
                 null,
                 false,
                 Duration.ZERO,
-                SEED + round,
+                SEED,
                 false);
-        try (Run run = Run.open(how)) {
-            RunReport report = run.measure(interval -> {});
-            checkStopped();
-            if (!report.ok()) {
-                throw new IOException(CEILING + ": " + report.failures().getFirst());
-            }
-            ceiling.path = report.devices().getFirst().path();
-            ceiling.samples.add(new Sample(0, report.bytesPerSecond(), report.iops(), 0, 0));
+        try {
+            return Run.open(how);
         } catch (IllegalArgumentException e) {
-            // A file's queues are cut to what the device has; these are refused.
+            // A data set's queues are cut to what the device has; these are refused.
             ceiling.missing = Failures.text(e);
+            return null;
+        }
+    }
+
+    private void measure(Candidate ceiling, @Nullable Run reads, int round) throws IOException {
+        checkStopped();
+        if (reads == null) {
+            return;
+        }
+        progress.accept(
+                round < 0
+                        ? "warming up " + CEILING
+                        : "round %d of %d: %s".formatted(round + 1, options.rounds, CEILING));
+        RunReport report = reads.measure(interval -> {});
+        checkStopped();
+        if (!report.ok()) {
+            throw new IOException(CEILING + ": " + report.failures().getFirst());
+        }
+        ceiling.path = report.devices().getFirst().path();
+        if (round >= 0) {
+            ceiling.samples.add(new Sample(0, report.bytesPerSecond(), report.iops(), 0, 0));
         }
     }
 

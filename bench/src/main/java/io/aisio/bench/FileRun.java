@@ -111,6 +111,11 @@ public final class FileRun implements AutoCloseable {
         expected = ShapeContent.of(data);
     }
 
+    /** Compares nothing any more. */
+    void verifyNothing() {
+        expected = null;
+    }
+
     /** With what is compared; empty without. */
     public String verifiedAgainst() {
         FileContent content = expected;
@@ -126,39 +131,44 @@ public final class FileRun implements AutoCloseable {
      * @throws IOException if there is not enough memory, or no queue, or what files should hold cannot be read
      */
     public FileRunReport measure(Consumer<FileRunReport.Interval> intervals) throws IOException {
+        return measure(options, intervals);
+    }
+
+    /** The same with other numbers: order, epochs, batches, warming up. */
+    FileRunReport measure(FileRunOptions how, Consumer<FileRunReport.Interval> intervals) throws IOException {
         long begun = System.nanoTime();
-        try (BatchReader reader = builder().open()) {
-            return new Measurement(reader, System.nanoTime() - begun, intervals).run();
+        try (BatchReader reader = builder(how).open()) {
+            return new Measurement(how, reader, System.nanoTime() - begun, intervals).run();
         }
     }
 
-    private BatchReader.Builder builder() {
+    private BatchReader.Builder builder(FileRunOptions how) {
         BatchReader.Builder builder = data.batches(batchFiles)
-                .prefetch(options.prefetch())
-                .shard(options.shard(), options.shards())
-                .maxFileBytes(options.maxFileBytes())
+                .prefetch(how.prefetch())
+                .shard(how.shard(), how.shards())
+                .maxFileBytes(how.maxFileBytes())
                 .keepFailures();
-        Long seed = options.seed();
+        Long seed = how.seed();
         if (seed != null) {
             builder.shuffle(seed);
         }
-        // Warming up goes on into the epochs that are measured, which end in one more.
-        return options.batches() > 0 || options.warmupBatches() > 0
-                ? builder.endless().atMost(plus(options.warmupBatches(), wanted(perEpoch())))
-                : builder.epochs(options.epochs());
-    }
-
-    private long wanted(long batchesPerEpoch) {
-        if (options.batches() > 0) {
-            return options.batches();
+        if (how.batches() == 0 && how.warmupBatches() == 0) {
+            return builder.epochs(how.epochs());
         }
-        return options.epochs() > Long.MAX_VALUE / batchesPerEpoch
-                ? Long.MAX_VALUE
-                : options.epochs() * batchesPerEpoch;
+        // What was read ahead when measuring began is made up for by what is when it ends.
+        long ahead = how.warmupBatches() > 0 ? how.prefetch() : 0;
+        return builder.endless().atMost(plus(plus(how.warmupBatches(), wanted(how, perEpoch(how))), ahead));
     }
 
-    private long perEpoch() {
-        int files = data.files() / options.shards() + (options.shard() < data.files() % options.shards() ? 1 : 0);
+    private static long wanted(FileRunOptions how, long batchesPerEpoch) {
+        if (how.batches() > 0) {
+            return how.batches();
+        }
+        return how.epochs() > Long.MAX_VALUE / batchesPerEpoch ? Long.MAX_VALUE : how.epochs() * batchesPerEpoch;
+    }
+
+    private long perEpoch(FileRunOptions how) {
+        int files = data.files() / how.shards() + (how.shard() < data.files() % how.shards() ? 1 : 0);
         return Math.max(1, Math.ceilDiv(files, batchFiles));
     }
 
@@ -179,6 +189,7 @@ public final class FileRun implements AutoCloseable {
 
     /** One run's counts. */
     private final class Measurement {
+        private final FileRunOptions how;
         private final BatchReader reader;
         private final long setupNanos;
         private final Consumer<FileRunReport.Interval> intervals;
@@ -205,29 +216,31 @@ public final class FileRun implements AutoCloseable {
         private long lastBytes;
         private long lastCommands;
 
-        Measurement(BatchReader reader, long setupNanos, Consumer<FileRunReport.Interval> intervals) {
+        Measurement(
+                FileRunOptions how, BatchReader reader, long setupNanos, Consumer<FileRunReport.Interval> intervals) {
+            this.how = how;
             this.reader = reader;
             this.setupNanos = setupNanos;
             this.intervals = intervals;
             FileContent content = expected;
             verification = content == null
                     ? null
-                    : new FileVerification(content, data, options.places().size(), reader);
+                    : new FileVerification(content, data, how.places().size(), reader);
             effortBefore = NOTHING;
         }
 
         FileRunReport run() throws IOException {
             boolean whole = false;
             try {
-                for (long i = 0; i < options.warmupBatches(); i++) {
+                for (long i = 0; i < how.warmupBatches(); i++) {
                     if (!read(false)) {
                         return report(0);
                     }
                 }
                 begin();
-                long wanted = wanted(reader.batchesPerEpoch());
+                long wanted = wanted(how, reader.batchesPerEpoch());
                 while (batches < wanted && read(true)) {
-                    tell(options.interval().toNanos());
+                    tell(how.interval().toNanos());
                 }
                 whole = batches == wanted;
             } catch (InterruptedIOException | ClosedByInterruptException e) {
@@ -245,7 +258,7 @@ public final class FileRun implements AutoCloseable {
             begun = System.nanoTime();
             lastTold = begun;
             // The first batches may be read by now, and without warming up they are what is measured.
-            effortBefore = options.warmupBatches() > 0 ? reader.effort() : NOTHING;
+            effortBefore = how.warmupBatches() > 0 ? reader.effort() : NOTHING;
             lastCommands = effortBefore.commands();
             waitBefore = reader.waitNanos();
             verifyBefore = verifyNanos();
@@ -290,7 +303,7 @@ public final class FileRun implements AutoCloseable {
         private void tell(long least) {
             long now = System.nanoTime();
             long since = now - lastTold;
-            if (options.interval().isZero() || since < least || batches == lastBatches) {
+            if (how.interval().isZero() || since < least || batches == lastBatches) {
                 return;
             }
             long commands = reader.effort().commands();
@@ -317,7 +330,7 @@ public final class FileRun implements AutoCloseable {
             long reading = effort.readingNanos() - effortBefore.readingNanos();
             Dataset.OpeningTimes opening = data.openingTimes();
             return new FileRunReport(
-                    options,
+                    how,
                     Math.min(batchFiles, reader.filesPerEpoch()),
                     data.ways(),
                     set(),

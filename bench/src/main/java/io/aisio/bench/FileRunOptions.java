@@ -151,8 +151,8 @@ public record FileRunOptions(
                 interval);
     }
 
-    /** The same for a number of epochs, shuffled. */
-    public FileRunOptions shuffled(long withSeed, long count) {
+    /** The same for a number of epochs, shuffled, after some batches to warm up. */
+    public FileRunOptions shuffled(long withSeed, long count, long warmup) {
         return new FileRunOptions(
                 places,
                 folder,
@@ -161,7 +161,7 @@ public record FileRunOptions(
                 batchFiles,
                 batches,
                 count,
-                warmupBatches,
+                warmup,
                 prefetch,
                 withSeed,
                 shard,

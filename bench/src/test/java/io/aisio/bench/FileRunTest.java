@@ -124,7 +124,7 @@ class FileRunTest {
 
     @Test
     void readsShuffledEpochsWithAllFilesInEach() throws IOException {
-        FileRunReport report = verify(options().shuffled(7, 3).withBatches(3, 1), folder);
+        FileRunReport report = verify(options().shuffled(7, 3, 0).withBatches(3, 1), folder);
         assertThat(report.ok()).as(report.toString()).isTrue();
         assertThat(report.read().batches()).isEqualTo(9);
         assertThat(report.read().files()).isEqualTo(3 * FILES);

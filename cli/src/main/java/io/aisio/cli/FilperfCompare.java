@@ -83,7 +83,7 @@ final class FilperfCompare implements Callable<Integer> {
             converter = XnvmeperfOptions.Seconds.class,
             defaultValue = "1",
             paramLabel = "SECONDS",
-            description = "How long one takes at least, in whole epochs (1).")
+            description = "How long one takes, about, in whole epochs (1).")
     @SuppressWarnings("NullAway.Init")
     private Duration runtime;
 
@@ -208,7 +208,7 @@ final class FilperfCompare implements Callable<Integer> {
                             set.classes(),
                             asked.shape() != null ? asked.shape().name() : report.image() + " " + asked.folder()));
             out.line(
-                    "%d rounds of at least %s s, shuffled, %d batches ahead; %d queue%s of depth %d; ceiling: random reads of %d bytes"
+                    "%d rounds of some %s s, shuffled, %d batches ahead; %d queue%s of depth %d; ceiling: random reads of %d bytes"
                             .formatted(
                                     asked.rounds(),
                                     asked.least().toMillis() / 1e3,

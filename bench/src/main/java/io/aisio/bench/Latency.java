@@ -9,7 +9,7 @@ import org.HdrHistogram.Histogram;
  * done. About 230 KiB.
  */
 final class Latency {
-    /** The longest time told apart, a minute; what takes longer counts as that. */
+    /** The longest time of an I/O told apart, a minute; what takes longer counts as that. */
     private static final long LONGEST_NANOS = 60_000_000_000L;
 
     /** Two would be as fine as fio's; three cost nothing that matters here. */
@@ -20,10 +20,21 @@ final class Latency {
         1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 99.5, 99.9, 99.95, 99.99
     };
 
-    private final Histogram histogram = new Histogram(1, LONGEST_NANOS, DIGITS);
+    private final long longest;
+    private final Histogram histogram;
+
+    Latency() {
+        this(LONGEST_NANOS);
+    }
+
+    /** @param longestNanos the longest time told apart */
+    Latency(long longestNanos) {
+        longest = longestNanos;
+        histogram = new Histogram(1, longest, DIGITS);
+    }
 
     void record(long nanos) {
-        histogram.recordValue(Math.clamp(nanos, 1, LONGEST_NANOS));
+        histogram.recordValue(Math.clamp(nanos, 1, longest));
     }
 
     void reset() {

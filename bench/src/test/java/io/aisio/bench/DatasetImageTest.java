@@ -4,13 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.aisio.fil.DeviceBlocks;
-import io.aisio.fil.ExtentReader;
-import io.aisio.xal.Entry;
+import io.aisio.fil.Batch;
+import io.aisio.fil.BatchReader;
+import io.aisio.fil.Dataset;
 import io.aisio.xal.FileBlocks;
-import io.aisio.xal.FileType;
 import io.aisio.xal.Xal;
-import io.aisio.xnvme.Device;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
@@ -55,32 +53,17 @@ class DatasetImageTest {
         Map<String, DatasetFile> expected = new TreeMap<>();
         shape.iterator().forEachRemaining(file -> expected.put("/" + file.path(), file));
         List<String> differences = new ArrayList<>();
-        List<Entry> found = new ArrayList<>();
-        try (Device device = Device.open(image + "?readonly");
-                DeviceBlocks blocks = DeviceBlocks.open(device);
-                Xal xal = Xal.open(blocks);
-                ExtentReader reader = ExtentReader.open(
-                        device, xal, 32, Math.max(1 << 20, shape.mostBytes() + ExtentReader.ROUNDING))) {
-            xal.walk("/", new Xal.Visitor() {
-                @Override
-                public void visit(Entry entry) {
-                    if (entry.type() == FileType.REGULAR) {
-                        found.add(entry);
+        try (Dataset data = Dataset.open(image + "?readonly", "/");
+                BatchReader batches = data.batches(32).open()) {
+            DatasetContent content = new DatasetContent();
+            for (Batch batch : batches) {
+                for (int i = 0; i < batch.size(); i++) {
+                    DatasetFile file = expected.remove(batch.path(i));
+                    if (file == null || content.mismatch(file, batch.content(i)) >= 0) {
+                        differences.add(batch.path(i));
                     }
                 }
-
-                @Override
-                public void damaged(String path, IOException problem) throws IOException {
-                    throw problem;
-                }
-            });
-            DatasetContent content = new DatasetContent();
-            reader.read(found, (entry, bytes) -> {
-                DatasetFile file = expected.remove(entry.path());
-                if (file == null || content.mismatch(file, bytes) >= 0) {
-                    differences.add(entry.path());
-                }
-            });
+            }
         }
         differences.addAll(expected.keySet());
         return differences;

@@ -28,6 +28,7 @@ import picocli.CommandLine.ScopeType;
             HugepagesCommand.class,
             Xnvmeperf.class,
             DatasetCommand.class,
+            Filperf.class,
             EmuCommand.class,
             XalCommand.class,
             XnvmeCommand.class,

@@ -7,18 +7,13 @@ import io.aisio.bench.DatasetContent;
 import io.aisio.bench.DatasetFile;
 import io.aisio.bench.DatasetImage;
 import io.aisio.bench.DatasetShape;
-import io.aisio.fil.DeviceBlocks;
-import io.aisio.fil.ExtentReader;
-import io.aisio.xal.Entry;
-import io.aisio.xal.Xal;
-import io.aisio.xnvme.Device;
+import io.aisio.fil.Batch;
+import io.aisio.fil.BatchReader;
+import io.aisio.fil.Dataset;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -38,23 +33,21 @@ class DatasetTest {
         Path image = folder.resolve("set.img");
         DatasetImage.make(shape, image, false, step -> {});
         Map<String, DatasetFile> files = new HashMap<>();
-        List<Entry> entries = new ArrayList<>();
+        shape.iterator().forEachRemaining(file -> files.put("/" + file.path(), file));
+        assertThat(files).hasSize(120);
         DatasetContent content = new DatasetContent();
-        try (Device device = Device.open("emu:" + image + "?readonly");
-                DeviceBlocks blocks = DeviceBlocks.open(device);
-                Xal xal = Xal.open(blocks);
-                ExtentReader reader = ExtentReader.open(device, xal, 32, 4 << 20)) {
-            for (Iterator<DatasetFile> all = shape.iterator(); all.hasNext(); ) {
-                DatasetFile file = all.next();
-                files.put("/" + file.path(), file);
-                entries.add(xal.lookup("/" + file.path()));
+        try (Dataset data = Dataset.open("emu:" + image + "?readonly", "/");
+                BatchReader batches = data.batches(32).open()) {
+            for (Batch batch : batches) {
+                for (int i = 0; i < batch.size(); i++) {
+                    DatasetFile file = files.remove(batch.path(i));
+                    assertThat(file).as(batch.path(i)).isNotNull();
+                    assertThat(content.mismatch(file, batch.content(i)))
+                            .as(batch.path(i))
+                            .isEqualTo(-1);
+                }
             }
-            reader.read(
-                    entries,
-                    (entry, bytes) -> assertThat(content.mismatch(files.get(entry.path()), bytes))
-                            .as(entry.path())
-                            .isEqualTo(-1));
         }
-        assertThat(entries).hasSize(120);
+        assertThat(files).isEmpty();
     }
 }

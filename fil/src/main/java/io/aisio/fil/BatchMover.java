@@ -20,6 +20,8 @@ final class BatchMover implements Runnable {
     private long epoch = -1;
     /** The next batch of the epoch. */
     private long number;
+    /** Batches that may still begin. */
+    private long left;
 
     /** Slots by their numbers, once they were used. */
     private final BatchSlot[] bySlot;
@@ -41,6 +43,7 @@ final class BatchMover implements Runnable {
             int batchFiles,
             long batchesPerEpoch,
             long epochs,
+            long most,
             List<BatchReads> reads,
             BatchExchange exchange,
             int slots) {
@@ -49,6 +52,7 @@ final class BatchMover implements Runnable {
         this.batchFiles = batchFiles;
         this.batchesPerEpoch = batchesPerEpoch;
         this.epochs = epochs;
+        left = most;
         this.reads = reads;
         this.exchange = exchange;
         number = batchesPerEpoch;
@@ -114,7 +118,7 @@ final class BatchMover implements Runnable {
     }
 
     private boolean hasMore() {
-        return number < batchesPerEpoch || epoch + 1 < epochs;
+        return left > 0 && (number < batchesPerEpoch || epoch + 1 < epochs);
     }
 
     /** Begins batches as long as there are free ones. */
@@ -140,6 +144,7 @@ final class BatchMover implements Runnable {
         long from = number * batchFiles;
         int n = (int) Math.min(batchFiles, order.size() - from);
         slot.begin(epoch, number++);
+        left--;
         Arrays.fill(used, 0);
         for (int i = 0; i < n; i++) {
             int file = order.file((int) from + i);

@@ -54,6 +54,7 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         private int shard;
         private int shards = 1;
         private long epochs = 1;
+        private long atMost = Long.MAX_VALUE;
         private int prefetch = 2;
         private boolean dropLast;
         private boolean keepFailures;
@@ -100,6 +101,15 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         /** Reads on for ever, epoch after epoch. */
         public Builder endless() {
             epochs = Long.MAX_VALUE;
+            return this;
+        }
+
+        /** Ends after so many batches, at least 1, wherever in an epoch that is; nothing is read beyond them. */
+        public Builder atMost(long batches) {
+            if (batches < 1) {
+                throw new IllegalArgumentException(batches + " batches: there is 1 at least");
+            }
+            atMost = batches;
             return this;
         }
 
@@ -235,7 +245,8 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
         mover = Thread.ofPlatform()
                 .name("aisio-batches")
                 .daemon()
-                .unstarted(new BatchMover(how.data, order, batchFiles, count, how.epochs, reads, exchange, slots));
+                .unstarted(new BatchMover(
+                        how.data, order, batchFiles, count, how.epochs, how.atMost, reads, exchange, slots));
         mover.start();
     }
 

@@ -1,0 +1,19 @@
+package io.aisio.bench;
+
+import io.aisio.fil.Batch;
+import java.io.IOException;
+
+/** What files should hold, to compare with what was read. One thread asks. */
+interface FileContent {
+    /** What it is, for people. */
+    String description();
+
+    /**
+     * Compares a file of a batch.
+     *
+     * @param i of the batch's files
+     * @return the offset of the first byte that differs, or where the shorter ends; -1 if they are the same
+     * @throws IOException if what it should be cannot be read
+     */
+    long mismatch(Batch batch, int i) throws IOException;
+}

@@ -133,6 +133,9 @@ public final class DirectFile implements AutoCloseable {
     /** Why the queue tells no more of its commands, null as long as it does. */
     private @Nullable IOException lost;
 
+    /** Why the queue could not be closed then: what is in flight may still be written to memory. */
+    private @Nullable IOException unclosed;
+
     private DirectFile(
             String file,
             String origin,
@@ -207,7 +210,9 @@ public final class DirectFile implements AutoCloseable {
         Geometry geometry = device.geometry();
         int besideBytes = besideBytes(geometry.lbaBytes(), geometry.maxTransferBytes());
         Queue queue = new RetryingQueue(device.openQueue(Math.min(DEPTH, geometry.maxQueueDepth())));
+        Buffer beside = null;
         try {
+            beside = device.allocate((long) queue.depth() * besideBytes);
             return new DirectFile(
                     path,
                     device.name(),
@@ -219,10 +224,10 @@ public final class DirectFile implements AutoCloseable {
                     DWORD,
                     geometry.maxTransferBytes(),
                     buffer,
-                    device.allocate((long) queue.depth() * besideBytes),
+                    beside,
                     besideBytes);
-        } catch (IOException | RuntimeException e) {
-            queue.close();
+        } catch (IOException | RuntimeException | Error e) {
+            close(queue, beside, e);
             throw e;
         }
     }
@@ -248,9 +253,10 @@ public final class DirectFile implements AutoCloseable {
     /** The same, with a say in whether io_uring is used where there is one. */
     static DirectFile open(Path path, Cache cache, boolean byRing, Buffer buffer) throws IOException {
         KernelReads kernel = KernelReads.open(path, cache, DEPTH, byRing);
+        Buffer beside = null;
         try {
             int besideBytes = besideBytes(kernel.unit(), KernelReads.MAX_TRANSFER);
-            Buffer beside = Buffer.ofProcess((long) DEPTH * besideBytes);
+            beside = Buffer.ofProcess((long) DEPTH * besideBytes);
             kernel.register(buffer, beside);
             return new DirectFile(
                     path.toString(),
@@ -267,9 +273,22 @@ public final class DirectFile implements AutoCloseable {
                     buffer,
                     beside,
                     besideBytes);
-        } catch (IOException | RuntimeException e) {
-            kernel.close();
+        } catch (IOException | RuntimeException | Error e) {
+            close(kernel, beside, e);
             throw e;
+        }
+    }
+
+    /** Gives back what was got before opening failed. */
+    private static void close(Queue queue, @Nullable Buffer beside, Throwable why) {
+        try {
+            queue.close();
+        } catch (IOException | RuntimeException e) {
+            why.addSuppressed(e);
+        }
+        // Nothing of it is in flight, closed or not.
+        if (beside != null) {
+            beside.close();
         }
     }
 
@@ -701,12 +720,13 @@ public final class DirectFile implements AutoCloseable {
         return n;
     }
 
-    /** The queue tells no more: all reads have failed, and with the queue closed nothing is in flight. */
+    /** The queue tells no more: all reads have failed, and with the queue closed, if it can be, nothing is in flight. */
     private void giveUp(IOException why) {
         lost = why;
         try {
             queue.close();
         } catch (IOException e) {
+            unclosed = e;
             why.addSuppressed(e);
         }
         for (int read = 0; read < turn.length; read++) {
@@ -727,6 +747,7 @@ public final class DirectFile implements AutoCloseable {
      * that were not taken are lost. Closing again does nothing.
      *
      * @throws IllegalStateException if it belongs to another thread that still runs
+     * @throws IOException if the queue does not end: the caller's buffer may then still be written to, and is not to be freed
      */
     @Override
     public void close() throws IOException {
@@ -745,12 +766,21 @@ public final class DirectFile implements AutoCloseable {
                 take(true);
             }
         } finally {
-            try {
-                queue.close();
-            } finally {
-                beside.close();
-            }
+            closeQueue();
         }
+    }
+
+    /** Closes the queue, and only then frees the memory that its commands write to. */
+    private void closeQueue() throws IOException {
+        queue.close();
+        IOException before = unclosed;
+        if (before != null) {
+            throw new IOException(
+                    "%s: the queue of %s could not be closed, and may still write to the buffer: %s"
+                            .formatted(file, origin, before.getMessage()),
+                    before);
+        }
+        beside.close();
     }
 
     /** Reads in a row, each of them in one at most. */

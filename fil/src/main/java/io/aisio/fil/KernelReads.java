@@ -32,8 +32,8 @@ final class KernelReads implements Queue {
     /** One command reads at most this, in bytes: large enough that its cost does not show. */
     static final int MAX_TRANSFER = 1 << 20;
 
-    /** How often a read is started again that the kernel could not begin just now, and the pause before that. */
-    private static final int TRIES = 1000;
+    /** How long a read is started again that the kernel could not begin just now, and the pause before that. */
+    private static final long PATIENCE_NANOS = 10_000_000_000L;
 
     private static final long PAUSE_NANOS = 50_000;
 
@@ -52,7 +52,9 @@ final class KernelReads implements Queue {
     private final int[] buffers;
     private final long[] positions;
     private final int[] moved;
-    private final int[] tries;
+    /** When a read was first not begun, by nanoTime; 0 if it was. */
+    private final long[] delayed;
+
     private final boolean[] inFlight;
     private final @Nullable IOException[] failures;
 
@@ -80,7 +82,7 @@ final class KernelReads implements Queue {
         buffers = new int[depth];
         positions = new long[depth];
         moved = new int[depth];
-        tries = new int[depth];
+        delayed = new long[depth];
         inFlight = new boolean[depth];
         failures = new IOException[depth];
         done = new int[depth];
@@ -266,7 +268,7 @@ final class KernelReads implements Queue {
             failures[slot] = null;
             positions[slot] = lbas[i] * unit();
             moved[slot] = 0;
-            tries[slot] = 0;
+            delayed[slot] = 0;
             if (ring == null) {
                 call(slot);
             } else {
@@ -335,13 +337,21 @@ final class KernelReads implements Queue {
         }
         try {
             boolean again = false;
+            boolean pause = false;
             while (n < completed.length && ring.next()) {
                 int slot = ring.slot();
-                if (goesOn(ring, slot, ring.result())) {
+                if (isLater(ring.result()) && isPatient(slot)) {
+                    start(ring, slot);
+                    again = true;
+                    pause = true;
+                } else if (goesOn(ring, slot, ring.result())) {
                     again = true;
                 } else {
                     completed[n++] = end(slot);
                 }
+            }
+            if (pause) {
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
             if (again) {
                 tellKernel(ring);
@@ -372,14 +382,20 @@ final class KernelReads implements Queue {
         return failures[slot] == null ? slot : ~slot;
     }
 
-    /** Starts again what the kernel read a part of, or could not begin; if it is over, how is noted. */
-    private boolean goesOn(IoUring ring, int slot, int result) {
-        boolean later = result == -Errno.EAGAIN || result == -Errno.EINTR || result == -Errno.ECANCELED;
-        if (later && tries[slot]++ < TRIES) {
-            LockSupport.parkNanos(PAUSE_NANOS);
-            start(ring, slot);
-            return true;
+    private static boolean isLater(int result) {
+        return result == -Errno.EAGAIN || result == -Errno.EINTR || result == -Errno.ECANCELED;
+    }
+
+    private boolean isPatient(int slot) {
+        long now = System.nanoTime();
+        if (delayed[slot] == 0) {
+            delayed[slot] = now | 1;
         }
+        return now - delayed[slot] < PATIENCE_NANOS;
+    }
+
+    /** Starts the rest of what the kernel read a part of; if it is over, how is noted. */
+    private boolean goesOn(IoUring ring, int slot, int result) {
         if (result < 0) {
             failures[slot] = new LinuxException("read", file.path().toString(), -result);
             return false;
@@ -387,6 +403,7 @@ final class KernelReads implements Queue {
         moved[slot] += result;
         long wanted = Math.min(bound(slot).byteSize(), opened.size() - positions[slot]);
         if (result > 0 && moved[slot] < wanted && moved[slot] % unit() == 0) {
+            delayed[slot] = 0;
             start(ring, slot);
             return true;
         }

@@ -507,6 +507,49 @@ class DirectFileTest {
         }
     }
 
+    /** The same device, whose queues tell nothing and cannot be closed, noting what it allocates. */
+    private static Device unclosed(Device device, boolean hasMemory, List<Buffer> allocated) {
+        Device silent = SilentDevice.of(device);
+        return (Device) Proxy.newProxyInstance(
+                Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("allocate") && !hasMemory) {
+                        throw new IOException("no memory");
+                    }
+                    Object result = SilentDevice.called(silent, method, arguments);
+                    if (result instanceof Buffer buffer) {
+                        allocated.add(buffer);
+                    }
+                    return !(result instanceof Queue queue)
+                            ? result
+                            : Proxy.newProxyInstance(
+                                    Queue.class.getClassLoader(), new Class<?>[] {Queue.class}, (p, m, a) -> {
+                                        Object closed = SilentDevice.called(queue, m, a);
+                                        if (m.getName().equals("close")) {
+                                            throw new IOException("not closed");
+                                        }
+                                        return closed;
+                                    });
+                });
+    }
+
+    @Test
+    void keepsTheMemoryOfAQueueThatCannotBeClosed() throws IOException {
+        List<Piece> pieces = List.of(new Piece(Piece.Kind.DATA, 0, 0, 1 << 20));
+        List<Buffer> allocated = new ArrayList<>();
+        try (Device device = Device.open("emu:" + image + "?mdts=1&entries=3");
+                Buffer buffer = device.allocate(1 << 20)) {
+            DirectFile file = DirectFile.open(unclosed(device, true, allocated), "/made", pieces, buffer);
+            assertThatThrownBy(() -> file.read(0, 0, 100_000)).hasMessageContaining("taken away");
+            assertThatThrownBy(file::close).isInstanceOf(IOException.class).hasMessageContaining("not closed");
+            assertThat(allocated).hasSize(1);
+            assertThat(allocated.getFirst().segment().scope().isAlive()).isTrue();
+            allocated.getFirst().close();
+            assertThatThrownBy(() -> DirectFile.open(unclosed(device, false, allocated), "/made", pieces, buffer))
+                    .hasMessage("no memory")
+                    .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+        }
+    }
+
     @Test
     void survivesAControllerThatIsReset() throws IOException {
         List<Piece> pieces = List.of(new Piece(Piece.Kind.DATA, 0, 512, 1 << 20));

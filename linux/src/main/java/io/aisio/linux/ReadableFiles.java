@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,11 @@ public final class ReadableFiles implements AutoCloseable {
     private static final int REGULAR = 0x8000;
     private static final int DIRECTORY = 0x4000;
     private static final long NANOS = 1_000_000_000L;
+
+    /** How long an open is tried again that the kernel could not do just now, and how long it is left alone before that. */
+    private static final long PATIENCE_NANOS = 2 * NANOS;
+
+    private static final long PAUSE_NANOS = 1_000_000;
 
     private final int[] descriptors;
     private final MemorySegment path;
@@ -60,7 +66,8 @@ public final class ReadableFiles implements AutoCloseable {
      * @param file a number by which none is open
      * @param name path from the directory, without a leading {@code /}
      * @param direct whether past the page cache, as {@link OpenFile#openDirect}
-     * @return 0, or the errno with which the file could not be opened or looked at: then none is
+     * @return 0, or the errno with which the file could not be opened or looked at: then none is; {@code EAGAIN} if the kernel
+     *     could not open it for two seconds, as somebody holds a lease to write it (fcntl(2), F_SETLEASE)
      */
     public int open(int file, Beneath directory, byte[] name, boolean direct) {
         if (descriptors[file] != CLOSED) {
@@ -76,12 +83,11 @@ public final class ReadableFiles implements AutoCloseable {
                 Libc.O_RDONLY | Libc.O_NONBLOCK | Libc.O_NOCTTY | Libc.O_NOFOLLOW | Libc.O_CLOEXEC | special);
         MemorySegment c = terminated(name);
         int fd = (int) Libc.openat2(directory.fd(), c, how);
-        // EAGAIN: something was renamed while the kernel made sure that the path stays beneath.
-        while (fd < 0 && (Libc.errno() == Errno.EINTR || Libc.errno() == Errno.EAGAIN)) {
-            fd = (int) Libc.openat2(directory.fd(), c, how);
+        if (fd < 0) {
+            fd = openLater(directory, c);
         }
         if (fd < 0) {
-            return Libc.errno();
+            return -fd;
         }
         descriptors[file] = fd;
         int errno = look(file);
@@ -93,6 +99,34 @@ public final class ReadableFiles implements AutoCloseable {
             close(file);
         }
         return errno;
+    }
+
+    /** Tries again what has failed just now; a descriptor, or an errno, negated. */
+    private int openLater(Beneath directory, MemorySegment c) {
+        int errno = Libc.errno();
+        long until = System.nanoTime() + PATIENCE_NANOS;
+        while (errno == Errno.EINTR || (errno == Errno.EAGAIN && System.nanoTime() - until < 0)) {
+            if (errno == Errno.EAGAIN) {
+                // Something was renamed while the kernel made sure that the path stays beneath: that is over soon. Or
+                // somebody is asked to give up a lease, and has 45 s for it, as O_NONBLOCK does not wait for that.
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+            int fd = (int) Libc.openat2(directory.fd(), c, how);
+            if (fd >= 0) {
+                return fd;
+            }
+            errno = Libc.errno();
+        }
+        return -errno;
+    }
+
+    /**
+     * Has an open file read through the page cache from now on, if it was opened to be read past it.
+     *
+     * @return 0, or an errno
+     */
+    public int throughCache(int file) {
+        return Libc.fcntl(descriptor(file), Libc.F_SETFL, 0) < 0 ? Libc.errno() : 0;
     }
 
     /**

@@ -106,6 +106,41 @@ class ReadableFilesTest {
     }
 
     @Test
+    void doesNotWaitForEverForWhoHoldsALease() throws Exception {
+        // fcntl.h: F_SETSIG, F_SETLEASE; F_WRLCK, F_UNLCK. The signal is one that ends no process: SIGURG.
+        try (files;
+                OpenFile holder = OpenFile.open(folder.resolve("a/file"), OpenFile.Access.READ_WRITE)) {
+            holder.enter();
+            try {
+                assumeTrue(
+                        Libc.fcntl(holder.descriptor(), 10, 23) == 0 && Libc.fcntl(holder.descriptor(), 1024, 1) == 0,
+                        "needs a file system with leases");
+                long begun = System.nanoTime();
+                assertThat(open(0, "a/file")).isEqualTo(Errno.EAGAIN);
+                assertThat(System.nanoTime() - begun).isBetween(1_000_000_000L, 20_000_000_000L);
+                assertThat(Libc.fcntl(holder.descriptor(), 1024, 2)).isZero();
+            } finally {
+                holder.leave();
+            }
+            assertThat(open(0, "a/file")).isZero();
+        }
+    }
+
+    @Test
+    void readsOnThroughTheCache() throws IOException {
+        try (files;
+                Beneath directory = Beneath.directory(folder);
+                Mapping memory = Mapping.anonymous(1)) {
+            int errno = files.open(0, directory, "a/file".getBytes(UTF_8), true);
+            assumeTrue(
+                    errno == 0 && files.read(0, memory.segment(), 1, 3, 1) == -Errno.EINVAL,
+                    "needs a file system that reads whole blocks past the page cache");
+            assertThat(files.throughCache(0)).isZero();
+            assertThat(files.read(0, memory.segment(), 1, 3, 1)).isEqualTo(3);
+        }
+    }
+
+    @Test
     void refusesNumbersThatAreInUseOrAreNot() throws IOException {
         try (files;
                 Mapping memory = Mapping.anonymous(1)) {

@@ -36,6 +36,7 @@ final class BatchSlots implements AutoCloseable {
     private int slot;
     private int index;
     private int open;
+    private long changed;
 
     BatchSlots(Folder folder, FileTable table, Mapping memory, int slots, long slotBytes, int batchFiles) {
         this.folder = folder;
@@ -112,6 +113,21 @@ final class BatchSlots implements AutoCloseable {
         return table.size(rows[which][i]);
     }
 
+    /** What a file was told by when it was listed: {@link Stamp}. */
+    int listedStamp(int which, int i) {
+        return table.stamp(rows[which][i]);
+    }
+
+    /** Takes note that a file is read which is not as it was listed. */
+    void readChanged() {
+        changed++;
+    }
+
+    /** How often that was. */
+    long changed() {
+        return changed;
+    }
+
     /** Files that are open just now. */
     int open() {
         return open;
@@ -132,6 +148,12 @@ final class BatchSlots implements AutoCloseable {
         if (--left[which] == 0) {
             ended[endedCount++] = which;
         }
+    }
+
+    /** Takes it that a file cannot be read, as what was to read it has failed. */
+    void fail(int which, int i, IOException why) {
+        String path = folder.shown(path(which, i));
+        settle(which, i, 0, new IOException("%s: the io_uring failed: %s".formatted(path, why.getMessage()), why));
     }
 
     boolean anyEnded() {

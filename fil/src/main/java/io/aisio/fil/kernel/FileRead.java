@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A file on its way into memory: opened, read as it is now by whoever has this, looked at again, and read anew if it changed
- * meanwhile. One file after another takes its place.
+ * meanwhile. That it is not as it was listed is noted. One file after another takes its place.
  */
 final class FileRead {
     /** How often a file is read anew that does not stand still. */
@@ -27,6 +27,7 @@ final class FileRead {
     private int stamp;
     private int reread;
     private boolean open;
+    private boolean direct;
     /** Whether it ended before its size. */
     private boolean ended;
 
@@ -35,7 +36,7 @@ final class FileRead {
     long next;
 
     int commands;
-    private @Nullable IOException failure;
+    private @Nullable LinuxException failure;
 
     /** @param number of the file among those that are open */
     FileRead(Folder folder, BatchSlots batches, ReadableFiles files, int number) {
@@ -64,7 +65,7 @@ final class FileRead {
         reread = 0;
         failure = null;
         String path = batches.path(slot, index);
-        boolean direct = folder.direct();
+        direct = folder.direct();
         int errno = folder.open(files, number, path, direct);
         if (errno == Errno.EMFILE && batches.open() > 0) {
             return Opening.LATER;
@@ -72,9 +73,14 @@ final class FileRead {
         if (errno == Errno.EINVAL && direct) {
             // A directory by now; or one that the file system does not read past the cache, unlike the first.
             errno = folder.open(files, number, path, false);
-            if (errno == 0 && files.isRegular() && folder.requires()) {
-                files.close(number);
-                errno = Errno.EINVAL;
+            if (errno == 0 && files.isRegular()) {
+                if (folder.requires()) {
+                    files.close(number);
+                    errno = Errno.EINVAL;
+                } else {
+                    direct = false;
+                    folder.notDirect(path);
+                }
             }
         }
         if (errno != 0) {
@@ -110,8 +116,12 @@ final class FileRead {
      * @return false if it is to be read anew, from its beginning, with the size that it has now
      */
     boolean settles() {
-        if (failure != null) {
-            fail(failure);
+        LinuxException why = failure;
+        if (why != null) {
+            if (goesThroughCache(why.errno())) {
+                return false;
+            }
+            fail(why);
             return true;
         }
         int errno = files.look(number);
@@ -122,6 +132,9 @@ final class FileRead {
         if (!ended && files.size() == size && Stamp.of(files) == stamp) {
             batches.memory().asSlice(offset + size, room - size).fill((byte) 0);
             close();
+            if (stamp != batches.listedStamp(slot, index)) {
+                batches.readChanged();
+            }
             batches.settle(slot, index, size, null);
             return true;
         }
@@ -133,6 +146,28 @@ final class FileRead {
         return true;
     }
 
+    /** Begins again through the page cache, if the file system does not read the file past it and need not. */
+    private boolean goesThroughCache(int errno) {
+        boolean refused = errno == Errno.EINVAL || errno == Errno.EOPNOTSUPP;
+        if (!direct || !refused || folder.requires() || files.throughCache(number) != 0) {
+            return false;
+        }
+        direct = false;
+        folder.notDirect(batches.path(slot, index));
+        failure = null;
+        ended = false;
+        next = 0;
+        return true;
+    }
+
+    /** Ends with a file of which nothing is read any more, if it has one. */
+    void abandon(LinuxException why) {
+        if (open) {
+            close();
+            batches.fail(slot, index, why);
+        }
+    }
+
     /** Ends with a file that cannot be read. */
     void fail(IOException why) {
         close();
@@ -142,13 +177,9 @@ final class FileRead {
     /** Notes why it cannot be read, for when nothing of it is under way any more; no more commands are made. */
     void failLater(String call, long position, int errno) {
         if (failure == null) {
-            failure = failure(call, position, errno);
+            failure = new LinuxException(call, "%s, byte %d".formatted(shown(), position), errno);
         }
         next = size;
-    }
-
-    LinuxException failure(String call, long position, int errno) {
-        return new LinuxException(call, "%s, byte %d".formatted(shown(), position), errno);
     }
 
     /** Notes that it ended before its size. */

@@ -8,6 +8,7 @@ import io.aisio.linux.ReadableFiles;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One io_uring with files that are read through it: each open file has a command in flight at least, a large one as many as
@@ -36,6 +37,8 @@ final class FileRing implements AutoCloseable {
     private final int block;
     private final int most;
 
+    private final FileRead[] all;
+
     /** Those that no file has taken, and those that are to be read anew: stacks. */
     private final FileRead[] idle;
 
@@ -62,6 +65,9 @@ final class FileRing implements AutoCloseable {
     /** When a command was first not carried out, by nanoTime; 0 if it was not tried again. */
     private final long[] delayed;
 
+    /** Whether it reads no more. */
+    private boolean lost;
+
     private long commands;
     private long prepareNanos;
 
@@ -74,6 +80,7 @@ final class FileRing implements AutoCloseable {
         most = folder.commandBytes();
         int depth = ring.slots();
         files = new ReadableFiles(depth);
+        all = new FileRead[depth];
         idle = new FileRead[depth];
         again = new FileRead[depth];
         freeSlots = new int[depth];
@@ -82,7 +89,8 @@ final class FileRing implements AutoCloseable {
         bytes = new int[depth];
         delayed = new long[depth];
         for (int i = 0; i < depth; i++) {
-            idle[idleCount++] = new FileRead(folder, batches, files, i);
+            all[i] = new FileRead(folder, batches, files, i);
+            idle[idleCount++] = all[i];
             freeSlots[freeCount++] = depth - 1 - i;
         }
         current = idle[0];
@@ -99,7 +107,16 @@ final class FileRing implements AutoCloseable {
                     "%s: no io_uring of %d commands: %s".formatted(folder.place(), slots, IoUring.refusal(e.errno())),
                     e);
         }
-        return new FileRing(folder, batches, ring, registers(folder, ring, batches.memory()));
+        try {
+            return new FileRing(folder, batches, ring, registers(folder, ring, batches.memory()));
+        } catch (RuntimeException | Error e) {
+            try {
+                ring.close();
+            } catch (LinuxException again) {
+                e.addSuppressed(again);
+            }
+            throw e;
+        }
     }
 
     private static boolean registers(Folder folder, IoUring ring, MemorySegment memory) {
@@ -122,8 +139,12 @@ final class FileRing implements AutoCloseable {
      *
      * @param wait whether to wait for one to end then, if no batch is done
      * @return whether anything moved
+     * @throws LinuxException if the kernel takes no commands or tells of none: {@link #lose} is to be called
      */
     boolean advance(boolean wait) throws LinuxException {
+        if (lost) {
+            return false;
+        }
         boolean moved = takesAny();
         long begun = System.nanoTime();
         moved |= fills();
@@ -137,9 +158,9 @@ final class FileRing implements AutoCloseable {
         return moved;
     }
 
-    /** Waits for a command to end; false if none is in flight. */
+    /** Waits for a command to end; false if none is in flight. Throws as {@link #advance} does. */
     boolean awaits() throws LinuxException {
-        if (ring.outstanding() == 0) {
+        if (lost || ring.outstanding() == 0) {
             return false;
         }
         ring.await(1);
@@ -287,6 +308,36 @@ final class FileRing implements AutoCloseable {
         } else {
             again[againCount++] = file;
         }
+    }
+
+    /**
+     * Ends it: the files that it has, have failed.
+     *
+     * @return why the kernel may still write to their memory; null if it does not
+     */
+    @Nullable
+    LinuxException lose(LinuxException why) {
+        lost = true;
+        LinuxException unclosed = null;
+        try {
+            // Waits for what the kernel has.
+            ring.close();
+        } catch (LinuxException e) {
+            unclosed = e;
+        }
+        for (FileRead file : all) {
+            file.abandon(why);
+        }
+        if (held) {
+            held = false;
+            batches.fail(heldSlot, heldIndex, why);
+        }
+        return unclosed;
+    }
+
+    /** Whether it reads no more. */
+    boolean isLost() {
+        return lost;
     }
 
     long commands() {

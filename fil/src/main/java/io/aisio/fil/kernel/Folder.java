@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * that it is named by.
  *
  * <p>Whether files are read past the page cache is known once the first of them was opened: some file systems only then say
- * that they cannot. {@link #path()} tells which it is, and why not what was asked for.
+ * that they cannot. {@link #path()} tells which it is, and why not what was asked for. A file of which that only shows later
+ * is read through the cache then, unless that was ruled out.
  */
 final class Folder implements FileSource {
     /** Of a command, unless told otherwise: large enough that its cost does not show. */
@@ -47,6 +48,12 @@ final class Folder implements FileSource {
     private final boolean uring;
     private final List<String> notes;
     private boolean direct;
+    /** Whether a file has shown that this is so. */
+    private boolean asked;
+
+    /** The path of a file of which it has shown later that it cannot. */
+    private volatile @Nullable String notDirect;
+
     private DirectAlignment alignment = new DirectAlignment(Mapping.PAGE_SIZE, Mapping.PAGE_SIZE);
     private @Nullable String notRegistered;
     private long indexNanos;
@@ -145,6 +152,11 @@ final class Folder implements FileSource {
         notRegistered = Errno.name(why.errno());
     }
 
+    /** Notes that a file is read through the page cache, although others are not. */
+    void notDirect(String path) {
+        notDirect = path;
+    }
+
     @Override
     public String place() {
         return place;
@@ -152,8 +164,16 @@ final class Folder implements FileSource {
 
     @Override
     public String path() {
-        String path = "kernel, " + (uring ? "io_uring" : "pread") + (direct ? ", direct" : ", page cache");
+        String cache = !direct ? "page cache" : asked ? "direct" : "direct if it can be";
+        String path = "kernel, " + (uring ? "io_uring" : "pread") + ", " + cache;
         List<String> all = new ArrayList<>(notes);
+        if (direct && !asked) {
+            all.add("there is no file that could be asked");
+        }
+        String other = notDirect;
+        if (other != null) {
+            all.add("some through the page cache, such as " + other);
+        }
         if (uring && notRegistered != null) {
             all.add("buffers not registered: " + notRegistered);
         }
@@ -178,12 +198,12 @@ final class Folder implements FileSource {
 
     /** Reads a block of a file past the cache, the first that can be asked. */
     private void askDirect(ReadableFiles looks, FileTable files) throws IOException {
-        int asked = 0;
-        for (int row = 0; row < files.files() && asked < ASKED; row++) {
+        int opened = 0;
+        for (int row = 0; row < files.files() && opened < ASKED; row++) {
             if (files.size(row) == 0) {
                 continue;
             }
-            asked++;
+            opened++;
             String path = files.path(row);
             int errno = open(looks, 0, path, true);
             try {
@@ -215,6 +235,7 @@ final class Folder implements FileSource {
             if (n == -Errno.EINVAL || n == -Errno.EOPNOTSUPP) {
                 buffer(new LinuxException("pread", shown(path), (int) -n));
             }
+            asked = n >= 0;
         }
     }
 

@@ -71,9 +71,8 @@ final class PreadReads implements BatchReads {
             long n = files.read(0, batches.memory(), file.offset(file.next), bytes, file.next);
             commands++;
             if (n < 0) {
-                reading = false;
-                file.fail(file.failure("pread", file.next, (int) -n));
-                return;
+                file.failLater("pread", file.next, (int) -n);
+                break;
             }
             // What was read in part is read on, from where a block begins.
             boolean whole = n >= file.size() - file.next;
@@ -100,6 +99,11 @@ final class PreadReads implements BatchReads {
     @Override
     public long commands() {
         return commands;
+    }
+
+    @Override
+    public long changed() {
+        return batches.changed();
     }
 
     /** {@inheritDoc} It is what opening took. */

@@ -3,7 +3,6 @@ package io.aisio.fil.kernel;
 import io.aisio.fil.spi.BatchReads;
 import io.aisio.linux.LinuxException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +14,8 @@ final class UringReads implements BatchReads {
     private final List<FileRing> rings;
     /** The ring that is waited for next, if there are several. */
     private int turn;
+    /** Why files are read no more: no ring is left, or one may still write to memory that the next batch would get. */
+    private @Nullable IOException lost;
 
     private UringReads(BatchSlots batches, List<FileRing> rings) {
         this.batches = batches;
@@ -27,7 +28,7 @@ final class UringReads implements BatchReads {
             for (int i = 0; i < queues; i++) {
                 rings.add(FileRing.open(folder, batches, depth));
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             for (FileRing ring : rings) {
                 try {
                     ring.close();
@@ -50,37 +51,63 @@ final class UringReads implements BatchReads {
         batches.begin(slot, rows, at, n);
     }
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws UncheckedIOException if the kernel takes no more commands
-     */
+    /** {@inheritDoc} Where the kernel takes no more commands, a ring's files have failed, and the others read on. */
     @Override
     public int drive(int[] done, boolean wait) {
-        try {
-            boolean moved = false;
-            for (FileRing ring : rings) {
+        boolean moved = failsRest();
+        for (FileRing ring : rings) {
+            try {
                 moved |= ring.advance(wait && rings.size() == 1);
+            } catch (LinuxException e) {
+                lose(ring, e);
+                moved = true;
             }
-            if (!moved && wait && !batches.anyEnded()) {
-                moved = awaitOne();
-            }
-            int n = batches.takeEnded(done);
-            return n > 0 || moved ? n : -1;
-        } catch (LinuxException e) {
-            throw new UncheckedIOException(e);
         }
+        if (!moved && wait && !batches.anyEnded()) {
+            moved = awaitOne();
+        }
+        int n = batches.takeEnded(done);
+        return n > 0 || moved ? n : -1;
     }
 
     /** Waits for a ring that has commands in flight, another one each time; false if none has. */
-    private boolean awaitOne() throws LinuxException {
+    private boolean awaitOne() {
         for (int i = 0; i < rings.size(); i++) {
             turn = (turn + 1) % rings.size();
-            if (rings.get(turn).awaits()) {
+            FileRing ring = rings.get(turn);
+            try {
+                if (ring.awaits()) {
+                    return true;
+                }
+            } catch (LinuxException e) {
+                lose(ring, e);
                 return true;
             }
         }
         return false;
+    }
+
+    private void lose(FileRing ring, LinuxException why) {
+        LinuxException unclosed = ring.lose(why);
+        if (unclosed != null) {
+            why.addSuppressed(unclosed);
+        }
+        if (unclosed != null || rings.stream().allMatch(FileRing::isLost)) {
+            lost = why;
+        }
+        // Before another ring takes one.
+        boolean _ = failsRest();
+    }
+
+    /** Fails the files that no ring has taken, if none may any more; whether there were any. */
+    private boolean failsRest() {
+        IOException why = lost;
+        boolean any = false;
+        while (why != null && batches.next()) {
+            batches.fail(batches.slot(), batches.index(), why);
+            any = true;
+        }
+        return any;
     }
 
     @Override
@@ -100,6 +127,11 @@ final class UringReads implements BatchReads {
             all += ring.commands();
         }
         return all;
+    }
+
+    @Override
+    public long changed() {
+        return batches.changed();
     }
 
     /** {@inheritDoc} It is what opening files and making commands took. */

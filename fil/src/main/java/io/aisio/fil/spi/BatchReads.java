@@ -42,6 +42,15 @@ public interface BatchReads extends AutoCloseable {
     /** Commands or calls so far. */
     long commands();
 
+    /**
+     * Files so far that were found to have changed since they were listed ({@link FileTable#stamp}), and were read as they are
+     * now. One that is read again counts again; one that outgrew its room is a failure, and not among them. 0 where a change
+     * is not noticed, or is a failure.
+     */
+    default long changed() {
+        return 0;
+    }
+
     /** What looking extents up and making commands took so far, in nanoseconds; 0 where that is not told from reading. */
     long prepareNanos();
 

@@ -134,7 +134,7 @@ public final class DirectFile implements AutoCloseable {
     private @Nullable IOException lost;
 
     /** Why the queue could not be closed then: what is in flight may still be written to memory. */
-    private @Nullable IOException unclosed;
+    private @Nullable Exception unclosed;
 
     private DirectFile(
             String file,
@@ -725,7 +725,7 @@ public final class DirectFile implements AutoCloseable {
         lost = why;
         try {
             queue.close();
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             unclosed = e;
             why.addSuppressed(e);
         }
@@ -773,7 +773,7 @@ public final class DirectFile implements AutoCloseable {
     /** Closes the queue, and only then frees the memory that its commands write to. */
     private void closeQueue() throws IOException {
         queue.close();
-        IOException before = unclosed;
+        Exception before = unclosed;
         if (before != null) {
             throw new IOException(
                     "%s: the queue of %s could not be closed, and may still write to the buffer: %s"

@@ -33,7 +33,7 @@ public final class FileRun implements AutoCloseable {
     /** Longer than a batch takes on anything; a longer one counts as that. */
     private static final long LONGEST_BATCH_NANOS = 3_600_000_000_000L;
 
-    private static final Effort NOTHING = new Effort(0, 0, 0);
+    private static final Effort NOTHING = new Effort(0, 0, 0, 0);
 
     private final FileRunOptions options;
     private final Dataset data;

@@ -200,10 +200,12 @@ final class BatchMover implements Runnable {
         }
         long commands = 0;
         long prepare = 0;
+        long changed = 0;
         for (BatchReads each : reads) {
             commands += each.commands();
             prepare += each.prepareNanos();
+            changed += each.changed();
         }
-        exchange.ready(slot, new Effort(commands, prepare, reading));
+        exchange.ready(slot, new Effort(commands, prepare, reading, changed));
     }
 }

@@ -311,9 +311,10 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
      * @param commands to devices, or calls
      * @param prepareNanos looking extents up and making commands, in nanoseconds; 0 where that is not told from reading
      * @param readingNanos time in which a batch or several were being read, in nanoseconds
+     * @param changed files that had changed since they were listed, and were read as they are now
      */
-    public record Effort(long commands, long prepareNanos, long readingNanos) {
-        static final Effort NONE = new Effort(0, 0, 0);
+    public record Effort(long commands, long prepareNanos, long readingNanos, long changed) {
+        static final Effort NONE = new Effort(0, 0, 0, 0);
     }
 
     /**

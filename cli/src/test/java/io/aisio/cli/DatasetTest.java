@@ -1,26 +1,18 @@
 package io.aisio.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.bench.DatasetContent;
 import io.aisio.bench.DatasetFile;
 import io.aisio.bench.DatasetImage;
 import io.aisio.bench.DatasetShape;
-import io.aisio.fil.DeviceBlocks;
-import io.aisio.fil.ExtentReader;
-import io.aisio.xal.Entry;
-import io.aisio.xal.Xal;
-import io.aisio.xnvme.Device;
+import io.aisio.fil.Batch;
+import io.aisio.fil.BatchReader;
+import io.aisio.fil.Dataset;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,30 +23,26 @@ class DatasetTest {
 
     @Test
     void isReadBackThroughAQueuePairAsItWasGenerated() throws IOException {
-        assumeTrue(
-                Stream.of("/sbin/mkfs.xfs", "/usr/sbin/mkfs.xfs").map(Path::of).anyMatch(Files::isExecutable),
-                "needs mkfs.xfs (apt-get install xfsprogs)");
-        DatasetShape shape = DatasetShape.of("imagenetish").scaled(0.0001);
+        DatasetCommandTest.assumeMkfs();
+        DatasetShape shape = DatasetShape.of("imagenetish").scaled(0.00003);
         Path image = folder.resolve("set.img");
         DatasetImage.make(shape, image, false, step -> {});
-        Map<String, DatasetFile> files = new HashMap<>();
-        List<Entry> entries = new ArrayList<>();
+        Map<String, DatasetFile> left = new HashMap<>();
+        shape.iterator().forEachRemaining(file -> left.put("/" + file.path(), file));
+        assertThat(left).hasSize(36);
         DatasetContent content = new DatasetContent();
-        try (Device device = Device.open("emu:" + image + "?readonly");
-                DeviceBlocks blocks = DeviceBlocks.open(device);
-                Xal xal = Xal.open(blocks);
-                ExtentReader reader = ExtentReader.open(device, xal, 32, 4 << 20)) {
-            for (Iterator<DatasetFile> all = shape.iterator(); all.hasNext(); ) {
-                DatasetFile file = all.next();
-                files.put("/" + file.path(), file);
-                entries.add(xal.lookup("/" + file.path()));
+        try (Dataset data = Dataset.open("emu:" + image + "?readonly", "/");
+                BatchReader batches = data.batches(32).open()) {
+            for (Batch batch : batches) {
+                for (int i = 0; i < batch.size(); i++) {
+                    DatasetFile file = left.remove(batch.path(i));
+                    assertThat(file).as(batch.path(i)).isNotNull();
+                    assertThat(content.mismatch(file, batch.content(i)))
+                            .as(batch.path(i))
+                            .isEqualTo(-1);
+                }
             }
-            reader.read(
-                    entries,
-                    (entry, bytes) -> assertThat(content.mismatch(files.get(entry.path()), bytes))
-                            .as(entry.path())
-                            .isEqualTo(-1));
         }
-        assertThat(entries).hasSize(120);
+        assertThat(left).isEmpty();
     }
 }

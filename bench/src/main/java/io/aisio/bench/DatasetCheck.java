@@ -9,11 +9,16 @@ import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Iterator;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 
@@ -36,7 +41,7 @@ public final class DatasetCheck {
      *
      * @param files of the set
      * @param bytes of the set
-     * @param differing files that are missing, or not what they must be
+     * @param differing files that are missing, cannot be read, or are not what they must be
      * @param seconds that it took
      */
     public record Report(long files, long bytes, long differing, double seconds) {}
@@ -48,7 +53,7 @@ public final class DatasetCheck {
      * @param differences is told a line for each file that differs, by any thread
      * @param progress is told now and then how far it is, in a few words
      * @throws InterruptedIOException if this thread is interrupted
-     * @throws IOException if there is no such place, or it cannot be read
+     * @throws IOException if there is no such place, or the image holds no XFS that can be opened
      */
     public static Report run(DatasetShape shape, Path where, Consumer<String> differences, Consumer<String> progress)
             throws IOException {
@@ -66,7 +71,7 @@ public final class DatasetCheck {
                     FileChannel channel = FileChannel.open(where, StandardOpenOption.READ)) {
                 DatasetThreads.run(
                         new DatasetPlaces(shape, xal),
-                        (place, content) -> check.compare(place, xal, channel, content),
+                        (place, content) -> check.compareIn(place, xal, channel, content),
                         check.tally,
                         progress);
             }
@@ -74,15 +79,49 @@ public final class DatasetCheck {
         return new Report(check.tally.files(), check.tally.bytes(), check.differing.sum(), check.tally.seconds());
     }
 
-    private void compare(Path folder, DatasetFile file, DatasetContent content) throws IOException {
-        try (FileChannel channel = FileChannel.open(folder.resolve(file.path()), StandardOpenOption.READ)) {
-            if (hasSize(file, channel.size())) {
-                content.begin(file);
-                compare(file, channel, 0, file.size(), 0, content);
+    private void compare(Path folder, DatasetFile file, DatasetContent content) throws InterruptedIOException {
+        Path path = folder.resolve(file.path());
+        try {
+            // Looked at before: to open a pipe waits for one who writes into it.
+            BasicFileAttributes attributes =
+                    Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            if (!attributes.isRegularFile()) {
+                differs(file, "is no regular file");
+                return;
             }
+            try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+                if (hasSize(file, channel.size())) {
+                    content.begin(file);
+                    compare(file, channel, 0, file.size(), 0, content);
+                }
+            }
+        } catch (InterruptedIOException e) {
+            throw e;
         } catch (NoSuchFileException e) {
             differs(file, "is not there");
+        } catch (IOException e) {
+            differs(file, "cannot be read: " + reason(e));
         }
+    }
+
+    private void compareIn(DatasetPlaces.Place place, Xal xal, FileChannel channel, DatasetContent content)
+            throws InterruptedIOException {
+        try {
+            compare(place, xal, channel, content);
+        } catch (InterruptedIOException e) {
+            throw e;
+        } catch (IOException e) {
+            differs(place.file(), "cannot be read: " + reason(e));
+        }
+    }
+
+    /** What went wrong, without the path that Java's file exceptions begin with. */
+    private static String reason(IOException e) {
+        String said =
+                e instanceof FileSystemException file && file.getReason() != null ? file.getReason() : e.getMessage();
+        return e instanceof AccessDeniedException
+                ? "permission denied"
+                : Objects.requireNonNullElse(said, e.toString());
     }
 
     private void compare(DatasetPlaces.Place place, Xal xal, FileChannel channel, DatasetContent content)

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NotDirectoryException;
@@ -11,10 +12,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -29,21 +32,33 @@ public final class DatasetFolder {
     /** Folders that were not there before, the outermost first. */
     private final Deque<Path> created = new ArrayDeque<>();
 
+    /** Which files are this run's, by their places in the order of the shape: others may write there as well. */
+    private final BitSet written;
+
     private final Iterator<DatasetFile> files;
     private String className = "";
-    /** Files that were begun, in the order of the shape. */
-    private long begun;
+    /** Files that were handed out. */
+    private int handedOut;
+
+    /**
+     * A file of the set.
+     *
+     * @param number its place in the order of the shape, from 0 on
+     */
+    private record Numbered(int number, DatasetFile file) {}
 
     private DatasetFolder(DatasetShape shape, Path folder, boolean replace) {
         this.replace = replace;
         this.shape = shape;
         this.folder = folder;
         tally = new DatasetTally("writing", shape);
+        written = new BitSet(Math.toIntExact(shape.files()));
         files = shape.iterator();
     }
 
     /**
-     * Writes all files of a shape. What was written is removed if it fails or this thread is interrupted.
+     * Writes all files of a shape. What was written is removed if it fails or this thread is interrupted; files that
+     * others put there stay.
      *
      * @param folder is made if it is not there
      * @param replace whether the folder may hold something: files of the same names are then replaced, and are gone if this
@@ -68,10 +83,11 @@ public final class DatasetFolder {
             create(folder);
             DatasetThreads.run(this::next, this::write, tally, progress);
         } catch (IOException e) {
-            IOException explained = room.explain(e);
-            progress.accept("removing what was written");
-            removeAfter(explained);
-            throw explained;
+            throw removed(room.explain(e), progress);
+        } catch (RuntimeException e) {
+            throw removed(e, progress);
+        } catch (Error e) {
+            throw removed(e, progress);
         }
         return new DatasetReport(shape, folder, tally.files(), tally.bytes(), blockBytes, tally.seconds());
     }
@@ -99,7 +115,7 @@ public final class DatasetFolder {
         }
     }
 
-    private @Nullable DatasetFile next() throws IOException {
+    private @Nullable Numbered next() throws IOException {
         if (!files.hasNext()) {
             return null;
         }
@@ -108,11 +124,11 @@ public final class DatasetFolder {
             className = file.className();
             create(folder.resolve(className));
         }
-        begun++;
-        return file;
+        return new Numbered(handedOut++, file);
     }
 
-    private void write(DatasetFile file, DatasetContent content) throws IOException {
+    private void write(Numbered numbered, DatasetContent content) throws IOException {
+        DatasetFile file = numbered.file();
         Path path = folder.resolve(file.path());
         if (replace) {
             if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
@@ -123,6 +139,9 @@ public final class DatasetFolder {
         }
         content.begin(file);
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            synchronized (written) {
+                written.set(numbered.number());
+            }
             for (long at = 0; at < file.size(); at += DatasetContent.CHUNK) {
                 int count = (int) Math.min(DatasetContent.CHUNK, file.size() - at);
                 ByteBuffer chunk = ByteBuffer.wrap(content.next(count), 0, count);
@@ -134,48 +153,61 @@ public final class DatasetFolder {
         }
     }
 
-    private void removeAfter(IOException why) {
+    /** Why it failed, once what was written is removed. */
+    private <T extends Throwable> T removed(T why, Consumer<String> progress) {
         try {
-            remove();
-        } catch (IOException e) {
-            why.addSuppressed(e);
+            try {
+                progress.accept("removing what was written");
+            } finally {
+                remove();
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            if (!e.equals(why)) {
+                why.addSuppressed(e);
+            }
         }
+        return why;
     }
 
     /** On all processors, as it has to be done soon after Ctrl-C. */
     private void remove() throws IOException {
         List<DatasetClass> classes = shape.classes();
-        long[] before = new long[classes.size()];
+        int[] before = new int[classes.size()];
         for (int i = 1; i < before.length; i++) {
             before[i] = before[i - 1] + classes.get(i - 1).files();
         }
         List<IOException> failures = IntStream.range(0, before.length)
-                .filter(i -> before[i] < begun)
+                .filter(i -> before[i] < handedOut)
                 .parallel()
-                .mapToObj(i -> remove(
-                        classes.get(i),
-                        Math.min(begun - before[i], classes.get(i).files())))
+                .mapToObj(i -> remove(classes.get(i), before[i]))
                 .flatMap(List::stream)
-                .toList();
+                .collect(Collectors.toCollection(ArrayList::new));
         for (Path path : created.reversed()) {
-            Files.deleteIfExists(path);
+            try {
+                Files.deleteIfExists(path);
+            } catch (DirectoryNotEmptyException e) {
+                failures.add(new IOException(path + " stays, as it holds what is not of this run", e));
+            } catch (IOException e) {
+                failures.add(e);
+            }
         }
         if (!failures.isEmpty()) {
             throw failures.getFirst();
         }
     }
 
-    private List<IOException> remove(DatasetClass one, long count) {
+    /** @param before files of the classes before it */
+    private List<IOException> remove(DatasetClass one, int before) {
         List<IOException> failures = new ArrayList<>();
-        Iterator<DatasetFile> written = shape.filesOf(one);
-        for (long i = 0; i < count; i++) {
-            Path path = folder.resolve(written.next().path());
-            try {
-                if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-                    Files.deleteIfExists(path);
+        Iterator<DatasetFile> all = shape.filesOf(one);
+        for (int number = before; all.hasNext(); number++) {
+            DatasetFile file = all.next();
+            if (written.get(number)) {
+                try {
+                    Files.deleteIfExists(folder.resolve(file.path()));
+                } catch (IOException e) {
+                    failures.add(e);
                 }
-            } catch (IOException e) {
-                failures.add(e);
             }
         }
         return failures;

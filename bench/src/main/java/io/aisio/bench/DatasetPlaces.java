@@ -6,7 +6,6 @@ import io.aisio.xal.FileType;
 import io.aisio.xal.Xal;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
@@ -19,25 +18,31 @@ final class DatasetPlaces implements DatasetThreads.Source<DatasetPlaces.Place> 
     private final Map<String, Child> names = new HashMap<>();
     private String className = "";
     private @Nullable Entry directory;
+    private @Nullable IOException problem;
 
     /**
      * A file, and the name that stands for it.
      *
      * @param directory of its class; null if there is none
      * @param child null if the directory has no such name
+     * @param problem why the directory's names are not known; null if they are
      */
     record Place(
             DatasetFile file,
             @Nullable Entry directory,
-            @Nullable Child child) {
+            @Nullable Child child,
+            @Nullable IOException problem) {
         /**
          * What is there.
          *
          * @return null if it is no regular file
-         * @throws IOException if its inode is damaged
+         * @throws IOException if its inode or its directory is damaged
          */
         @Nullable
         Entry entry(Xal xal) throws IOException {
+            if (problem != null) {
+                throw problem;
+            }
             if (directory == null || child == null) {
                 return null;
             }
@@ -52,7 +57,7 @@ final class DatasetPlaces implements DatasetThreads.Source<DatasetPlaces.Place> 
     }
 
     @Override
-    public @Nullable Place next() throws IOException {
+    public @Nullable Place next() {
         if (!files.hasNext()) {
             return null;
         }
@@ -61,26 +66,25 @@ final class DatasetPlaces implements DatasetThreads.Source<DatasetPlaces.Place> 
             className = file.className();
             enter();
         }
-        return new Place(file, directory, names.get(file.name()));
+        return new Place(file, directory, names.get(file.name()), problem);
     }
 
-    private void enter() throws IOException {
+    private void enter() {
         names.clear();
         directory = null;
-        Entry found;
+        problem = null;
         try {
-            found = xal.lookup("/" + className);
+            Entry found = xal.lookup("/" + className);
+            if (found.type() == FileType.DIRECTORY) {
+                xal.children(found, e -> problem = e).forEach(child -> names.put(child.name(), child));
+                directory = found;
+            } else {
+                problem = new IOException(found.path() + " is no folder");
+            }
         } catch (NoSuchFileException e) {
-            return;
+            // None of its files is there.
+        } catch (IOException e) {
+            problem = e;
         }
-        if (found.type() != FileType.DIRECTORY) {
-            throw new NotDirectoryException(found.path());
-        }
-        IOException[] problem = new IOException[1];
-        xal.children(found, e -> problem[0] = e).forEach(child -> names.put(child.name(), child));
-        if (problem[0] != null) {
-            throw problem[0];
-        }
-        directory = found;
     }
 }

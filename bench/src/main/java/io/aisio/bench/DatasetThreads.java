@@ -56,29 +56,47 @@ final class DatasetThreads<T> {
 
     private void run(Consumer<String> progress) throws IOException {
         List<Thread> threads = new ArrayList<>();
-        int count = Runtime.getRuntime().availableProcessors();
-        for (int i = 0; i < count; i++) {
-            threads.add(Thread.ofPlatform().daemon().name("aisio-dataset-" + i).start(this::writeAll));
+        boolean interrupted = false;
+        try {
+            progress.accept(tally.line());
+            int count = Runtime.getRuntime().availableProcessors();
+            for (int i = 0; i < count; i++) {
+                threads.add(
+                        Thread.ofPlatform().daemon().name("aisio-dataset-" + i).start(this::writeAll));
+            }
+            for (Thread thread : threads) {
+                while (!thread.join(STEP)) {
+                    progress.accept(tally.line());
+                }
+            }
+        } catch (InterruptedException e) {
+            interrupted = true;
+        } finally {
+            tally.stop();
+            interrupted |= awaitEnd(threads);
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
-        progress.accept(tally.line());
+        if (interrupted) {
+            throw new InterruptedIOException("interrupted while files were written");
+        }
+        rethrow();
+    }
+
+    /** Waits for all, whatever comes. Tells whether this thread was interrupted meanwhile. */
+    private static boolean awaitEnd(List<Thread> threads) {
         boolean interrupted = false;
         for (Thread thread : threads) {
             while (thread.isAlive()) {
                 try {
-                    if (!thread.join(STEP)) {
-                        progress.accept(tally.line());
-                    }
+                    thread.join();
                 } catch (InterruptedException e) {
                     interrupted = true;
-                    tally.stop();
                 }
             }
         }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-            throw new InterruptedIOException("interrupted while files were written");
-        }
-        rethrow();
+        return interrupted;
     }
 
     private void writeAll() {

@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -18,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Images that hold a data set, read back by their extents and checked by XFS's own tool. */
+/** Images that hold a data set, read back in batches and checked by XFS's own tool. */
 class DatasetImageTest {
     @TempDir
     private Path folder;
@@ -53,9 +55,9 @@ class DatasetImageTest {
         Map<String, DatasetFile> expected = new TreeMap<>();
         shape.iterator().forEachRemaining(file -> expected.put("/" + file.path(), file));
         List<String> differences = new ArrayList<>();
+        DatasetContent content = new DatasetContent();
         try (Dataset data = Dataset.open(image + "?readonly", "/");
                 BatchReader batches = data.batches(32).open()) {
-            DatasetContent content = new DatasetContent();
             for (Batch batch : batches) {
                 for (int i = 0; i < batch.size(); i++) {
                     DatasetFile file = expected.remove(batch.path(i));
@@ -78,12 +80,12 @@ class DatasetImageTest {
 
     @ParameterizedTest
     @CsvSource({
-        "imagenetish, 0.0001, true",
-        "imagenetish, 0.00002, false",
+        "imagenetish, 0.00004, true",
+        "imagenetish, 0.00001, false",
         "tiktokish, 0.005, true",
         "filesize8gib, 0.00005, true",
         "lmcacheish, 0.0006, true",
-        "tiny, 0.0011, true"
+        "tiny, 0.0001, true"
     })
     void holdTheGeneratedBytesAndAreClean(String name, double scale, boolean sparse) throws IOException {
         DatasetShape shape = DatasetShape.of(name).scaled(scale);
@@ -98,14 +100,14 @@ class DatasetImageTest {
                 .isZero();
     }
 
-    /** Inodes and directories are a large part of these: the size of the image has to count them. */
+    /** Names that fill many blocks of a directory, and inodes many of their chunks. */
     @Test
     void holdManyFilesOfABlockEach() throws IOException {
-        DatasetShape shape = DatasetShape.tiny(4_000);
+        DatasetShape shape = DatasetShape.tiny(1_001);
         DatasetImage.make(shape, image, false, step -> {});
         assertThat(DatasetCheck.run(shape, image, line -> {}, step -> {}))
                 .satisfies(report -> assertThat(report.differing()).isZero())
-                .satisfies(report -> assertThat(report.files()).isEqualTo(4_000));
+                .satisfies(report -> assertThat(report.files()).isEqualTo(1_001));
         isCleanForXfsRepair();
     }
 
@@ -133,6 +135,48 @@ class DatasetImageTest {
                         second.path() + " differs from byte 1000 on", "class001/class001_00000004.bin is not there");
     }
 
+    @Test
+    void whatIsDamagedIsTold() throws IOException {
+        DatasetShape shape = DatasetShape.tiny(2_000).scaled(0.003);
+        DatasetImage.make(shape, image, false, step -> {});
+        String second = filesOf(shape).get(1).path();
+        long file;
+        long directory;
+        try (FileBlocks blocks = FileBlocks.open(image);
+                Xal xal = Xal.open(blocks)) {
+            file = xal.lookup("/" + second).inode().number();
+            directory = xal.lookup("/class002").inode().number();
+        }
+        damage(file);
+        damage(directory);
+        List<String> told = Collections.synchronizedList(new ArrayList<>());
+        assertThat(DatasetCheck.run(shape, image, told::add, step -> {}).differing())
+                .isEqualTo(4);
+        assertThat(told)
+                .hasSize(4)
+                .anyMatch(line -> line.startsWith(second + " cannot be read: " + image + ": inode " + file))
+                .filteredOn(line -> line.startsWith("class002/"))
+                .hasSize(3)
+                .allMatch(line -> line.contains(" cannot be read: " + image + ": inode " + directory));
+    }
+
+    /** Turns a byte of an inode over: its number says where it lies, with what the superblock says of its parts. */
+    private void damage(long inode) throws IOException {
+        try (FileChannel channel = FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer superblock = ByteBuffer.allocate(512);
+            channel.read(superblock, 0);
+            int inGroup = superblock.get(123) + superblock.get(124);
+            long group = (long) superblock.getInt(84) * superblock.getInt(4);
+            int inodeBytes = superblock.getShort(104);
+            long position = (inode >> inGroup) * group + (inode & ((1L << inGroup) - 1)) * inodeBytes;
+            ByteBuffer bytes = ByteBuffer.allocate(inodeBytes);
+            channel.read(bytes, position);
+            assertThat(new String(bytes.array(), 0, 2, US_ASCII)).isEqualTo("IN");
+            bytes.put(inodeBytes - 1, (byte) ~bytes.get(inodeBytes - 1));
+            channel.write(bytes.flip().limit(inodeBytes), position);
+        }
+    }
+
     private static List<DatasetFile> filesOf(DatasetShape shape) {
         List<DatasetFile> files = new ArrayList<>();
         for (Iterator<DatasetFile> all = shape.iterator(); all.hasNext(); ) {
@@ -157,7 +201,7 @@ class DatasetImageTest {
 
     @Test
     void nothingIsLeftOfOneThatIsInterrupted() throws IOException {
-        DatasetShape shape = DatasetShape.of("tiktokish").scaled(0.02);
+        DatasetShape shape = DatasetShape.of("tiktokish").scaled(0.01);
         Thread caller = Thread.currentThread();
         for (String moment : List.of("making an XFS", "writing")) {
             try {

@@ -139,6 +139,8 @@ final class IovaSpace {
      */
     Region allocate(long bytes) throws IOException {
         Mapping mapping = Mapping.anonymous(bytes);
+        // As memory for a device on the bus is: whoever copies to and from much of it pays less for addresses.
+        boolean _ = mapping.preferHugePages();
         try {
             return insert(mapping);
         } catch (IOException | IllegalStateException e) {

@@ -4,6 +4,7 @@ import io.aisio.xal.backend.Backend;
 import io.aisio.xal.mount.MountedTree;
 import io.aisio.xal.xfs.XfsVolume;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -199,6 +200,23 @@ public final class Xal implements AutoCloseable {
     public boolean isStale() throws IOException {
         return backend.isStale();
     }
+
+    /**
+     * The blocks that {@link #isStale} looks at, for who reads them in a way of its own.
+     *
+     * @return none of a mounted file system
+     */
+    public List<Sign> signs() {
+        return backend.signs();
+    }
+
+    /**
+     * A block that changes whenever somebody writes to the file system.
+     *
+     * @param position in bytes, a multiple of the device's logical block size
+     * @param content what it holds as long as nobody has; a page, or a logical block if that is larger
+     */
+    public record Sign(long position, MemorySegment content) {}
 
     /** Who answers. */
     Backend backend() {

@@ -133,11 +133,6 @@ final class DeviceSource implements FileSource {
         return Objects.hash(file.inode().number(), file.inode().generation(), file.stamp());
     }
 
-    /** What {@link #touched} has told last. */
-    synchronized boolean wasTouched() {
-        return now != null;
-    }
-
     /**
      * Whether the file system may have been written to since it was listed, as far as {@link Xal#isStale} knows. If so, all of it
      * is read anew for {@link #requireSame}.
@@ -162,6 +157,11 @@ final class DeviceSource implements FileSource {
             now = index;
         }
         return now != null;
+    }
+
+    /** Blocks that change whenever somebody writes to the file system, as they were when it was read last. */
+    synchronized List<Xal.Sign> signs() {
+        return xal.signs();
     }
 
     /**

@@ -67,6 +67,10 @@ final class QueueLane {
         return free > 0;
     }
 
+    int freeCommands() {
+        return free;
+    }
+
     /** Makes a command, to be submitted with the next {@link #ring}; of a queue that was given up that tells that it failed. */
     void read(Buffer buffer, long target, int length, long from, int itsBatch, int itsFile) {
         int command = freeCommands[free - 1];

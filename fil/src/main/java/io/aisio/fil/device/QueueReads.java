@@ -3,12 +3,14 @@ package io.aisio.fil.device;
 import io.aisio.fil.spi.Backend.Settings;
 import io.aisio.fil.spi.BatchReads;
 import io.aisio.fil.spi.FileTable;
+import io.aisio.xal.Xal;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Geometry;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,11 +26,22 @@ import org.jspecify.annotations.Nullable;
  * allocated.
  */
 final class QueueReads implements BatchReads {
+    private static final int PAGE = 4096;
+
     /** Bytes of a command, unless told otherwise or the device takes fewer. */
     private static final int IO_BYTES = 1 << 20;
 
-    /** How often somebody is asked whether the file system changed, in nanoseconds: it takes two reads. */
-    private static final long ASK_NANOS = 10_000_000;
+    /** How often it is asked whether the file system was written to, in nanoseconds. */
+    private static final long ASK_NANOS = 5_000_000;
+
+    /** How long before something was read that may have been asked, to vouch for it, in nanoseconds. */
+    private static final long VALID_NANOS = 10_000_000;
+
+    /** How many blocks that takes at most. */
+    private static final int MOST_SIGNS = 4;
+
+    /** In place of a slot: a command of that question. */
+    private static final int QUESTION = -1;
 
     private static final IOException[] NO_FAILURES = {};
 
@@ -62,12 +75,30 @@ final class QueueReads implements BatchReads {
     private int firstCutting;
     private int cuttingCount;
 
+    /** Slots of which all commands are over, and when they were. They are told once it is known that nobody wrote meanwhile. */
     private final int[] over;
+
+    private final long[] overNanos;
     private int overCount;
+
+    // The question whether somebody has written to the file system: its signs are read now and then, behind the slots'
+    // memory.
+    private final long signsAt;
+    private final int signBytes;
+    private List<Xal.Sign> signs;
+    private long askedNanos = System.nanoTime() - VALID_NANOS;
+    private int signsLeft;
+    private @Nullable IOException unread;
+
+    /** When the question was asked that is answered; all that was read until a little later is what the answer says. */
+    private long answeredNanos = askedNanos - VALID_NANOS;
+
+    private boolean touched;
+    /** Why there is no telling; null if there is. */
+    private @Nullable IOException unknown;
 
     private long commands;
     private long prepareNanos;
-    private long asked = System.nanoTime() - ASK_NANOS;
 
     private QueueReads(
             Device device,
@@ -99,6 +130,10 @@ final class QueueReads implements BatchReads {
         failures = new IOException[slots][];
         cutting = new int[slots];
         over = new int[slots];
+        overNanos = new long[slots];
+        signs = source.signs();
+        signsAt = slots * slotBytes;
+        signBytes = signBytes(device);
     }
 
     static QueueReads open(
@@ -111,7 +146,7 @@ final class QueueReads implements BatchReads {
             throw new IOException("%s has logical blocks of %d bytes: no command reads %s"
                     .formatted(device.name(), geometry.lbaBytes(), ByteSize.format(most)));
         }
-        Buffer buffer = device.allocate(slots * slotBytes);
+        Buffer buffer = device.allocate(slots * slotBytes + (long) MOST_SIGNS * signBytes(device));
         QueueLane[] lanes = new QueueLane[settings.queues()];
         int opened = 0;
         try {
@@ -129,6 +164,10 @@ final class QueueReads implements BatchReads {
             buffer.close();
             throw e;
         }
+    }
+
+    private static int signBytes(Device device) {
+        return Math.max(PAGE, device.geometry().lbaBytes());
     }
 
     @Override
@@ -159,21 +198,84 @@ final class QueueReads implements BatchReads {
         for (QueueLane lane : lanes) {
             moved |= take(lane, lane.poll());
         }
+        ask();
         moved |= makeCommands();
-        if (!moved && wait && lanes.length == 1 && overCount == 0) {
+        int n = tell(done);
+        if (!moved && n == 0 && wait && lanes.length == 1) {
             moved = take(lanes[0], lanes[0].await());
             makeCommands();
+            n = tell(done);
         }
-        if (!moved && overCount == 0) {
-            return -1;
+        return moved || n > 0 ? n : -1;
+    }
+
+    /** Puts those slots that are over and vouched for into {@code done}; how many. */
+    private int tell(int[] done) {
+        int n = 0;
+        int kept = 0;
+        for (int i = 0; i < overCount; i++) {
+            int slot = over[i];
+            if (overNanos[i] - answeredNanos <= VALID_NANOS) {
+                settle(slot);
+                done[n++] = slot;
+            } else {
+                over[kept] = slot;
+                overNanos[kept++] = overNanos[i];
+            }
         }
-        int n = overCount;
-        for (int i = 0; i < n; i++) {
-            done[i] = over[i];
-            settle(over[i]);
-        }
-        overCount = 0;
+        overCount = kept;
         return n;
+    }
+
+    /** Has the signs read if that is due, ahead of all commands that are still to be made. */
+    private void ask() {
+        QueueLane lane = lanes[0];
+        long now = System.nanoTime();
+        if (signsLeft > 0 || now - askedNanos < ASK_NANOS || lane.freeCommands() < signs.size()) {
+            return;
+        }
+        askedNanos = now;
+        unread = null;
+        if (signs.isEmpty()) {
+            answeredNanos = now;
+            return;
+        }
+        try {
+            for (int i = 0; i < signs.size(); i++) {
+                long lba = signs.get(i).position() >>> lbaShift;
+                lane.read(buffer, signsAt + (long) i * signBytes, signBytes, lba, QUESTION, i);
+                signsLeft++;
+            }
+        } catch (RuntimeException e) {
+            unread = new IOException(e.getMessage(), e);
+            if (signsLeft == 0) {
+                answer();
+            }
+        }
+        take(lane, lane.ring());
+    }
+
+    /** The signs were read: they are what they were, or all is read anew of the file system. */
+    private void answer() {
+        unknown = unread;
+        for (int i = 0; unknown == null && i < signs.size(); i++) {
+            MemorySegment now = buffer.segment().asSlice(signsAt + (long) i * signBytes, signBytes);
+            if (now.mismatch(signs.get(i).content()) != -1) {
+                try {
+                    touched |= source.touched();
+                } catch (IOException e) {
+                    unknown = e;
+                }
+                signs = source.signs();
+                break;
+            }
+        }
+        answeredNanos = askedNanos;
+    }
+
+    private void isOver(int slot) {
+        overNanos[overCount] = System.nanoTime();
+        over[overCount++] = slot;
     }
 
     /** Takes {@code n} commands that are over. */
@@ -182,6 +284,14 @@ final class QueueReads implements BatchReads {
             int command = lane.over(i);
             int slot = lane.batch(command);
             IOException why = lane.failure(i);
+            if (slot == QUESTION) {
+                lane.free(command);
+                unread = why == null ? unread : why;
+                if (--signsLeft == 0) {
+                    answer();
+                }
+                continue;
+            }
             if (why != null) {
                 fail(
                         slot,
@@ -191,7 +301,7 @@ final class QueueReads implements BatchReads {
             }
             lane.free(command);
             if (--commandsLeft[slot] == 0 && cut[slot]) {
-                over[overCount++] = slot;
+                isOver(slot);
             }
         }
         return n > 0;
@@ -234,7 +344,7 @@ final class QueueReads implements BatchReads {
             cuttingCount--;
             cut[slot] = true;
             if (commandsLeft[slot] == 0) {
-                over[overCount++] = slot;
+                isOver(slot);
             }
             ended = true;
         }
@@ -350,22 +460,10 @@ final class QueueReads implements BatchReads {
 
     /** Makes sure that what was read were the files: nobody has written to the file system, or not to them. */
     private void requireUntouched(int slot) {
-        long now = System.nanoTime();
-        boolean touched = source.wasTouched();
-        if (!touched && now - asked < ASK_NANOS) {
-            return;
-        }
-        asked = now;
-        IOException unknown = null;
-        try {
-            touched = source.touched();
-        } catch (IOException e) {
-            touched = true;
-            unknown = e;
-        }
-        for (int i = 0; touched && i < counts[slot]; i++) {
-            if (unknown != null) {
-                fail(slot, i, "perhaps changed by somebody else", unknown);
+        IOException why = unknown;
+        for (int i = 0; (touched || why != null) && i < counts[slot]; i++) {
+            if (why != null) {
+                fail(slot, i, "perhaps changed by somebody else", why);
                 continue;
             }
             try {

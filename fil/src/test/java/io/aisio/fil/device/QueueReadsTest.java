@@ -20,7 +20,7 @@ class QueueReadsTest {
     @TempDir
     private Path folder;
 
-    /** All files of all batches have failed then, those under way and those that begin later, and it can be closed. */
+    /** All files of all batches have failed then, an empty one too as nobody can tell that it still is, those under way and those that begin later, and it can be closed. */
     @Test
     void queuesThatTellNoMoreFailAllTheirFiles() throws Exception {
         Xfs xfs = new Xfs(folder)
@@ -40,19 +40,19 @@ class QueueReadsTest {
                         reads.begin(slot, new int[] {0, 1, 2}, new long[] {0, 102_400, 409_600}, 3);
                     }
                     int done = 0;
-                    for (int drives = 0; done < SLOTS && drives < 10_000; drives++) {
+                    long end = System.nanoTime() + 20_000_000_000L;
+                    while (done < SLOTS && System.nanoTime() < end) {
                         done += Math.max(0, reads.drive(new int[SLOTS], true));
                     }
                     assertThat(done).isEqualTo(SLOTS);
                     for (int slot = 0; slot < SLOTS; slot++) {
-                        for (int i = 0; i < 2; i++) {
+                        for (int i = 0; i < 3; i++) {
                             IOException why = reads.failure(slot, i);
                             assertThat(why)
                                     .hasMessageContaining(device.name())
                                     .hasMessageContaining(files.path(i))
                                     .hasMessageContaining("taken away");
                         }
-                        assertThat(reads.failure(slot, 2)).isNull();
                     }
                 }
             }

@@ -5,6 +5,7 @@ import io.aisio.xal.Child;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.Volume;
+import io.aisio.xal.Xal;
 import io.aisio.xal.mount.MountedTree;
 import io.aisio.xal.xfs.XfsVolume;
 import java.io.IOException;
@@ -77,6 +78,9 @@ public sealed interface Backend extends AutoCloseable permits XfsVolume, Mounted
      * @throws IOException if that cannot be read
      */
     boolean isStale() throws IOException;
+
+    /** The blocks by which {@link #isStale} is told; none of a mounted file system. */
+    List<Xal.Sign> signs();
 
     /** What to tell of a directory that is sound in itself but does not fit into the tree. */
     IOException damaged(Entry directory, String problem);

@@ -19,6 +19,7 @@ import io.aisio.xal.FileName;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
 import io.aisio.xal.Volume;
+import io.aisio.xal.Xal;
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
 import java.io.IOException;
@@ -537,6 +538,11 @@ public final class MountedTree implements Backend {
     @Override
     public boolean isStale() {
         return false;
+    }
+
+    @Override
+    public List<Xal.Sign> signs() {
+        return List.of();
     }
 
     @Override

@@ -3,9 +3,13 @@ package io.aisio.xal.xfs;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.aisio.xal.BlockSource;
+import io.aisio.xal.Xal;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Blocks that change whenever somebody writes to a file system, as they were: its first ones, which have the superblock, and
@@ -35,6 +39,14 @@ final class Witness {
     /** Whether they are as they were. */
     boolean saysTheSame(BlockSource source) throws IOException {
         return Arrays.deepEquals(contents, read(source, positions));
+    }
+
+    /** The blocks themselves. */
+    List<Xal.Sign> signs() {
+        return IntStream.range(0, positions.length)
+                .mapToObj(i -> new Xal.Sign(
+                        positions[i], MemorySegment.ofArray(contents[i]).asReadOnly()))
+                .toList();
     }
 
     private static int bytes(BlockSource source) {

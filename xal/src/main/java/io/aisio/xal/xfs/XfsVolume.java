@@ -8,6 +8,7 @@ import io.aisio.xal.Extent;
 import io.aisio.xal.FileType;
 import io.aisio.xal.Inode;
 import io.aisio.xal.Volume;
+import io.aisio.xal.Xal;
 import io.aisio.xal.XfsException;
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.backend.Catalog;
@@ -229,6 +230,11 @@ public final class XfsVolume implements Backend {
     @Override
     public boolean isStale() throws IOException {
         return !witness.saysTheSame(source);
+    }
+
+    @Override
+    public List<Xal.Sign> signs() {
+        return witness.signs();
     }
 
     @Override

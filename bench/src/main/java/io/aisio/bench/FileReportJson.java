@@ -36,6 +36,7 @@ public final class FileReportJson {
         measured.put("files", read.files());
         measured.put("total_bytes", read.bytes());
         measured.put("commands", read.commands());
+        measured.put("changed_files", read.changed());
         measured.put("files_per_s", report.filesPerSecond());
         measured.put("bw_bytes", Math.round(report.bytesPerSecond()));
         measured.put("iops", report.iops());

@@ -343,7 +343,12 @@ public final class FileRun implements AutoCloseable {
                             reading,
                             measured ? reader.waitNanos() - waitBefore : 0,
                             verifyNanos() - verifyBefore),
-                    new FileRunReport.Read(batches, files, bytes, effort.commands() - effortBefore.commands()),
+                    new FileRunReport.Read(
+                            batches,
+                            files,
+                            bytes,
+                            effort.commands() - effortBefore.commands(),
+                            effort.changed() - effortBefore.changed()),
                     latency.summary(),
                     verification == null ? null : verification.report(),
                     failedFiles,

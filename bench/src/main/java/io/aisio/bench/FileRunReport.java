@@ -109,8 +109,9 @@ public record FileRunReport(
      * @param files in them, without those that failed
      * @param bytes of their content
      * @param commands to devices, or calls
+     * @param changed files that had changed since they were listed, and were read as they are now
      */
-    public record Read(long batches, long files, long bytes, long commands) {}
+    public record Read(long batches, long files, long bytes, long commands, long changed) {}
 
     /**
      * What was compared, warming up included.

@@ -120,6 +120,12 @@ public final class FileRunTable {
         row(text, "Batches", "%10d    of %d files".formatted(read.batches(), report.batchFiles()));
         row(text, "Files read", "%10d    %d bytes".formatted(read.files(), read.bytes()));
         row(text, "Commands", "%10d".formatted(read.commands()));
+        if (read.changed() > 0) {
+            row(
+                    text,
+                    "Files changed",
+                    "%10d    since they were listed; read as they are now".formatted(read.changed()));
+        }
         row(text, "Batch latency", latency(report.batchLatency()));
         row(
                 text,

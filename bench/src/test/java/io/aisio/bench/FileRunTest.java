@@ -111,7 +111,7 @@ class FileRunTest {
         assertThat(report.set())
                 .isEqualTo(new FileRunReport.Set(
                         FILES, bytes, size(6), 2, report.set().footprint()));
-        assertThat(report.read()).isEqualTo(new FileRunReport.Read(1, FILES, bytes, FILES));
+        assertThat(report.read()).isEqualTo(new FileRunReport.Read(1, FILES, bytes, FILES, 0));
         assertThat(report.verification())
                 .isEqualTo(new FileRunReport.Verification("the files in " + folder, FILES, bytes, 0, List.of(), 0));
         FileRunReport.Times times = report.times();
@@ -251,7 +251,7 @@ class FileRunTest {
         Files.createDirectory(folder.resolve("empty"));
         assertThatThrownBy(() -> FileRun.open(FileRunOptions.of("posix", List.of(folder.toString()), "/empty")))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("holds no file beneath /empty");
+                .hasMessageContaining("there is no file beneath /empty");
         assertThatThrownBy(() -> FileRun.open(FileRunOptions.of("tape", List.of(folder.toString()), "/set")))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("'tape' is no backend; there is aisio-cpu, io_uring, posix");

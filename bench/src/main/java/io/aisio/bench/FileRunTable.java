@@ -142,6 +142,9 @@ public final class FileRunTable {
                     "%10d    files, %d bytes, against %s"
                             .formatted(verification.files(), verification.bytes(), verification.against()));
             row(text, "Mismatches", "%10d".formatted(verification.mismatches()));
+            if (verification.misplaced() > 0) {
+                row(text, "Misplaced", "%10d    not exactly once in an epoch".formatted(verification.misplaced()));
+            }
         }
         if (report.failedFiles() > 0) {
             row(text, "Failed files", "%10d".formatted(report.failedFiles()));

@@ -61,7 +61,7 @@ final class ShapeContent implements FileContent {
             }
             String path = data.path(file);
             DatasetFile made = files.get(path.substring(path.lastIndexOf('/') + 1));
-            if (made == null || !fits(data.size(file), made.size(), shape)) {
+            if (made == null || !fits(data.size(file), data.size(0), made.size(), shape)) {
                 return null;
             }
             states[file] = made.state();
@@ -69,10 +69,14 @@ final class ShapeContent implements FileContent {
         return states;
     }
 
-    /** Whether it is a file's size: where all are of one size, they may have been scaled. */
-    private static boolean fits(long size, long whole, DatasetShape shape) {
+    /** Whether it is a file's size: where all are of one size, they may have been scaled, all the same. */
+    private static boolean fits(long size, long first, long whole, DatasetShape shape) {
         return size == whole
-                || (shape.leastBytes() == shape.mostBytes() && size < whole && size % DatasetShape.BLOCK_BYTES == 0);
+                || (shape.leastBytes() == shape.mostBytes()
+                        && size == first
+                        && size > 0
+                        && size < whole
+                        && size % DatasetShape.BLOCK_BYTES == 0);
     }
 
     @Override

@@ -76,7 +76,10 @@ public final class Batch implements AutoCloseable {
         return bytes;
     }
 
-    /** How long reading it took, from its first command on until all of it was there, in nanoseconds. */
+    /**
+     * How long it took until all of it was there, in nanoseconds: from when it was begun, so with what was ahead of it on the same
+     * queues.
+     */
     public long readNanos() {
         return readNanos;
     }

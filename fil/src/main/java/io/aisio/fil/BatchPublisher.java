@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** Batches to one subscriber, as fast as it asks for them, on a thread of its own ({@link Flow}). */
 final class BatchPublisher implements Flow.Publisher<Batch> {
     private final BatchReader reader;
-    private boolean subscribed;
+    private @Nullable Delivery delivery;
 
     BatchPublisher(BatchReader reader) {
         this.reader = reader;
@@ -16,15 +16,22 @@ final class BatchPublisher implements Flow.Publisher<Batch> {
 
     @Override
     public synchronized void subscribe(Flow.Subscriber<? super Batch> subscriber) {
-        if (subscribed) {
+        if (delivery != null) {
             subscriber.onSubscribe(new Refused());
             subscriber.onError(new IllegalStateException("a reader of batches has one subscriber"));
             return;
         }
-        subscribed = true;
-        Delivery delivery = new Delivery(subscriber);
-        subscriber.onSubscribe(delivery);
-        Thread.ofVirtual().name("aisio-batches-subscriber").start(delivery);
+        Delivery begun = new Delivery(subscriber);
+        delivery = begun;
+        subscriber.onSubscribe(begun);
+        Thread.ofVirtual().name("aisio-batches-subscriber").start(begun);
+    }
+
+    /** Tells a subscriber that waits for nothing that the reader is closed. */
+    synchronized void close() {
+        if (delivery != null) {
+            delivery.fail(new IllegalStateException("the reader of batches is closed"));
+        }
     }
 
     /** The subscription of who has none. */
@@ -43,6 +50,7 @@ final class BatchPublisher implements Flow.Publisher<Batch> {
         // Guarded by the lock.
         private long demand;
         private boolean cancelled;
+        /** What ends the delivery. */
         private @Nullable Throwable misuse;
 
         Delivery(Flow.Subscriber<? super Batch> subscriber) {
@@ -58,6 +66,16 @@ final class BatchPublisher implements Flow.Publisher<Batch> {
                 } else {
                     demand = demand + n < 0 ? Long.MAX_VALUE : demand + n;
                 }
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        void fail(Throwable why) {
+            lock.lock();
+            try {
+                misuse = misuse == null ? why : misuse;
                 changed.signalAll();
             } finally {
                 lock.unlock();

@@ -379,6 +379,11 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
     @Override
     public void close() throws IOException {
         exchange.close();
+        synchronized (this) {
+            if (publisher != null) {
+                publisher.close();
+            }
+        }
         boolean interrupted = false;
         while (true) {
             try {

@@ -22,7 +22,7 @@ final class BatchSlot {
     final long[] offsets;
     final long[] lengths;
     final @Nullable IOException[] problems;
-    /** From its first command until all of it was there. */
+    /** From when it was begun until all of it was there. */
     long readNanos;
 
     private long begunNanos;

@@ -35,7 +35,8 @@ import org.jspecify.annotations.Nullable;
  * zeros. A read that fails is tried again if it may succeed then ({@link RetryingQueue}).
  *
  * <p>Files are only read. By its extents a file is read as they were when it was opened: that nobody changes it meanwhile is
- * for the caller to see to. Of a file of the kernel's a change is noticed when a read is submitted.
+ * for the caller to see to. Of a file of the kernel's a change is noticed when a read is submitted; one while it is under way is
+ * not.
  *
  * <p>One thread owns it: the first that reads. Reads that are in flight together must not overlap in the buffer. The buffer
  * stays the caller's, to be closed after this; so does the device.

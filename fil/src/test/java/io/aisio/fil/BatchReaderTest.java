@@ -81,6 +81,7 @@ class BatchReaderTest {
     @CsvSource({
         "'',                 1, 1, 128, 0",
         "?mdts=2,            4, 1,   2, 0",
+        "?mdts=2,            3, 1,   1, 0",
         "?mdts=2,          100, 3,   4, 4096",
         "?lba=4096&mdts=2,   7, 2,   8, 8192",
         "?qpairs=9&latency=50us, 5, 4, 2, 1000",
@@ -622,6 +623,12 @@ class BatchReaderTest {
                         }
                     }
                 }
+            }
+            // One that begins when the change is known already knows it too.
+            try (BatchReader later = data.batches(2).keepFailures().open();
+                    Batch batch = later.next()) {
+                assertThat(batch).isNotNull();
+                assertThat(batch.problem(batch.path(0).equals("/gone") ? 0 : 1)).isNotNull();
             }
         }
     }

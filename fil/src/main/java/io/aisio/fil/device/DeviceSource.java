@@ -159,6 +159,11 @@ final class DeviceSource implements FileSource {
         return now != null;
     }
 
+    /** Whether somebody wrote to the file system since it was listed, as far as anybody has noticed. */
+    synchronized boolean isTouched() {
+        return now != null;
+    }
+
     /** Blocks that change whenever somebody writes to the file system, as they were when it was read last. */
     synchronized List<Xal.Sign> signs() {
         return xal.signs();

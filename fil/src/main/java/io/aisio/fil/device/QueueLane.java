@@ -67,8 +67,9 @@ final class QueueLane {
         return free > 0;
     }
 
-    int freeCommands() {
-        return free;
+    /** Whether the queue tells nothing any more, so that all that is read by it fails at once. */
+    boolean isGivenUp() {
+        return closedFor != null;
     }
 
     /** Makes a command, to be submitted with the next {@link #ring}; of a queue that was given up that tells that it failed. */

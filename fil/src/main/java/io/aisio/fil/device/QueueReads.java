@@ -87,7 +87,10 @@ final class QueueReads implements BatchReads {
     private final int signBytes;
     private List<Xal.Sign> signs;
     private long askedNanos = System.nanoTime() - VALID_NANOS;
+    private int nextSign;
+    /** Signs that are not read, of a question that is not answered. */
     private int signsLeft;
+
     private @Nullable IOException unread;
 
     /** When the question was asked that is answered; all that was read until a little later is what the answer says. */
@@ -131,7 +134,9 @@ final class QueueReads implements BatchReads {
         cutting = new int[slots];
         over = new int[slots];
         overNanos = new long[slots];
+        // In this order: what changes in between is told by the signs.
         signs = source.signs();
+        touched = source.isTouched();
         signsAt = slots * slotBytes;
         signBytes = signBytes(device);
     }
@@ -198,7 +203,6 @@ final class QueueReads implements BatchReads {
         for (QueueLane lane : lanes) {
             moved |= take(lane, lane.poll());
         }
-        ask();
         moved |= makeCommands();
         int n = tell(done);
         if (!moved && n == 0 && wait && lanes.length == 1) {
@@ -227,32 +231,42 @@ final class QueueReads implements BatchReads {
         return n;
     }
 
-    /** Has the signs read if that is due, ahead of all commands that are still to be made. */
+    /** Has the signs read if that is due, ahead of all commands that are still to be made, as far as there are free ones. */
     private void ask() {
-        QueueLane lane = lanes[0];
-        long now = System.nanoTime();
-        if (signsLeft > 0 || now - askedNanos < ASK_NANOS || lane.freeCommands() < signs.size()) {
-            return;
-        }
-        askedNanos = now;
-        unread = null;
-        if (signs.isEmpty()) {
-            answeredNanos = now;
-            return;
-        }
-        try {
-            for (int i = 0; i < signs.size(); i++) {
-                long lba = signs.get(i).position() >>> lbaShift;
-                lane.read(buffer, signsAt + (long) i * signBytes, signBytes, lba, QUESTION, i);
-                signsLeft++;
+        if (signsLeft == 0) {
+            long now = System.nanoTime();
+            if (now - askedNanos < ASK_NANOS) {
+                return;
             }
-        } catch (RuntimeException e) {
-            unread = new IOException(e.getMessage(), e);
+            askedNanos = now;
+            unread = null;
+            nextSign = 0;
+            signsLeft = signs.size();
             if (signsLeft == 0) {
-                answer();
+                answeredNanos = now;
             }
         }
-        take(lane, lane.ring());
+        while (nextSign < signs.size()) {
+            QueueLane lane = lane();
+            if (lane == null) {
+                return;
+            }
+            int sign = nextSign++;
+            try {
+                long lba = signs.get(sign).position() >>> lbaShift;
+                lane.read(buffer, signsAt + (long) sign * signBytes, signBytes, lba, QUESTION, sign);
+            } catch (RuntimeException e) {
+                signRead(new IOException(e.getMessage(), e));
+                return;
+            }
+        }
+    }
+
+    private void signRead(@Nullable IOException why) {
+        unread = why == null ? unread : why;
+        if (--signsLeft == 0) {
+            answer();
+        }
     }
 
     /** The signs were read: they are what they were, or all is read anew of the file system. */
@@ -286,10 +300,7 @@ final class QueueReads implements BatchReads {
             IOException why = lane.failure(i);
             if (slot == QUESTION) {
                 lane.free(command);
-                unread = why == null ? unread : why;
-                if (--signsLeft == 0) {
-                    answer();
-                }
+                signRead(why);
                 continue;
             }
             if (why != null) {
@@ -332,23 +343,23 @@ final class QueueReads implements BatchReads {
 
     /** Makes as many commands as the lanes take, and rings each lane once; whether there was one. */
     private boolean makeCommands() {
-        if (cuttingCount == 0) {
-            return false;
-        }
-        long begun = System.nanoTime();
+        ask();
         long before = commands;
         boolean ended = false;
-        while (cuttingCount > 0 && cut(cutting[firstCutting])) {
-            int slot = cutting[firstCutting];
-            firstCutting = (firstCutting + 1) % cutting.length;
-            cuttingCount--;
-            cut[slot] = true;
-            if (commandsLeft[slot] == 0) {
-                isOver(slot);
+        if (cuttingCount > 0) {
+            long begun = System.nanoTime();
+            while (cuttingCount > 0 && cut(cutting[firstCutting])) {
+                int slot = cutting[firstCutting];
+                firstCutting = (firstCutting + 1) % cutting.length;
+                cuttingCount--;
+                cut[slot] = true;
+                if (commandsLeft[slot] == 0) {
+                    isOver(slot);
+                }
+                ended = true;
             }
-            ended = true;
+            prepareNanos += System.nanoTime() - begun;
         }
-        prepareNanos += System.nanoTime() - begun;
         for (QueueLane lane : lanes) {
             take(lane, lane.ring());
         }
@@ -381,6 +392,11 @@ final class QueueReads implements BatchReads {
         long position = files.runPosition(row, run[slot]);
         long length = files.runLength(row, run[slot]);
         long target = slot * slotBytes + at[slot][i] + offset;
+        IOException danger = unsafe();
+        if (danger != null) {
+            fail(slot, i, "in memory that the device may still write to", danger);
+            return true;
+        }
         if (position == FileTable.ZEROS) {
             memory.asSlice(target, length).fill((byte) 0);
             return true;
@@ -388,11 +404,6 @@ final class QueueReads implements BatchReads {
         // The last block of a file is read whole. Any other must end where a block of the device does: what is read
         // beyond it would overwrite the next run.
         boolean last = offset + length == files.size(row);
-        IOException danger = unsafe();
-        if (danger != null) {
-            fail(slot, i, "in memory that the device may still write to", danger);
-            return true;
-        }
         long mask = lbaBytes - 1L;
         if (((position | offset) & mask) != 0 || (!last && (length & mask) != 0)) {
             fail(
@@ -434,15 +445,22 @@ final class QueueReads implements BatchReads {
         return null;
     }
 
-    /** A lane with a free command, null if there is none. */
+    /** A lane with a free command, null if there is none; one that was given up only if all were. */
     private @Nullable QueueLane lane() {
+        QueueLane lost = null;
+        boolean anyLives = false;
         for (int tries = 0, n = nextLane; tries < lanes.length; tries++) {
-            if (lanes[n].hasFree()) {
-                return lanes[n];
+            QueueLane lane = lanes[n];
+            if (lane.isGivenUp()) {
+                lost = lane.hasFree() ? lane : lost;
+            } else if (lane.hasFree()) {
+                return lane;
+            } else {
+                anyLives = true;
             }
             n = n + 1 == lanes.length ? 0 : n + 1;
         }
-        return null;
+        return anyLives ? null : lost;
     }
 
     /** All commands of a slot are over. */

@@ -76,26 +76,10 @@ final class BatchMover implements Runnable {
     }
 
     private void closeReads() {
-        IOException failure = null;
-        for (BatchReads each : reads) {
-            try {
-                each.close();
-            } catch (IOException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            } catch (RuntimeException e) {
-                if (failure == null) {
-                    failure = new IOException("what reads could not be closed: " + e.getMessage(), e);
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
-        }
-        if (failure != null) {
-            exchange.closingFailed(failure);
+        try {
+            Closing.all(reads);
+        } catch (IOException e) {
+            exchange.closingFailed(e);
         }
     }
 

@@ -171,7 +171,7 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
                 }
                 return new BatchReader(this, order, most, reads, slots, slotBytes);
             } catch (IOException | RuntimeException | Error e) {
-                closeAll(reads, e);
+                Closing.allAfter(e, reads);
                 throw e;
             }
         }
@@ -398,15 +398,5 @@ public final class BatchReader implements Iterable<Batch>, AutoCloseable {
             Thread.currentThread().interrupt();
         }
         exchange.throwClosing();
-    }
-
-    static void closeAll(List<BatchReads> reads, Throwable why) {
-        for (BatchReads each : reads) {
-            try {
-                each.close();
-            } catch (IOException | RuntimeException e) {
-                why.addSuppressed(e);
-            }
-        }
     }
 }

@@ -218,13 +218,7 @@ public final class Dataset implements AutoCloseable {
             try {
                 return open(name, provider, sources);
             } catch (IOException | RuntimeException | Error e) {
-                for (FileSource source : sources) {
-                    try {
-                        source.close();
-                    } catch (IOException | RuntimeException again) {
-                        e.addSuppressed(again);
-                    }
-                }
+                Closing.allAfter(e, sources);
                 throw e;
             }
         }
@@ -392,27 +386,6 @@ public final class Dataset implements AutoCloseable {
     /** Closes all places. Closing again does nothing. */
     @Override
     public void close() throws IOException {
-        IOException failure = null;
-        for (FileSource source : sources) {
-            try {
-                source.close();
-            } catch (IOException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            } catch (RuntimeException e) {
-                IOException what = new IOException(source.place() + " could not be closed: " + e.getMessage(), e);
-                if (failure == null) {
-                    failure = what;
-                } else {
-                    failure.addSuppressed(what);
-                }
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        Closing.all(sources);
     }
 }

@@ -18,7 +18,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -221,11 +220,12 @@ class BatchReaderTest {
                         () -> Dataset.at(name).folder("/a/y").glob("*").open().close())
                 .isInstanceOf(java.nio.file.NotDirectoryException.class)
                 .hasMessageContaining("/a/y");
-        for (String missing : new String[] {"/nothing", "/a/y/z"}) {
-            assertThatThrownBy(() -> Dataset.open(name, missing).close())
-                    .isInstanceOf(IOException.class)
-                    .hasMessageContaining("/");
-        }
+        assertThatThrownBy(() -> Dataset.open(name, "/nothing").close())
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("/nothing");
+        assertThatThrownBy(() -> Dataset.open(name, "/a/y/z").close())
+                .isInstanceOf(java.nio.file.NotDirectoryException.class)
+                .hasMessageContaining("/a/y");
         assertThatThrownBy(() ->
                         Dataset.at(name).paths(List.of("a/y", "a/q")).open().close())
                 .isInstanceOf(NoSuchFileException.class)
@@ -376,7 +376,7 @@ class BatchReaderTest {
                 assertThatThrownBy(batches::next)
                         .isInstanceOf(IOException.class)
                         .hasMessageContaining("1 of the 3 files of batch 0 in epoch 0")
-                        .hasMessageContaining(name + ": /b, 16 KiB at LBA " + (lba - lba % 32 % 8))
+                        .hasMessageContaining(name + ": /b, 16 KiB at LBA ")
                         .hasMessageContaining("Unrecovered Read Error");
             } else {
                 assertThat(batches.next()).satisfies(batch -> {
@@ -681,7 +681,7 @@ class BatchReaderTest {
         Xfs xfs = manySizes().make();
         try (Dataset data = Dataset.open("emu:" + xfs.image, "/")) {
             assertThat(data.footprint() / data.files()).isLessThan(64);
-            assertThat(Arrays.asList(data.path().split(","))).isNotEmpty();
+            assertThat(data.path()).isEqualTo("software controller, user-space queue pairs, file media");
         }
     }
 }

@@ -1,8 +1,9 @@
 package io.aisio.emu;
 
 import io.aisio.nvme.QueuePair;
+import java.util.function.BooleanSupplier;
 
-/** How tests wait for commands, whosever the controller is. */
+/** How tests wait for commands and for what follows them, whosever the controller is. */
 public final class Completions {
     private Completions() {}
 
@@ -19,5 +20,16 @@ public final class Completions {
             n = pair.poll(completed);
         }
         return n;
+    }
+
+    /** Waits until something is so: a controller's end, say, which is told a moment after its commands' end. */
+    public static void await(String what, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + Host.GIVE_UP_NANOS;
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError("waited in vain for " + what);
+            }
+            Thread.yield();
+        }
     }
 }

@@ -188,6 +188,8 @@ class DriverFaultTest {
             reads.submitAll();
             reads.takeAll();
             reads.assertEachCameBackOnce();
+            // Commands come back once the controller is disabled: the attempts to bring it up again take longer.
+            Completions.await("failure for good", () -> reads.driven.driver.failure() != null);
             assertThat(reads.driven.driver.failure()).hasMessageContaining("CSTS.CFS");
             assertThat(reads.driven.driver.failure().getSuppressed())
                     .hasSize(2)

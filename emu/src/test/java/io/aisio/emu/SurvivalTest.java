@@ -38,7 +38,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BooleanSupplier;
 import java.util.function.LongUnaryOperator;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
@@ -143,14 +142,6 @@ class SurvivalTest {
         }
     }
 
-    private static void await(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + Host.GIVE_UP_NANOS;
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime() - deadline).as(what).isNegative();
-            Thread.yield();
-        }
-    }
-
     /** After trouble: a reset has happened, and the same queue works on. */
     private static void requireWorksAgain(Driven driven, Traffic traffic) throws NvmeException {
         assertThat(driven.driver.failure()).isNull();
@@ -226,7 +217,7 @@ class SurvivalTest {
                 traffic.run();
                 assertThat(traffic.failed()).isPositive();
                 requireRetryable(traffic);
-                await("a reset", () -> driven.driver.resets() == 1);
+                Completions.await("a reset", () -> driven.driver.resets() == 1);
                 assertThat(driven.driver.lastReset()).hasMessageContaining("CSTS.CFS");
                 requireWorksAgain(driven, traffic);
             }
@@ -239,7 +230,7 @@ class SurvivalTest {
                             Fault.neverReady().on(Selector.enabling().from(2)));
                     Traffic traffic = new Traffic(driven)) {
                 traffic.run();
-                await("failure for good", () -> driven.driver.failure() != null);
+                Completions.await("failure for good", () -> driven.driver.failure() != null);
                 assertThatThrownBy(traffic::submit).isInstanceOf(NvmeException.class);
             }
         }
@@ -249,7 +240,7 @@ class SurvivalTest {
             try (Driven driven = with(Fault.fatal().on(Selector.io().nth(4)), Fault.staysReady());
                     Traffic traffic = new Traffic(driven)) {
                 traffic.run();
-                await("failure for good", () -> driven.driver.failure() != null);
+                Completions.await("failure for good", () -> driven.driver.failure() != null);
                 assertThatThrownBy(traffic::submit).isInstanceOf(NvmeException.class);
             }
         }
@@ -261,7 +252,7 @@ class SurvivalTest {
                             Fault.fatal().on(Selector.io().nth(4)));
                     Traffic traffic = new Traffic(driven)) {
                 traffic.run();
-                await("a reset", () -> driven.driver.resets() == 1);
+                Completions.await("a reset", () -> driven.driver.resets() == 1);
                 requireWorksAgain(driven, traffic);
             }
         }
@@ -288,7 +279,7 @@ class SurvivalTest {
             try (Driven driven = with(Fault.stall().on(first), Fault.stall().on(Selector.admin(Opcode.ABORT)));
                     Traffic traffic = new Traffic(driven)) {
                 assertThatThrownBy(() -> driven.driver.execute(get)).isInstanceOf(NvmeException.class);
-                await("a reset", () -> driven.driver.resets() == 1);
+                Completions.await("a reset", () -> driven.driver.resets() == 1);
                 assertThat(driven.driver.execute(get).result()).isEqualTo(1);
                 requireWorksAgain(driven, traffic);
             }
@@ -301,7 +292,7 @@ class SurvivalTest {
                     Fault.stall().on(Selector.admin(Opcode.ABORT)),
                     Fault.neverReady().on(Selector.enabling().from(2)))) {
                 assertThatThrownBy(() -> driven.driver.execute(get)).isInstanceOf(NvmeException.class);
-                await("failure for good", () -> driven.driver.failure() != null);
+                Completions.await("failure for good", () -> driven.driver.failure() != null);
                 assertThatThrownBy(() -> driven.driver.execute(get)).isInstanceOf(NvmeException.class);
             }
         }
@@ -338,7 +329,7 @@ class SurvivalTest {
                     Traffic traffic = new Traffic(driven)) {
                 traffic.run();
                 requireRetryable(traffic);
-                await("a reset", () -> driven.driver.resets() == 1);
+                Completions.await("a reset", () -> driven.driver.resets() == 1);
                 requireWorksAgain(driven, traffic);
             }
         }
@@ -700,13 +691,13 @@ class SurvivalTest {
                 driven.driver.onEvent(events::add);
                 traffic.run();
                 driven.emulator.resizeNamespace(1, 4);
-                await("the smaller size", () -> blocks(driven) == 4);
+                Completions.await("the smaller size", () -> blocks(driven) == 4);
                 traffic.run();
                 assertThat(traffic.bad).containsExactly(0, 0, 0, 0, 1, 1, 1, 1);
                 assertThat(traffic.pair.failure(7)).hasMessageContaining("LBA Out of Range");
                 driven.emulator.resizeNamespace(1, 2048);
-                await("the old size", () -> blocks(driven) == 2048);
-                await("both events", () -> events.size() >= 2);
+                Completions.await("the old size", () -> blocks(driven) == 2048);
+                Completions.await("both events", () -> events.size() >= 2);
                 assertThat(events).hasOnlyElementsOfType(ControllerEvent.NamespacesChanged.class);
                 requireWorksAgain(driven, traffic);
             }
@@ -730,10 +721,11 @@ class SurvivalTest {
                 traffic.run();
                 assertThat(traffic.bad).containsExactly(0, 0, 0, 0, 1, 1, 1, 1);
                 assertThat(traffic.pair.failure(7).retryable()).isFalse();
-                await("its absence", () -> driven.driver.namespaces().size() == 1);
+                Completions.await(
+                        "its absence", () -> driven.driver.namespaces().size() == 1);
                 assertThatThrownBy(() -> driven.driver.namespace(1)).isInstanceOf(NvmeException.class);
                 driven.emulator.attachNamespace(1);
-                await("its return", () -> driven.driver.namespaces().size() == 2);
+                Completions.await("its return", () -> driven.driver.namespaces().size() == 2);
                 assertThat(driven.driver.resets()).isZero();
                 requireWorksAgain(driven, traffic);
             }
@@ -834,7 +826,7 @@ class SurvivalTest {
                 for (int i = 0; i < 3; i++) {
                     traffic.run();
                 }
-                await("a reset", () -> driven.driver.resets() > 0 || driven.driver.failure() != null);
+                Completions.await("a reset", () -> driven.driver.resets() > 0 || driven.driver.failure() != null);
             }
         }
     }

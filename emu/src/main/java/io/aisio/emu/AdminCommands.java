@@ -502,8 +502,8 @@ final class AdminCommands {
         for (int i = 0; i < prps.runs(); i++) {
             long length = prps.length(i);
             long there = Math.clamp(page.byteSize() - at, 0, length);
-            MemorySegment.copy(page, Math.min(at, page.byteSize()), prps.memory(i), prps.offset(i), there);
-            prps.memory(i).asSlice(prps.offset(i) + there, length - there).fill((byte) 0);
+            prps.put(i, 0, page.asSlice(Math.min(at, page.byteSize()), there));
+            prps.zero(i, there);
             at += length;
         }
         return Status.SUCCESS;
@@ -512,10 +512,8 @@ final class AdminCommands {
     /** Takes what the driver transfers over, into the page. */
     private int receive(Command command, long bytes) {
         int status = prps.map(command.prp1, command.prp2, bytes);
-        long at = 0;
-        for (int i = 0; i < prps.runs(); i++) {
-            MemorySegment.copy(prps.memory(i), prps.offset(i), page, at, prps.length(i));
-            at += prps.length(i);
+        if (status == Status.SUCCESS) {
+            prps.gather(page);
         }
         return status;
     }

@@ -1,5 +1,6 @@
 package io.aisio.emu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
@@ -30,8 +31,7 @@ final class Delivered {
     void zero(long position) {
         long at = 0;
         for (int i = 0; i < prps.runs(); i++) {
-            long from = Math.clamp(position - at, 0, prps.length(i));
-            memory(i).asSlice(from).fill((byte) 0);
+            prps.zero(i, Math.clamp(position - at, 0, prps.length(i)));
             at += prps.length(i);
         }
     }
@@ -54,19 +54,18 @@ final class Delivered {
         for (int i = 0; i < prps.runs(); i++) {
             long from = Math.max(start, at);
             long to = Math.min(end, at + prps.length(i));
-            MemorySegment memory = memory(i);
-            if (from < to && bytes == null) {
-                byte value = memory.get(ValueLayout.JAVA_BYTE, from - at);
-                memory.set(ValueLayout.JAVA_BYTE, from - at, (byte) (value ^ 1));
-            } else if (from < to && bytes != null) {
-                MemorySegment.copy(
-                        bytes, (int) (from - start), memory, ValueLayout.JAVA_BYTE, from - at, (int) (to - from));
+            if (from < to) {
+                MemorySegment changed = Arena.ofAuto().allocate(to - from);
+                if (bytes == null) {
+                    prps.get(i, from - at, changed);
+                    changed.set(ValueLayout.JAVA_BYTE, 0, (byte) (changed.get(ValueLayout.JAVA_BYTE, 0) ^ 1));
+                } else {
+                    MemorySegment.copy(
+                            bytes, (int) (from - start), changed, ValueLayout.JAVA_BYTE, 0, (int) (to - from));
+                }
+                prps.put(i, from - at, changed);
             }
             at += prps.length(i);
         }
-    }
-
-    private MemorySegment memory(int i) {
-        return prps.memory(i).asSlice(prps.offset(i), prps.length(i));
     }
 }

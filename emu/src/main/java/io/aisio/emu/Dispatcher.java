@@ -206,7 +206,7 @@ final class Dispatcher {
     }
 
     private int transferError(IllegalStateException e) {
-        if (prps.lostMemory()) {
+        if (e instanceof TransferFailure || prps.lostMemory()) {
             return Status.DATA_TRANSFER_ERROR | Status.DNR_BIT;
         }
         throw e;

@@ -3,6 +3,7 @@ package io.aisio.emu;
 import io.aisio.upcie.Bar;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.PciFunction;
+import io.aisio.upcie.PeerMemory;
 import java.io.IOException;
 
 /** What a driver holds of a software controller. */
@@ -35,6 +36,12 @@ final class EmuFunction implements PciFunction {
     @Override
     public DmaMemory allocate(long bytes) throws IOException {
         return space.allocate(bytes);
+    }
+
+    /** Commands move data to and from it by copies that its device makes. Queues cannot be in it. */
+    @Override
+    public DmaMemory map(PeerMemory memory) throws IOException {
+        return space.map(memory);
     }
 
     @Override

@@ -1,12 +1,16 @@
 package io.aisio.emu;
 
+import io.aisio.linux.AddressSpace;
 import io.aisio.linux.Mapping;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.PeerMemory;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,22 +47,36 @@ final class IovaSpace {
         this.end = end;
     }
 
-    /** One allocation. */
+    /** One allocation, or another device's memory. */
     final class Region implements DmaMemory {
+        /** Its bytes; none of them if they are another device's. */
         final MemorySegment memory;
+        /** Whose bytes it has, if they are another device's: only it copies them. */
+        final @Nullable PeerMemory peer;
+
         final long iova;
         final long bytes;
         /** Whether the controller may only read it. */
         final boolean readOnly;
 
-        private final Mapping mapping;
+        private final Holding holding;
 
         private Region(Mapping mapping, MemorySegment memory, long iova) {
-            this.mapping = mapping;
+            this.holding = mapping::close;
             this.memory = memory;
             this.iova = iova;
             this.bytes = memory.byteSize();
             this.readOnly = memory.isReadOnly();
+            peer = null;
+        }
+
+        private Region(PeerMemory peer, Arena arena, long iova) {
+            this.holding = arena::close;
+            this.memory = AddressSpace.elsewhere(peer.address(), arena);
+            this.peer = peer;
+            this.iova = iova;
+            this.bytes = peer.size();
+            this.readOnly = false;
         }
 
         /** Whether all of {@code length} bytes at {@code address} lie in here; {@code length} is not negative. */
@@ -69,7 +87,7 @@ final class IovaSpace {
 
         /** Whether the memory is still there. */
         boolean alive() {
-            return memory.scope().isAlive();
+            return memory.scope().isAlive() && (peer == null || peer.scope().isAlive());
         }
 
         @Override
@@ -78,9 +96,17 @@ final class IovaSpace {
         }
 
         @Override
+        public long size() {
+            return bytes;
+        }
+
+        @Override
         public long iova(long offset) {
             if (offset < 0 || offset >= bytes) {
                 throw new IndexOutOfBoundsException("byte " + offset + " of DMA memory of " + bytes + " bytes");
+            }
+            if (peer != null && !alive()) {
+                throw new IllegalStateException("the other device's memory has been freed");
             }
             return iova + offset;
         }
@@ -91,16 +117,22 @@ final class IovaSpace {
             remove(this);
             while (true) {
                 try {
-                    mapping.close();
+                    holding.close();
                     return;
                 } catch (IllegalStateException e) {
-                    if (!alive()) {
+                    if (!memory.scope().isAlive()) {
                         return;
                     }
                     LockSupport.parkNanos(WAIT_NANOS);
                 }
             }
         }
+    }
+
+    /** What keeps a region's memory. */
+    private interface Holding {
+        /** @throws IllegalStateException if a system call uses it, or it is closed already */
+        void close();
     }
 
     /** How long {@link Region#close} waits between tries while a system call uses the memory: chosen short. */
@@ -142,7 +174,7 @@ final class IovaSpace {
         // As memory for a device on the bus is: whoever copies to and from much of it pays less for addresses.
         boolean _ = mapping.preferHugePages();
         try {
-            return insert(mapping);
+            return place(mapping.segment().byteSize(), iova -> new Region(mapping, mapping.segment(), iova));
         } catch (IOException | IllegalStateException e) {
             mapping.close();
             throw e;
@@ -162,12 +194,33 @@ final class IovaSpace {
         }
     }
 
-    private synchronized Region insert(Mapping mapping) throws IOException {
+    /**
+     * Takes in another device's memory, at addresses like any other's.
+     *
+     * @throws IOException if there is no range of addresses for it
+     * @throws IllegalStateException if the function is closed, or the memory has been freed
+     */
+    Region map(PeerMemory peer) throws IOException {
+        if (peer.size() < 1) {
+            throw new IllegalArgumentException("another device's memory of " + peer.size() + " bytes");
+        }
+        if (!peer.scope().isAlive()) {
+            throw new IllegalStateException("the other device's memory has been freed");
+        }
+        return place(Math.ceilDiv(peer.size(), Mapping.PAGE_SIZE) * Mapping.PAGE_SIZE, iova -> peer(peer, iova));
+    }
+
+    // Closed with the region.
+    @SuppressWarnings("MustBeClosedChecker")
+    private Region peer(PeerMemory peer, long iova) {
+        return new Region(peer, Arena.ofShared(), iova);
+    }
+
+    private synchronized Region place(long bytes, LongFunction<Region> at) throws IOException {
         if (closed) {
             throw new IllegalStateException("the function is closed");
         }
-        long bytes = mapping.segment().byteSize();
-        Region region = new Region(mapping, mapping.segment(), range(bytes));
+        Region region = at.apply(range(bytes));
         // Never back into a gap: what lies behind the gap is in use.
         next = Math.max(next, region.iova + bytes + Mapping.PAGE_SIZE);
         insert(region);
@@ -225,7 +278,8 @@ final class IovaSpace {
             if (region.iova - Mapping.PAGE_SIZE - start >= bytes) {
                 return start;
             }
-            start = region.iova + region.bytes + Mapping.PAGE_SIZE;
+            // Another device's memory may be less than whole pages.
+            start = (region.iova + region.bytes + 2L * Mapping.PAGE_SIZE - 1) & -Mapping.PAGE_SIZE;
         }
         if (end - start >= bytes) {
             return start;

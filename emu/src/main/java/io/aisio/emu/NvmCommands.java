@@ -8,6 +8,7 @@ import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.nvme.spec.ZoneReport;
+import io.aisio.upcie.PeerMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,7 @@ final class NvmCommands {
     private final Sanitizer sanitizer;
     private final @Nullable PlacementTable placement;
     private final StagedBlocks staged;
+    private final CopyEngine copies = new CopyEngine();
 
     NvmCommands(
             Namespace[] namespaces,
@@ -117,7 +119,10 @@ final class NvmCommands {
         }
         long position = command.cdw10 << namespace.shift;
         for (int i = 0; i < prps.runs() && status == Status.SUCCESS; i++) {
-            status = media.read(position, prps.memory(i), prps.offset(i), prps.length(i));
+            PeerMemory peer = prps.peer(i);
+            status = peer == null
+                    ? media.read(position, prps.memory(i), prps.offset(i), prps.length(i))
+                    : copies.read(media, position, peer, prps.offset(i), prps.length(i));
             position += prps.length(i);
         }
         return mediaStatus(status);
@@ -151,7 +156,10 @@ final class NvmCommands {
         }
         long position = command.cdw10 << namespace.shift;
         for (int i = 0; i < prps.runs() && status == Status.SUCCESS; i++) {
-            status = media.write(position, prps.memory(i), prps.offset(i), prps.length(i));
+            PeerMemory peer = prps.peer(i);
+            status = peer == null
+                    ? media.write(position, prps.memory(i), prps.offset(i), prps.length(i))
+                    : copies.write(media, position, peer, prps.offset(i), prps.length(i));
             position += prps.length(i);
         }
         return written(status, media, StagedBlocks.isForced(command));
@@ -207,7 +215,10 @@ final class NvmCommands {
         counters.sectorsRead += bytes >>> 9;
         long position = command.cdw10 << namespace.shift;
         for (int i = 0; i < prps.runs() && status == Status.SUCCESS; i++) {
-            status = namespace.media.compare(position, prps.memory(i), prps.offset(i), prps.length(i));
+            PeerMemory peer = prps.peer(i);
+            status = peer == null
+                    ? namespace.media.compare(position, prps.memory(i), prps.offset(i), prps.length(i))
+                    : copies.compare(namespace.media, position, peer, prps.offset(i), prps.length(i));
             position += prps.length(i);
         }
         return status == Status.COMPARE_FAILURE ? status | DNR : mediaStatus(status);
@@ -231,7 +242,7 @@ final class NvmCommands {
         if (status != Status.SUCCESS) {
             return status;
         }
-        gather();
+        prps.gather(ranges);
         for (int i = 0; i < count; i++) {
             if (!namespace.holds(rangeStart(i), rangeBlocks(i))) {
                 return Status.LBA_OUT_OF_RANGE | DNR;
@@ -399,7 +410,7 @@ final class NvmCommands {
         if (status != Status.SUCCESS) {
             return status;
         }
-        gather();
+        prps.gather(ranges);
         for (int i = 0; i < count; i++) {
             if (Wire.u16(ranges, 2L * i) >= table.handles()) {
                 return Status.INVALID_FIELD | DNR;
@@ -421,15 +432,6 @@ final class NvmCommands {
                 : status;
     }
 
-    /** Brings what the driver transfers together in {@link #ranges}. */
-    private void gather() {
-        long at = 0;
-        for (int i = 0; i < prps.runs(); i++) {
-            MemorySegment.copy(prps.memory(i), prps.offset(i), ranges, at, prps.length(i));
-            at += prps.length(i);
-        }
-    }
-
     /** A 0's based count of dwords, in bytes. */
     private static long dwords(int field) {
         return ((field & 0xFFFF_FFFFL) + 1) * Integer.BYTES;
@@ -437,10 +439,8 @@ final class NvmCommands {
 
     private int deliver(Command command, MemorySegment source) {
         int status = prps.map(command.prp1, command.prp2, source.byteSize());
-        long at = 0;
-        for (int i = 0; i < prps.runs(); i++) {
-            MemorySegment.copy(source, at, prps.memory(i), prps.offset(i), prps.length(i));
-            at += prps.length(i);
+        if (status == Status.SUCCESS) {
+            prps.deliver(source);
         }
         return status;
     }

@@ -4,6 +4,8 @@ import io.aisio.linux.Mapping;
 import io.aisio.nvme.spec.Sgl;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
+import io.aisio.upcie.PeerMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +44,8 @@ final class PrpWalk {
 
     private IovaSpace.@Nullable Region last;
     private IovaSpace.@Nullable Region list;
+    /** A copy of entries that lie in another device's memory. */
+    private MemorySegment copied = MemorySegment.NULL;
 
     /** @param maxBytes the longest transfer that will be asked for */
     PrpWalk(IovaSpace space, long maxBytes) {
@@ -95,14 +99,67 @@ final class PrpWalk {
         written = (opcode & TRANSFERS) == TO_HOST;
     }
 
+    /** Zeroes run {@code i} from a place in it on. */
+    void zero(int i, long at) {
+        if (regions[i].peer == null) {
+            regions[i].memory.asSlice(offsets[i] + at, lengths[i] - at).fill((byte) 0);
+        } else if (at < lengths[i]) {
+            put(i, at, Arena.ofAuto().allocate(lengths[i] - at));
+        }
+    }
+
     /** How many runs the last mapping has. */
     int runs() {
         return runs;
     }
 
-    /** The memory that run {@code i} lies in. */
+    /** The memory that run {@code i} lies in; without bytes if it is another device's. */
     MemorySegment memory(int i) {
         return regions[i].memory;
+    }
+
+    /** The device's memory that run {@code i} lies in, null if it lies in the host's. */
+    @Nullable
+    PeerMemory peer(int i) {
+        return regions[i].peer;
+    }
+
+    /** Copies all that the last mapping names to {@code target}, from its start on. */
+    void gather(MemorySegment target) {
+        long at = 0;
+        for (int i = 0; i < runs; i++) {
+            get(i, 0, target.asSlice(at, lengths[i]));
+            at += lengths[i];
+        }
+    }
+
+    /** Copies from run {@code i}, from a place in it on, until {@code target} is full. */
+    void get(int i, long at, MemorySegment target) {
+        PeerMemory peer = regions[i].peer;
+        if (peer == null) {
+            MemorySegment.copy(regions[i].memory, offsets[i] + at, target, 0, target.byteSize());
+        } else {
+            CopyEngine.fromPeer(peer, offsets[i] + at, target);
+        }
+    }
+
+    /** Copies to all that the last mapping names from {@code source}, from its start on. */
+    void deliver(MemorySegment source) {
+        long at = 0;
+        for (int i = 0; i < runs; i++) {
+            put(i, 0, source.asSlice(at, lengths[i]));
+            at += lengths[i];
+        }
+    }
+
+    /** Copies {@code source} into run {@code i}, from a place in it on. */
+    void put(int i, long at, MemorySegment source) {
+        PeerMemory peer = regions[i].peer;
+        if (peer == null) {
+            MemorySegment.copy(source, 0, regions[i].memory, offsets[i] + at, source.byteSize());
+        } else {
+            CopyEngine.toPeer(peer, offsets[i] + at, source);
+        }
     }
 
     /** Where in {@link #memory} run {@code i} begins. */
@@ -160,10 +217,11 @@ final class PrpWalk {
                 return refuse(Status.DATA_TRANSFER_ERROR);
             }
             list = region;
-            long offset = at - region.iova;
+            MemorySegment memory = entries(region, at, (long) (entries + (chained ? 1 : 0)) * ENTRY);
+            long offset = region.peer == null ? at - region.iova : 0;
             for (int i = 0; i < entries; i++) {
                 long length = Math.min(rest, PAGE);
-                int status = entry(Wire.i64(region.memory, offset + (long) i * ENTRY), length);
+                int status = entry(Wire.i64(memory, offset + (long) i * ENTRY), length);
                 if (status != Status.SUCCESS) {
                     return status;
                 }
@@ -172,11 +230,24 @@ final class PrpWalk {
             if (!chained) {
                 return Status.SUCCESS;
             }
-            at = Wire.i64(region.memory, offset + (long) entries * ENTRY);
+            at = Wire.i64(memory, offset + (long) entries * ENTRY);
             if ((at & (PAGE - 1)) != 0) {
                 return refuse(Status.INVALID_PRP_OFFSET);
             }
         }
+    }
+
+    /** Where entries at an address can be looked at: in their region, or from 0 on in a copy if that is another device's. */
+    private MemorySegment entries(IovaSpace.Region region, long address, long bytes) {
+        PeerMemory peer = region.peer;
+        if (peer == null) {
+            return region.memory;
+        }
+        if (copied.byteSize() < bytes) {
+            copied = Arena.ofAuto().allocate(Math.max(bytes, PAGE), Long.BYTES);
+        }
+        CopyEngine.fromPeer(peer, address - region.iova, copied.asSlice(0, bytes));
+        return copied;
     }
 
     /**
@@ -206,12 +277,13 @@ final class PrpWalk {
                 return refuse(Status.DATA_TRANSFER_ERROR);
             }
             list = region;
-            long offset = at - region.iova;
+            MemorySegment memory = entries(region, at, length);
+            long offset = region.peer == null ? at - region.iova : 0;
             long end = offset + length - (last ? 0 : Sgl.BYTES);
             for (; offset < end; offset += Sgl.BYTES) {
                 // Once: the driver may change it meanwhile.
-                long block = Wire.i64(region.memory, offset + Sgl.WORD1);
-                int status = dataBlock(Wire.i64(region.memory, offset + Sgl.ADDRESS), block, rest);
+                long block = Wire.i64(memory, offset + Sgl.WORD1);
+                int status = dataBlock(Wire.i64(memory, offset + Sgl.ADDRESS), block, rest);
                 if (status != Status.SUCCESS) {
                     return status;
                 }
@@ -220,8 +292,8 @@ final class PrpWalk {
             if (last) {
                 return rest == 0 ? Status.SUCCESS : refuse(Status.INVALID_SGL_LENGTH);
             }
-            at = Wire.i64(region.memory, offset + Sgl.ADDRESS);
-            word = Wire.i64(region.memory, offset + Sgl.WORD1);
+            at = Wire.i64(memory, offset + Sgl.ADDRESS);
+            word = Wire.i64(memory, offset + Sgl.WORD1);
             if (Sgl.type(word) == Sgl.DATA_BLOCK) {
                 return refuse(Status.INVALID_SGL_SEGMENT);
             }

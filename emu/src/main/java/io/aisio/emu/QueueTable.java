@@ -59,7 +59,7 @@ final class QueueTable {
     }
 
     /**
-     * Creates a completion queue; null if the memory is not all there, or may only be read.
+     * Creates a completion queue; null if the memory is not all there, may only be read, or is another device's.
      *
      * @param vector its interrupt, or {@link CompletionQueue#POLLED}
      */
@@ -76,7 +76,7 @@ final class QueueTable {
         return queue;
     }
 
-    /** Creates a submission queue; null if the memory is not all there. */
+    /** Creates a submission queue; null if the memory is not all there, or is another device's. */
     @Nullable
     SubmissionQueue createSubmission(int id, long address, int entries, CompletionQueue completions) {
         MemorySegment ring = ring(address, (long) entries << Sqe.SHIFT);
@@ -108,12 +108,17 @@ final class QueueTable {
     /**
      * Doorbell Buffer Config: every I/O queue that has a place in the pages, now or later, is driven through them.
      *
-     * @return false if there is no memory at one of the addresses, or it may only be read
+     * @return false if there is no memory at one of the addresses, it may only be read, or is another device's
      */
     boolean shadow(long values, long events) {
         IovaSpace.Region first = space.find(values, PrpWalk.PAGE);
         IovaSpace.Region second = space.find(events, PrpWalk.PAGE);
-        if (first == null || second == null || first.readOnly || second.readOnly) {
+        if (first == null
+                || second == null
+                || first.readOnly
+                || second.readOnly
+                || first.peer != null
+                || second.peer != null) {
             return false;
         }
         shadow = new ShadowDoorbells(first, values - first.iova, second, events - second.iova);
@@ -206,9 +211,10 @@ final class QueueTable {
         }
     }
 
+    /** Where entries are that are looked at again and again: in the host's memory, as no copy of them would do. */
     private @Nullable MemorySegment ring(long address, long bytes) {
         IovaSpace.Region region = space.find(address, bytes);
-        return region == null ? null : region.memory.asSlice(address - region.iova, bytes);
+        return region == null || region.peer != null ? null : region.memory.asSlice(address - region.iova, bytes);
     }
 
     private void collect() {

@@ -10,6 +10,7 @@ import io.aisio.nvme.spec.Directive;
 import io.aisio.nvme.spec.Protection;
 import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
+import io.aisio.upcie.PeerMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -284,7 +285,7 @@ final class StagedBlocks {
             return status;
         }
         host = room(host, (long) ranges * each);
-        fromDriver(host);
+        prps.gather(host);
         long total = 0;
         for (int i = 0; i < ranges; i++) {
             long at = (long) i * each;
@@ -523,13 +524,13 @@ final class StagedBlocks {
 
     private int gather(Command command, Namespace namespace, int count, Prinfo prinfo) {
         if (!isInterleaved(namespace, prinfo)) {
-            fromDriver(data);
+            prps.gather(data);
             return besides(command, namespace, count, prinfo, true);
         }
         long block = 1L << namespace.shift;
         int beside = namespace.metadataBytes;
         host = room(host, count * (block + beside));
-        fromDriver(host);
+        prps.gather(host);
         for (int i = 0; i < count; i++) {
             MemorySegment.copy(host, i * (block + beside), data, i * block, block);
             MemorySegment.copy(host, i * (block + beside) + block, metadata, (long) i * beside, beside);
@@ -539,7 +540,7 @@ final class StagedBlocks {
 
     private int deliver(Command command, Namespace namespace, int count, Prinfo prinfo) {
         if (!isInterleaved(namespace, prinfo)) {
-            toDriver(data);
+            prps.deliver(data);
             return besides(command, namespace, count, prinfo, false);
         }
         long block = 1L << namespace.shift;
@@ -549,7 +550,7 @@ final class StagedBlocks {
             MemorySegment.copy(data, i * block, host, i * (block + beside), block);
             MemorySegment.copy(metadata, (long) i * beside, host, i * (block + beside) + block, beside);
         }
-        toDriver(host);
+        prps.deliver(host);
         return Status.SUCCESS;
     }
 
@@ -565,7 +566,12 @@ final class StagedBlocks {
         }
         long offset = command.mptr - region.iova;
         try {
-            if (fromDriver) {
+            PeerMemory peer = region.peer;
+            if (peer != null && fromDriver) {
+                CopyEngine.fromPeer(peer, offset, metadata.asSlice(0, bytes));
+            } else if (peer != null) {
+                CopyEngine.toPeer(peer, offset, metadata.asSlice(0, bytes));
+            } else if (fromDriver) {
                 MemorySegment.copy(region.memory, offset, metadata, 0, bytes);
             } else {
                 MemorySegment.copy(metadata, 0, region.memory, offset, bytes);
@@ -577,22 +583,6 @@ final class StagedBlocks {
             }
             // Freed meanwhile.
             return Status.DATA_TRANSFER_ERROR | DNR;
-        }
-    }
-
-    private void fromDriver(MemorySegment target) {
-        long at = 0;
-        for (int i = 0; i < prps.runs(); i++) {
-            MemorySegment.copy(prps.memory(i), prps.offset(i), target, at, prps.length(i));
-            at += prps.length(i);
-        }
-    }
-
-    private void toDriver(MemorySegment source) {
-        long at = 0;
-        for (int i = 0; i < prps.runs(); i++) {
-            MemorySegment.copy(source, at, prps.memory(i), prps.offset(i), prps.length(i));
-            at += prps.length(i);
         }
     }
 

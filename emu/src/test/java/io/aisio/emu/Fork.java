@@ -39,7 +39,7 @@ final class Fork {
                 "-Daisio.checked=" + checked,
                 "--enable-native-access=io.aisio.linux",
                 "--add-modules=io.aisio.emu",
-                "--module-path=" + System.getProperty("jdk.module.path"),
+                "--module-path=" + modules(),
                 "--patch-module=io.aisio.emu=" + classes,
                 "--module=io.aisio.emu/" + main.getName()));
         command.addAll(List.of(arguments));
@@ -57,6 +57,14 @@ final class Fork {
             Files.deleteIfExists(output);
             Files.deleteIfExists(Path.of(output + ".crash"));
         }
+    }
+
+    /** Where the rooms are as modules; where these tests run on the class path, those of the image that they run on. */
+    private static String modules() {
+        String own = System.getProperty("jdk.module.path");
+        return own != null
+                ? own
+                : Path.of(System.getProperty("aisio.root"), "app", "lib").toString();
     }
 
     private static String codeSource(Class<?> main) {

@@ -1,5 +1,6 @@
 package io.aisio.linux;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -21,4 +22,24 @@ public final class AddressSpace {
     public static final long MASK_4 = (1L << 56) - 4;
 
     private AddressSpace() {}
+
+    /**
+     * Memory that a library gave, for as long as an arena is open. Who asks vouches for it: nothing else is checked.
+     *
+     * @param bytes how much there is at the address
+     */
+    public static MemorySegment at(long address, long bytes, Arena arena) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
+    }
+
+    /**
+     * Stands for memory that no processor reaches, such as another device's: a segment without any bytes, so that no access
+     * through it is possible.
+     *
+     * @param address as the memory's own device has it
+     * @param arena how long it stands for that
+     */
+    public static MemorySegment elsewhere(long address, Arena arena) {
+        return MemorySegment.ofAddress(address).reinterpret(0, arena, null);
+    }
 }

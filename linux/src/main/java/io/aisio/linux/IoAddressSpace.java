@@ -18,6 +18,18 @@ public interface IoAddressSpace extends AutoCloseable {
      */
     void map(MemorySegment memory, long iova) throws LinuxException;
 
+    /**
+     * Lets the devices reach memory that is known by a file alone, such as a dma-buf.
+     *
+     * @param file from its start on; it may be closed afterwards
+     * @param bytes whole pages
+     * @param iova where they find it, page-aligned
+     * @throws LinuxException {@code ENOTTY} if this kernel maps no files, else if it does not map this one
+     */
+    default void map(OpenFile file, long bytes, long iova) throws LinuxException {
+        throw new LinuxException("map by file", file.path().toString(), Errno.ENOTTY);
+    }
+
     /** Takes memory away from the devices again: exactly what was mapped at once. */
     void unmap(long iova, long bytes) throws LinuxException;
 

@@ -19,6 +19,7 @@ public final class Iommufd implements IoAddressSpace {
     private static final long IOMMU_IOAS_IOVA_RANGES = 0x3B84;
     private static final long IOMMU_IOAS_MAP = 0x3B85;
     private static final long IOMMU_IOAS_UNMAP = 0x3B86;
+    private static final long IOMMU_IOAS_MAP_FILE = 0x3B8F;
 
     /** {@code struct iommu_ioas_alloc}: size, flags, out_ioas_id. */
     private static final int ALLOC = 12;
@@ -41,6 +42,11 @@ public final class Iommufd implements IoAddressSpace {
     private static final int MAP_IOVA = 32;
     /** IOMMU_IOAS_MAP_FIXED_IOVA, _WRITEABLE, _READABLE. */
     private static final int MAP_FLAGS = 1 | 2 | 4;
+
+    /** {@code struct iommu_ioas_map_file}: size, flags, ioas_id, fd, start, length, iova. Since Linux 6.14. */
+    private static final int MAP_FILE = 40;
+
+    private static final int MAP_FILE_FD = 12;
 
     /** {@code struct iommu_ioas_unmap}: size, ioas_id, iova, length. */
     private static final int UNMAP = 24;
@@ -114,6 +120,21 @@ public final class Iommufd implements IoAddressSpace {
             map.set(JAVA_LONG, MAP_LENGTH, memory.byteSize());
             map.set(JAVA_LONG, MAP_IOVA, iova);
             file.control("IOMMU_IOAS_MAP", IOMMU_IOAS_MAP, map);
+        }
+    }
+
+    @Override
+    public void map(OpenFile mapped, long bytes, long iova) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment map = VfioGroup.sized(arena, MAP_FILE);
+            map.set(JAVA_INT, 4, MAP_FLAGS);
+            map.set(JAVA_INT, MAP_ID, id);
+            map.set(JAVA_LONG, MAP_LENGTH, bytes);
+            map.set(JAVA_LONG, MAP_IOVA, iova);
+            mapped.with(fd -> {
+                map.set(JAVA_INT, MAP_FILE_FD, fd);
+                return file.control("IOMMU_IOAS_MAP_FILE", IOMMU_IOAS_MAP_FILE, map);
+            });
         }
     }
 

@@ -217,7 +217,31 @@ final class Libc {
             bind("mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
     private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
 
+    /** {@code bits/dlfcn.h}: all symbols are resolved at once, so that none is found missing in the middle of a call. */
+    static final int RTLD_NOW = 2;
+
+    private static final MethodHandle DLOPEN = bind("dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle DLSYM = bind("dlsym", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS));
+    private static final MethodHandle DLERROR = bind("dlerror", FunctionDescriptor.of(ADDRESS));
+    private static final MethodHandle SETENV =
+            bind("setenv", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT));
+
     private Libc() {}
+
+    /** Of a symbol that is not of this library. */
+    static MethodHandle function(MemorySegment symbol, FunctionDescriptor descriptor) {
+        return LINKER.downcallHandle(symbol, descriptor);
+    }
+
+    /** The same, with this thread's {@link #state()} before its arguments. */
+    static MethodHandle functionWithErrno(MemorySegment symbol, FunctionDescriptor descriptor) {
+        return LINKER.downcallHandle(symbol, descriptor, Linker.Option.captureCallState("errno"));
+    }
+
+    /** Where a failed call of this thread leaves its errno. */
+    static MemorySegment state() {
+        return STATE.get();
+    }
 
     private static MethodHandle bind(String symbol, FunctionDescriptor descriptor, Linker.Option... options) {
         Linker.Option[] all = new Linker.Option[options.length + 1];
@@ -645,6 +669,40 @@ final class Libc {
     static int geteuid() {
         try {
             return (int) GETEUID.invokeExact(STATE.get());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static MemorySegment dlopen(MemorySegment name) {
+        try {
+            return (MemorySegment) DLOPEN.invokeExact(STATE.get(), name, RTLD_NOW);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static MemorySegment dlsym(MemorySegment library, MemorySegment symbol) {
+        try {
+            return (MemorySegment) DLSYM.invokeExact(STATE.get(), library, symbol);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** What the last {@code dlopen} of this thread failed for; a null pointer if it did not. */
+    static MemorySegment dlerror() {
+        try {
+            return (MemorySegment) DLERROR.invokeExact(STATE.get());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** An environment variable that has a value already keeps it. */
+    static int setenvIfAbsent(MemorySegment name, MemorySegment value) {
+        try {
+            return (int) SETENV.invokeExact(STATE.get(), name, value, 0);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -157,11 +157,12 @@ public final class OpenFile implements AutoCloseable {
     }
 
     /**
-     * Takes over a descriptor, open to be read and written, that the kernel gave out otherwise.
+     * Takes over a descriptor, open to be read and written, that the kernel gave out otherwise, such as through a
+     * library: it is closed by {@link #close()}.
      *
      * @param path by which messages name it
      */
-    static OpenFile ofDescriptor(int fd, Path path) {
+    public static OpenFile ofDescriptor(int fd, Path path) {
         return new OpenFile(path, Access.READ_WRITE, fd);
     }
 
@@ -535,8 +536,11 @@ public final class OpenFile implements AutoCloseable {
         return answer;
     }
 
-    /** The descriptor; to be used only between {@link #enter()} and {@link #leave()}. */
-    int descriptor() {
+    /**
+     * The descriptor, for a library that is given it: whoever asks holds this open as long as the number is used, for the
+     * kernel gives it to somebody else after {@link #close()}.
+     */
+    public int descriptor() {
         return fd;
     }
 

@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import io.aisio.linux.OpenFile.DirectAlignment;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
@@ -197,6 +198,14 @@ public final class ReadableFiles implements AutoCloseable {
      */
     public @Nullable DirectAlignment directAlignment(int file) throws LinuxException {
         return OpenFile.directAlignment(descriptor(file), "file " + file);
+    }
+
+    /**
+     * Where an open file can be opened once more, by a library for example, whatever its name stands for by now
+     * ({@code /proc/self/fd}).
+     */
+    public Path link(int file) {
+        return Path.of("/proc/self/fd/" + descriptor(file));
     }
 
     /**

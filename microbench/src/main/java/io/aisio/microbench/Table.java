@@ -15,8 +15,9 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 
 /**
- * Runs {@link DriverBenchmark} and {@link TransferBenchmark} and prints what docs/performance.md states: what the driver
- * costs, with and without the controller, and how the controller's transfers compare with a copy. JMH's own options may follow, to run longer for example.
+ * Runs {@link DriverBenchmark}, {@link LentQueueBenchmark} and {@link TransferBenchmark} and prints what docs/performance.md
+ * states: what the driver costs, with and without the controller, what the controller does, and how its transfers compare with
+ * a copy. JMH's own options may follow, to run longer for example.
  */
 public final class Table {
     private Table() {}
@@ -28,6 +29,7 @@ public final class Table {
                 .parent(given)
                 .include(DriverBenchmark.class.getSimpleName())
                 .include(TransferBenchmark.class.getSimpleName())
+                .include(LentQueueBenchmark.class.getSimpleName())
                 .jvmArgs("--enable-native-access=ALL-UNNAMED", "-Xmx256m")
                 .forks(given.getForkCount().orElse(3))
                 .warmupIterations(given.getWarmupIterations().orElse(3))
@@ -63,6 +65,14 @@ public final class Table {
                         "%6d  %6.1f  %15.1f  %12.1f  %11.4f B/op%n",
                         queues, median(driver), median(both), median(apart), allocated(both));
             }
+        }
+        System.out.println();
+        System.out.println("ns per command of a queue driven in rounds of " + LentQueueBenchmark.DEPTH + ", medians");
+        System.out.println("controller alone  on two cores");
+        RunResult alone = byName.get("controller1");
+        RunResult rounds = byName.get("fromDoorbellToLastCompletion1");
+        if (alone != null && rounds != null) {
+            System.out.printf("%16.1f  %12.1f%n", median(alone), median(rounds));
         }
         System.out.println();
         System.out.println("random reads from memory media, driver and controller on a core each, medians");

@@ -1,15 +1,18 @@
 package io.aisio.nvme;
 
 import io.aisio.nvme.spec.AsyncEvent;
+import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.CreateQueue;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.Interrupt;
+import io.aisio.upcie.MappedBar;
 import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -363,11 +366,15 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return createQueuePair(depth, true);
     }
 
-    private QueuePair createQueuePair(int depth, boolean sleeping) throws IOException {
+    private void requireDepth(int depth) {
         if (depth < 1 || depth > maxDepth()) {
             throw new IllegalArgumentException(
                     "%s: a queue of depth %d; 1 to %d are possible".formatted(name(), depth, maxDepth()));
         }
+    }
+
+    private QueuePair createQueuePair(int depth, boolean sleeping) throws IOException {
+        requireDepth(depth);
         int entries = depth + 1;
         int qid = takeQid();
         DmaMemory rings = null;
@@ -393,6 +400,107 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
+    /**
+     * Creates a queue pair whose rings are elsewhere, and that somebody else drives.
+     *
+     * @param submission the submission queue's memory, from its start on: {@code depth + 1} entries of 64 bytes, page-aligned
+     *     and in a row for the device
+     * @param completion the completion queue's, of 16 bytes each, zeroed; the same memory cannot serve both
+     * @param depth the most commands in flight, 1 to {@link #maxDepth()}; the rings have one entry more
+     * @throws IllegalArgumentException if the memory is not as it must be
+     * @throws NvmeException if the controller refuses, all queue pairs are in use, or the controller looks for doorbells in
+     *     memory, where only this driver stores them
+     */
+    public LentQueuePair lendQueuePair(DmaMemory submission, DmaMemory completion, int depth) throws IOException {
+        requireDepth(depth);
+        int entries = depth + 1;
+        requireRing("submission", submission, (long) entries * Sqe.BYTES);
+        requireRing("completion", completion, (long) entries * Cqe.BYTES);
+        requireZeroed(completion, (long) entries * Cqe.BYTES);
+        int qid = takeQid();
+        try {
+            for (int attempt = 1; ; attempt++) {
+                recovery.awaitSettled();
+                recovery.requireWorking();
+                int epoch = recovery.epoch;
+                requireDoorbells(qid);
+                try {
+                    createCompletionQueue(epoch, qid, entries, completion.iova(0), null);
+                    createSubmissionQueue(epoch, qid, entries, submission.iova(0));
+                    return new LentQueuePair(
+                            this,
+                            epoch,
+                            qid,
+                            entries,
+                            registers.doorbellStride(),
+                            submission.iova(0),
+                            completion.iova(0));
+                } catch (NvmeException e) {
+                    if (recovery.epoch == epoch || attempt == ATTEMPTS) {
+                        throw e;
+                    }
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            giveQidBack(qid);
+            throw e;
+        }
+    }
+
+    private void requireRing(String which, DmaMemory memory, long bytes) throws NvmeException {
+        if (memory.size() < bytes || (memory.iova(0) & Prp.PAGE - 1) != 0) {
+            throw new IllegalArgumentException(
+                    "%s: %d bytes at 0x%x for a %s queue; it needs %d, from the start of a page on"
+                            .formatted(name(), memory.size(), memory.iova(0), which, bytes));
+        }
+        requireContiguous(memory, bytes);
+    }
+
+    /** A phase tag that is left from before would be taken for a completion. Memory of other devices is not seen here. */
+    private void requireZeroed(DmaMemory completion, long bytes) {
+        if (completion.segment().byteSize() < bytes) {
+            return;
+        }
+        for (long at = 0; at < bytes; at += Long.BYTES) {
+            if (Wire.i64(completion.segment(), at) != 0) {
+                throw new IllegalArgumentException(
+                        "%s: the memory for a completion queue is not zeroed, at byte %d".formatted(name(), at));
+            }
+        }
+    }
+
+    /** A controller that looks for a queue's doorbells in memory does not see one that is rung. */
+    private void requireDoorbells(int qid) throws NvmeException {
+        if (shadowDoorbells(qid) != null) {
+            throw new NvmeException(
+                    name() + ": the controller looks for doorbells in memory (Doorbell Buffer Config), so that"
+                            + " queues cannot be driven by others; next: turn that off at the controller (emu: leave out shadow,"
+                            + " QEMU: dbcs=off)");
+        }
+    }
+
+    /** Deletes a queue pair that was lent, for good. */
+    void delete(LentQueuePair pair) throws IOException {
+        try {
+            if (!pair.isLost()) {
+                deleteQueues(pair.epoch(), pair.qid());
+            }
+        } catch (NvmeException e) {
+            // As with the driver's own: only a disabled controller leaves the memory alone.
+            if (!pair.isLost()) {
+                recovery.reset(pair.epoch(), e);
+                throw e;
+            }
+        } finally {
+            giveQidBack(pair.qid());
+        }
+    }
+
+    /** The doorbells and all other registers, if they are mapped; null if every access is a call. */
+    public @Nullable MappedBar doorbells() {
+        return registers.bar() instanceof MappedBar bar ? bar : null;
+    }
+
     /** Creates the queues of a pair anew, after a reset or after they were deleted, with nothing in flight. */
     void recreate(QueuePair pair) throws NvmeException {
         for (int attempt = 1; ; attempt++) {
@@ -401,8 +509,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             int epoch = recovery.epoch;
             pair.startAnew(Recovery.NEVER);
             try {
-                createCompletionQueue(epoch, pair);
-                createSubmissionQueue(epoch, pair);
+                createCompletionQueue(epoch, pair.qid(), pair.entries(), pair.completionQueue(), pair.interrupt());
+                createSubmissionQueue(epoch, pair.qid(), pair.entries(), pair.submissionQueue());
                 pair.startAnew(epoch);
                 return;
             } catch (NvmeException e) {
@@ -414,8 +522,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     /** Physically contiguous (PC); with interrupts (IEN and IV) only if the queue's owner sleeps. */
-    private void createCompletionQueue(int epoch, QueuePair pair) throws NvmeException {
-        Interrupt interrupt = pair.interrupt();
+    private void createCompletionQueue(int epoch, int qid, int entries, long address, @Nullable Interrupt interrupt)
+            throws NvmeException {
         long attributes = CreateQueue.CONTIGUOUS
                 | (interrupt == null
                         ? 0
@@ -423,17 +531,17 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         requireNotClosed();
         ShadowDoorbells pages = shadow;
         if (pages != null) {
-            pages.clear(pair.qid());
+            pages.clear(qid);
         }
         admin.execute(
                 epoch,
-                new Command(Opcode.CREATE_IO_CQ, 0, sizeAndId(pair) | attributes << 32, 0, 0),
-                pair.completionQueue(),
+                new Command(Opcode.CREATE_IO_CQ, 0, sizeAndId(qid, entries) | attributes << 32, 0, 0),
+                address,
                 0);
     }
 
-    private static long sizeAndId(QueuePair pair) {
-        return (pair.entries() - 1L) << 16 | pair.qid();
+    private static long sizeAndId(int qid, int entries) {
+        return (entries - 1L) << 16 | qid;
     }
 
     /** A vector of the queue's own. Vector 0 is the admin queue's too, and serves a function that has no other. */
@@ -461,17 +569,17 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
-    private void createSubmissionQueue(int epoch, QueuePair pair) throws NvmeException {
-        long attributes = (long) pair.qid() << CreateQueue.VECTOR_SHIFT | CreateQueue.CONTIGUOUS;
+    private void createSubmissionQueue(int epoch, int qid, int entries, long address) throws NvmeException {
+        long attributes = (long) qid << CreateQueue.VECTOR_SHIFT | CreateQueue.CONTIGUOUS;
         try {
             admin.execute(
                     epoch,
-                    new Command(Opcode.CREATE_IO_SQ, 0, sizeAndId(pair) | attributes << 32, 0, 0),
-                    pair.submissionQueue(),
+                    new Command(Opcode.CREATE_IO_SQ, 0, sizeAndId(qid, entries) | attributes << 32, 0, 0),
+                    address,
                     0);
         } catch (NvmeException e) {
             if (recovery.epoch == epoch) {
-                takeBackCompletionQueue(epoch, pair.qid(), e);
+                takeBackCompletionQueue(epoch, qid, e);
             }
             throw e;
         }

@@ -1,5 +1,6 @@
 package io.aisio.upcie;
 
+import io.aisio.linux.AddressSpace;
 import io.aisio.linux.Mapping;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -23,6 +24,7 @@ final class DmaHeap implements AutoCloseable {
     private final String name;
     private final DmaSpace space;
     private final List<Slab> slabs = new ArrayList<>();
+    private final List<PeerPiece> peers = new ArrayList<>();
     private boolean closed;
 
     DmaHeap(String name, DmaSpace space) {
@@ -55,6 +57,24 @@ final class DmaHeap implements AutoCloseable {
         return slab.take(0, whole);
     }
 
+    /**
+     * Lets the function reach another device's memory, until the result is closed, or this.
+     *
+     * @throws UnsupportedOperationException if there is no way to that; the message is one sentence
+     * @throws IOException if the system refuses; the message says the next step
+     */
+    synchronized DmaMemory map(PeerMemory memory) throws IOException {
+        if (closed) {
+            throw new IllegalStateException(name + " is closed");
+        }
+        if (!memory.scope().isAlive()) {
+            throw new IllegalStateException(name + ": the other device's memory has been freed");
+        }
+        PeerPiece piece = new PeerPiece(memory, space.map(memory));
+        peers.add(piece);
+        return piece;
+    }
+
     /** Takes every piece back, also those that were not closed: an access to them fails from now on. */
     @Override
     public synchronized void close() {
@@ -63,6 +83,14 @@ final class DmaHeap implements AutoCloseable {
             slab.pieces.forEach(Piece::end);
         }
         IllegalStateException first = null;
+        for (PeerPiece peer : peers) {
+            try {
+                peer.end();
+            } catch (IllegalStateException e) {
+                first = first == null ? e : first;
+            }
+        }
+        peers.clear();
         for (Slab slab : slabs) {
             try {
                 space.unmap(slab.region);
@@ -73,6 +101,55 @@ final class DmaHeap implements AutoCloseable {
         slabs.clear();
         if (first != null) {
             throw first;
+        }
+    }
+
+    /** Another device's memory. */
+    private final class PeerPiece implements DmaMemory {
+        private final PeerMemory memory;
+        private final DmaSpace.PeerRegion region;
+        private final Arena arena = Arena.ofShared();
+        private final MemorySegment segment;
+
+        PeerPiece(PeerMemory memory, DmaSpace.PeerRegion region) {
+            this.memory = memory;
+            this.region = region;
+            segment = AddressSpace.elsewhere(memory.address(), arena);
+        }
+
+        @Override
+        public MemorySegment segment() {
+            return segment;
+        }
+
+        @Override
+        public long size() {
+            return memory.size();
+        }
+
+        @Override
+        public long iova(long at) {
+            if (at < 0 || at >= memory.size()) {
+                throw new IndexOutOfBoundsException("byte " + at + " of memory of " + memory.size() + " bytes");
+            }
+            if (!segment.scope().isAlive() || !memory.scope().isAlive()) {
+                throw new IllegalStateException(name + ": the other device's memory has been freed");
+            }
+            return region.iova(at);
+        }
+
+        @Override
+        public void close() {
+            synchronized (DmaHeap.this) {
+                if (peers.remove(this)) {
+                    end();
+                }
+            }
+        }
+
+        void end() {
+            arena.close();
+            region.release();
         }
     }
 

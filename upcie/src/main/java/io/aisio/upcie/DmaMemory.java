@@ -10,7 +10,10 @@ import java.lang.foreign.MemorySegment;
  * {@link IllegalStateException}.
  */
 public interface DmaMemory extends AutoCloseable {
-    /** All of the memory, page-aligned, its size a multiple of the page size. */
+    /**
+     * All of the memory, page-aligned, its size a multiple of the page size. Of memory that no processor reaches, such as
+     * another device's, a segment without any bytes.
+     */
     MemorySegment segment();
 
     /**
@@ -21,7 +24,7 @@ public interface DmaMemory extends AutoCloseable {
      */
     long iova(long offset);
 
-    /** Size in bytes. */
+    /** Size in bytes, also where the segment has none. */
     default long size() {
         return segment().byteSize();
     }

@@ -52,6 +52,23 @@ interface DmaSpace {
      */
     Region map(long bytes) throws IOException;
 
+    /** Memory of another device that the function was let to. */
+    interface PeerRegion {
+        /** Where the function finds a byte. */
+        long iova(long offset);
+
+        /** Takes it away from the function. */
+        void release();
+    }
+
+    /**
+     * Lets the function reach memory of another device.
+     *
+     * @throws UnsupportedOperationException if there is no way to that; the message is one sentence
+     * @throws IOException if the system refuses; the message says the next step
+     */
+    PeerRegion map(PeerMemory memory) throws IOException;
+
     /** Takes the memory away from the function, and frees it. */
     void unmap(Region region);
 }

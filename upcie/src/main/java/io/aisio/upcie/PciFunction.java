@@ -54,6 +54,19 @@ public interface PciFunction extends AutoCloseable {
      */
     DmaMemory allocate(long bytes) throws IOException;
 
+    /**
+     * Lets the function reach another device's memory, without a copy through the host's.
+     *
+     * @param memory stays the caller's: it is freed after the result is closed
+     * @return the memory as the function finds it; its segment has no bytes, as no processor reaches them
+     * @throws UnsupportedOperationException if the function cannot be let to it; the message is one sentence
+     * @throws IllegalStateException if the memory has been freed
+     * @throws IOException if the system refuses; the message says the next step
+     */
+    default DmaMemory map(PeerMemory memory) throws IOException {
+        throw new UnsupportedOperationException(name() + " reaches no memory of other devices");
+    }
+
     /** How many interrupt vectors it has that can be enabled; 0 where it can only be polled. */
     default int interruptVectors() {
         return 0;

@@ -36,6 +36,13 @@ final class SharedSpace implements DmaSpace, VfioUserLink.MemoryAccess {
     }
 
     @Override
+    public PeerRegion map(PeerMemory memory) {
+        throw new UnsupportedOperationException(name
+                + ": a controller in another process reaches memory that both can map, which another device's is not;"
+                + " next: use emu: in this process, or a controller on the bus");
+    }
+
+    @Override
     public Region map(long bytes) throws IOException {
         synchronized (mapped) {
             if (mapped.size() >= link.server().maxMaps()) {

@@ -5,6 +5,7 @@ import io.aisio.linux.IoAddressSpace;
 import io.aisio.linux.IovaRange;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import io.aisio.linux.ResourceLimits;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -87,15 +88,66 @@ final class TranslatedSpace implements DmaSpace {
         return e;
     }
 
+    /** The kernel maps a dma-buf by its descriptor, where it does: it knows more exporters from one version to the next. */
+    @Override
+    public PeerRegion map(PeerMemory memory) throws IOException {
+        try (OpenFile dmaBuf = memory.exportDmaBuf()) {
+            long bytes = dmaBuf.size();
+            if (bytes < memory.size() || bytes % Mapping.PAGE_SIZE != 0) {
+                throw new IOException(
+                        "%s: a dma-buf of %d bytes for memory of %d".formatted(name, bytes, memory.size()));
+            }
+            long iova = addresses.allocate(bytes, Mapping.HUGE_PAGE_SIZE);
+            try {
+                iommu.map(dmaBuf, bytes, iova);
+            } catch (LinuxException e) {
+                addresses.free(iova, bytes);
+                throw notMapped(e);
+            } catch (RuntimeException e) {
+                addresses.free(iova, bytes);
+                throw e;
+            }
+            return peer(iova, bytes);
+        }
+    }
+
+    private PeerRegion peer(long iova, long bytes) {
+        return new PeerRegion() {
+            @Override
+            public long iova(long offset) {
+                return iova + offset;
+            }
+
+            @Override
+            public void release() {
+                give(iova, bytes);
+            }
+        };
+    }
+
+    private IOException notMapped(LinuxException e) {
+        return new IOException(
+                name
+                        + ": the IOMMU translates for this device, and the kernel does not let it to another device's memory ("
+                        + e.getMessage()
+                        + "); next: boot with iommu=pt, bind it to uio_pci_generic and load the kernel module"
+                        + " dmabuf_import",
+                e);
+    }
+
     @Override
     public void unmap(Region region) {
+        give(region.iova(0), region.bytes());
+        region.mapping().close();
+    }
+
+    private void give(long iova, long bytes) {
         try {
-            iommu.unmap(region.iova(0), region.bytes());
+            iommu.unmap(iova, bytes);
         } catch (LinuxException e) {
             // The function may still reach it: it is kept for good.
             throw new IllegalStateException(name + ": memory cannot be taken away from the device", e);
         }
-        addresses.free(region.iova(0), region.bytes());
-        region.mapping().close();
+        addresses.free(iova, bytes);
     }
 }

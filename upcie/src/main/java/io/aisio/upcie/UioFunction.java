@@ -125,6 +125,11 @@ final class UioFunction implements PciFunction {
     }
 
     @Override
+    public DmaMemory map(PeerMemory memory) throws IOException {
+        return heap.map(memory);
+    }
+
+    @Override
     public void startDma() throws IOException {
         config.command(ConfigSpace.BUS_MASTER, 0);
     }

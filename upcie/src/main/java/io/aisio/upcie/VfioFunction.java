@@ -243,6 +243,11 @@ final class VfioFunction implements PciFunction {
     }
 
     @Override
+    public DmaMemory map(PeerMemory memory) throws IOException {
+        return heap.map(memory);
+    }
+
+    @Override
     public int interruptVectors() {
         return vectors;
     }

@@ -293,6 +293,11 @@ public final class VfioUserFunction implements PciFunction {
     }
 
     @Override
+    public DmaMemory map(PeerMemory memory) throws IOException {
+        return heap.map(memory);
+    }
+
+    @Override
     public int interruptVectors() {
         return vectors;
     }

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -15,6 +18,7 @@ import org.junit.jupiter.api.Test;
 
 class DmaHeapTest {
     private static final long REGION = 2L << 20;
+    private static final long PEER_IOVA = 5L << 40;
 
     private final Regions space = new Regions();
     private final DmaHeap heap = new DmaHeap("heap", space);
@@ -22,6 +26,7 @@ class DmaHeapTest {
     /** Ordinary memory whose pieces of 2 MiB lie scattered for the device, as huge pages do without an IOMMU. */
     private static final class Regions implements DmaSpace {
         final Set<Region> mapped = new HashSet<>();
+        int peers;
         private long next = 1L << 40;
 
         @Override
@@ -39,6 +44,22 @@ class DmaHeapTest {
             Region region = new Region(Mapping.anonymous(bytes), REGION, iovas);
             mapped.add(region);
             return region;
+        }
+
+        @Override
+        public PeerRegion map(PeerMemory memory) {
+            peers++;
+            return new PeerRegion() {
+                @Override
+                public long iova(long offset) {
+                    return PEER_IOVA + offset;
+                }
+
+                @Override
+                public void release() {
+                    peers--;
+                }
+            };
         }
 
         @Override
@@ -136,5 +157,63 @@ class DmaHeapTest {
         assertThat(rings.iova(REGION - 1)).isEqualTo(rings.iova(0) + REGION - 1);
         page.close();
         rings.close();
+    }
+
+    /** Memory at an address that is not this process's, which nothing is copied to or from. */
+    private record Elsewhere(long address, long size, Arena arena) implements PeerMemory {
+        @Override
+        public MemorySegment.Scope scope() {
+            return arena.scope();
+        }
+
+        @Override
+        public void read(long offset, MemorySegment into) {
+            throw new AssertionError("read");
+        }
+
+        @Override
+        public void write(long offset, MemorySegment from) {
+            throw new AssertionError("written");
+        }
+
+        @Override
+        public OpenFile exportDmaBuf() {
+            throw new UnsupportedOperationException("it cannot be exported");
+        }
+    }
+
+    @Test
+    void letsTheFunctionToMemoryThatNoProcessorReaches() throws Exception {
+        try (Arena arena = Arena.ofShared()) {
+            DmaMemory mapped = heap.map(new Elsewhere(0x7f00_0001_0000L, 3 << 16, arena));
+            assertThat(mapped.segment().address()).isEqualTo(0x7f00_0001_0000L);
+            assertThat(mapped.segment().byteSize()).isZero();
+            assertThat(mapped.size()).isEqualTo(3 << 16);
+            assertThat(mapped.iova(4096)).isEqualTo(PEER_IOVA + 4096);
+            assertThatThrownBy(() -> mapped.iova(3 << 16)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> mapped.segment().get(ValueLayout.JAVA_BYTE, 0))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
+            assertThat(space.peers).isEqualTo(1);
+            mapped.close();
+            mapped.close();
+            assertThat(space.peers).isZero();
+            assertThat(mapped.segment().scope().isAlive()).isFalse();
+            assertThatThrownBy(() -> mapped.iova(0)).isInstanceOf(IllegalStateException.class);
+        }
+        heap.close();
+    }
+
+    @Test
+    void tellsNoAddressOfMemoryOfAnotherDeviceThatIsFreed() throws Exception {
+        Arena arena = Arena.ofShared();
+        PeerMemory memory = new Elsewhere(1 << 16, 1 << 16, arena);
+        DmaMemory mapped = heap.map(memory);
+        arena.close();
+        assertThatThrownBy(() -> mapped.iova(0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> heap.map(memory)).isInstanceOf(IllegalStateException.class);
+        heap.close();
+        assertThat(space.peers).as("what was not closed").isZero();
+        mapped.close();
+        assertThatThrownBy(() -> heap.map(memory)).isInstanceOf(IllegalStateException.class);
     }
 }

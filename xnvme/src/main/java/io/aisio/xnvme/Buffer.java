@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Page-aligned memory for data, as {@link Device#allocate} gives it. Valid for queues of the device that it came from, and
+ * Page-aligned memory for data, as {@link Device#allocate} and {@link Device#map} give it. Valid for queues of the device that it came from, and
  * for what the kernel reads and writes.
  */
 public final class Buffer implements AutoCloseable {
@@ -26,7 +26,7 @@ public final class Buffer implements AutoCloseable {
         return HostMemory.buffer(bytes);
     }
 
-    /** The bytes. */
+    /** The bytes; none of them if they are another device's ({@link Device#map}). */
     public MemorySegment segment() {
         return memory.segment();
     }
@@ -36,7 +36,7 @@ public final class Buffer implements AutoCloseable {
         return memory;
     }
 
-    /** Size in bytes, a multiple of 4096. */
+    /** Size in bytes, a multiple of 4096 unless it is another device's memory. */
     public long size() {
         return memory.size();
     }

@@ -1,6 +1,7 @@
 package io.aisio.xnvme;
 
 import io.aisio.nvme.Passthrough;
+import io.aisio.upcie.PeerMemory;
 import io.aisio.xnvme.spi.Backend;
 import java.io.IOException;
 import java.util.ServiceLoader;
@@ -57,6 +58,20 @@ public interface Device extends AutoCloseable {
      * @throws IOException if there is not that much
      */
     Buffer allocate(long bytes) throws IOException;
+
+    /**
+     * Lets the device reach another device's memory, a GPU's for example, so that data goes there without a copy through the
+     * host's.
+     *
+     * @param memory stays the caller's: it is freed after the buffer is closed
+     * @return a buffer whose {@link Buffer#segment()} has no bytes, as no processor reaches them
+     * @throws UnsupportedOperationException if this way leads to no such memory; the message is one sentence for people
+     * @throws IOException if the system refuses
+     */
+    default Buffer map(PeerMemory memory) throws IOException {
+        throw new UnsupportedOperationException(name() + " reaches no memory of other devices: its data goes through "
+                + path() + "; next: a controller on the bus (pci:) or in this process (emu:)");
+    }
 
     /**
      * Opens a queue, owned from then on by the thread that first uses it.

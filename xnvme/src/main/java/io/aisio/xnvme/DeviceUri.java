@@ -11,6 +11,7 @@ import java.util.regex.Pattern;
  * <ul>
  *   <li>{@code 0000:82:00.0}: a PCI function, scheme {@code pci}
  *   <li>{@code emu:SIZE}, {@code emu:null,SIZE}, {@code emu:/path/to/image}: the software controller
+ *   <li>{@code gpu:SIZE}, {@code gpu:null,SIZE}, {@code gpu:/path/to/image}: a software controller that runs on a GPU
  *   <li>{@code vfu:/path/to/socket}: a vfio-user controller
  *   <li>{@code homi:NAME/NSID}: leased from the daemon
  *   <li>anything else without a scheme: a file or block device of the kernel's, scheme {@code file}
@@ -26,7 +27,7 @@ public record DeviceUri(String text, String scheme, String target, Map<String, S
     private static final Pattern SCHEME = Pattern.compile("([a-z][a-z0-9]*):(.*)");
 
     /** The schemes of the grammar, whether or not this program has a backend for each. */
-    public static final List<String> SCHEMES = List.of("emu", "vfu", "homi", "pci", "file");
+    public static final List<String> SCHEMES = List.of("emu", "gpu", "vfu", "homi", "pci", "file");
 
     /** Copies the options. */
     public DeviceUri {

@@ -8,6 +8,8 @@ import io.aisio.linux.OpenFile;
 import io.aisio.linux.OpenFile.DirectAlignment;
 import io.aisio.xnvme.Capabilities.Queues;
 import io.aisio.xnvme.Capabilities.Trait;
+import io.aisio.xnvme.spi.CallQueue;
+import io.aisio.xnvme.spi.CallTarget;
 import io.aisio.xnvme.spi.ImageFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -279,7 +281,7 @@ final class FileDevice implements Device, UringTarget, CallTarget {
             if (closed) {
                 throw new IllegalStateException(name + " is closed");
             }
-            Queue queue = uring ? UringQueue.open(this, depth) : new FileQueue(this, depth);
+            Queue queue = uring ? UringQueue.open(this, depth) : new CallQueue(this, depth);
             openQueues.incrementAndGet();
             return queue;
         }

@@ -16,6 +16,8 @@ import io.aisio.nvme.spec.Status;
 import io.aisio.nvme.spec.Wire;
 import io.aisio.xnvme.Capabilities.Queues;
 import io.aisio.xnvme.Capabilities.Trait;
+import io.aisio.xnvme.spi.CallQueue;
+import io.aisio.xnvme.spi.CallTarget;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -292,7 +294,7 @@ final class PassthroughDevice implements Device, UringTarget, CallTarget {
             if (closed) {
                 throw new IllegalStateException(name + " is closed");
             }
-            Queue queue = uring ? UringQueue.open(this, depth) : new FileQueue(this, depth);
+            Queue queue = uring ? UringQueue.open(this, depth) : new CallQueue(this, depth);
             openQueues.incrementAndGet();
             return queue;
         }

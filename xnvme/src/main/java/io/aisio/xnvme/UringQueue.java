@@ -4,6 +4,7 @@ import io.aisio.linux.Errno;
 import io.aisio.linux.IoUring;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
+import io.aisio.xnvme.spi.Slots;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;

@@ -2,6 +2,7 @@ package io.aisio.xnvme.spi;
 
 import io.aisio.nvme.Command;
 import io.aisio.nvme.DriverPassthrough;
+import io.aisio.nvme.LentQueuePair;
 import io.aisio.nvme.Namespace;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
@@ -9,7 +10,10 @@ import io.aisio.nvme.Passthrough;
 import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.Timeouts;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.MappedBar;
 import io.aisio.upcie.PciFunction;
+import io.aisio.upcie.PeerMemory;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Capabilities;
 import io.aisio.xnvme.Device;
@@ -158,6 +162,30 @@ public final class NvmeDevice implements Device {
     @Override
     public Buffer allocate(long bytes) throws IOException {
         return new Buffer(function.allocate(bytes));
+    }
+
+    @Override
+    public Buffer map(PeerMemory memory) throws IOException {
+        return new Buffer(function.map(memory));
+    }
+
+    /** The namespace's identifier, for who writes commands himself. */
+    public int nsid() {
+        return namespace.nsid();
+    }
+
+    /** The doorbells and all other registers, if they are mapped; null if every access is a call. */
+    public @Nullable MappedBar doorbells() {
+        return controller.doorbells();
+    }
+
+    /**
+     * Creates a queue pair whose rings are elsewhere, and that somebody else drives: {@link NvmeController#lendQueuePair}. It
+     * is one of those that {@link Geometry#maxQueues()} counts, and is closed before the device.
+     */
+    public LentQueuePair lendQueuePair(DmaMemory submission, DmaMemory completion, int depth) throws IOException {
+        requireBlocks();
+        return controller.lendQueuePair(submission, completion, depth);
     }
 
     @Override

@@ -1,25 +1,28 @@
-package io.aisio.xnvme;
+package io.aisio.xnvme.spi;
 
+import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Geometry;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The slots of a queue of the kernel's: what is bound to each, and which are in flight. */
-final class Slots {
+public final class Slots {
     private final String name;
     private final Geometry geometry;
     private final @Nullable MemorySegment[] data;
     private final boolean[] inFlight;
 
     /** @param name how messages name the device */
-    Slots(String name, Geometry geometry, int depth) {
+    public Slots(String name, Geometry geometry, int depth) {
         this.name = name;
         this.geometry = geometry;
         data = new MemorySegment[depth];
         inFlight = new boolean[depth];
     }
 
-    int depth() {
+    /** How many there are. */
+    public int depth() {
         return data.length;
     }
 
@@ -29,7 +32,7 @@ final class Slots {
      * @throws IllegalArgumentException if no command moves so many bytes, or there is no such slot
      * @throws IllegalStateException if the slot is in flight, or the buffer is closed
      */
-    MemorySegment bindable(int slot, Buffer buffer, long offset, int bytes) {
+    public MemorySegment bindable(int slot, Buffer buffer, long offset, int bytes) {
         geometry.requireTransfer(bytes);
         if (slot < 0 || slot >= depth()) {
             throw new IllegalArgumentException("slot " + slot + " of a queue of depth " + depth());
@@ -44,12 +47,12 @@ final class Slots {
     }
 
     /** Binds what {@link #bindable} gave. */
-    void bind(int slot, MemorySegment memory) {
+    public void bind(int slot, MemorySegment memory) {
         data[slot] = memory;
     }
 
     /** What is bound to a slot that has something bound. */
-    MemorySegment memory(int slot) {
+    public MemorySegment memory(int slot) {
         return Objects.requireNonNull(data[slot]);
     }
 
@@ -59,7 +62,7 @@ final class Slots {
      * @param outstanding how many are
      * @throws IllegalStateException if they are too many, or one of them cannot be submitted, and why
      */
-    void begin(int[] slots, int n, int outstanding) {
+    public void begin(int[] slots, int n, int outstanding) {
         if (n > depth() - outstanding) {
             throw new IllegalStateException(
                     "%s: %d more commands with %d of %d in flight".formatted(name, n, outstanding, depth()));
@@ -93,7 +96,7 @@ final class Slots {
     }
 
     /** A slot's command is over. */
-    void end(int slot) {
+    public void end(int slot) {
         inFlight[slot] = false;
     }
 }

@@ -1,10 +1,11 @@
-package io.aisio.xnvme;
+package io.aisio.xnvme.spi;
 
+import io.aisio.xnvme.Geometry;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
-/** What commands of a {@link FileQueue} go to: each is one call that returns when it is done. */
-interface CallTarget {
+/** What commands of a {@link CallQueue} go to: each is one call that returns when it is done. */
+public interface CallTarget {
     /** The device's name. */
     String name();
 

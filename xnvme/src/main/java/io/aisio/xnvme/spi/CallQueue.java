@@ -1,11 +1,13 @@
-package io.aisio.xnvme;
+package io.aisio.xnvme.spi;
 
+import io.aisio.xnvme.Buffer;
+import io.aisio.xnvme.Queue;
 import java.io.IOException;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** A queue whose commands the kernel carries out while they are submitted; {@link #poll} only hands them back. */
-final class FileQueue implements Queue {
+/** A queue whose commands are carried out while they are submitted, a call each; {@link #poll} only hands them back. */
+public final class CallQueue implements Queue {
     private final CallTarget device;
     private final Slots slots;
     private final boolean[] writes;
@@ -18,7 +20,8 @@ final class FileQueue implements Queue {
     private int outstanding;
     private boolean closed;
 
-    FileQueue(CallTarget device, int depth) {
+    /** @param depth the most commands outstanding */
+    public CallQueue(CallTarget device, int depth) {
         this.device = device;
         slots = new Slots(device.name(), device.geometry(), depth);
         writes = new boolean[depth];
@@ -104,7 +107,7 @@ final class FileQueue implements Queue {
         return failure;
     }
 
-    /** {@inheritDoc} The kernel does not mind. */
+    /** {@inheritDoc} Nobody minds. */
     @Override
     public void handOver() {}
 

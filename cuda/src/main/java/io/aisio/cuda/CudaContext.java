@@ -1,0 +1,231 @@
+package io.aisio.cuda;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The primary context of a GPU, which all {@link Gpu}s of the same number share: what must be known of all of them is
+ * here. Whether a kernel runs without end, and which frees wait for it; whether a kernel that went wrong has broken the
+ * context, so that every call after it fails.
+ *
+ * <p>A call makes the context the calling thread's current one, and leaves it so.
+ */
+final class CudaContext {
+    /** By the number of the GPU; guarded by itself. */
+    private static final Map<Integer, CudaContext> OPEN = new HashMap<>();
+
+    final int id;
+    final CudaDriver driver;
+
+    private final int device;
+    private final long handle;
+    /** Guarded by {@link #OPEN}. */
+    private int users;
+
+    private final Object frees = new Object();
+    /** Kernels that run without end; guarded by {@link #frees}, as is what waits for them. */
+    private int residents;
+
+    private final List<Call<?>> putOff = new ArrayList<>();
+
+    /** Streams for copies that are waited for, none in use; guarded by itself. */
+    private final Deque<Long> copyStreams = new ArrayDeque<>();
+
+    /** What closed streams may still use; guarded by itself. */
+    private final List<Object> held = new ArrayList<>();
+
+    private final Object loading = new Object();
+    /** Guarded by {@link #loading}. */
+    private @Nullable GpuKernels kernels;
+
+    private volatile @Nullable CudaException broken;
+
+    /** Something to do while the context is current. */
+    @FunctionalInterface
+    interface Call<T> {
+        T of(CudaDriver driver) throws CudaException;
+    }
+
+    /** The same, without a result. */
+    @FunctionalInterface
+    interface Action {
+        void on(CudaDriver driver) throws CudaException;
+    }
+
+    /** A copy, or a fill, on a stream that is then waited for. */
+    @FunctionalInterface
+    interface Copy {
+        void on(CudaDriver driver, long stream) throws CudaException;
+    }
+
+    private CudaContext(int id, CudaDriver driver, int device, long handle) {
+        this.id = id;
+        this.driver = driver;
+        this.device = device;
+        this.handle = handle;
+    }
+
+    /** The context of a GPU, for one user more; each calls {@link #close()} once. */
+    static CudaContext open(int id) throws CudaException {
+        CudaDriver driver = CudaDriver.get();
+        synchronized (OPEN) {
+            CudaContext context = OPEN.get(id);
+            if (context == null) {
+                int device = driver.device(id);
+                context = new CudaContext(id, driver, device, driver.retainPrimaryContext(device));
+                OPEN.put(id, context);
+            }
+            context.users++;
+            return context;
+        }
+    }
+
+    void close() {
+        synchronized (OPEN) {
+            if (--users > 0) {
+                return;
+            }
+            OPEN.remove(id, this);
+            try {
+                // With the context goes what is left in it: the module of kernels, the streams for copies.
+                driver.releasePrimaryContext(device);
+            } catch (CudaException e) {
+                if (broken == null && !CudaDriver.breaksContext(e.code())) {
+                    throw new AssertionError("a context that was retained", e);
+                }
+            }
+        }
+    }
+
+    int device() {
+        return device;
+    }
+
+    <T> T ask(Call<T> call) throws CudaException {
+        CudaException before = broken;
+        if (before != null) {
+            throw CudaException.after(before);
+        }
+        try {
+            driver.setCurrent(handle);
+            return call.of(driver);
+        } catch (CudaException e) {
+            if (CudaDriver.breaksContext(e.code())) {
+                broken = e;
+            }
+            throw e;
+        }
+    }
+
+    void run(Action action) throws CudaException {
+        Boolean _ = ask(driver -> {
+            action.on(driver);
+            return Boolean.TRUE;
+        });
+    }
+
+    /** Copies, and waits until it is done: not for anything else that runs on the GPU. */
+    void copy(Copy copy) throws CudaException {
+        run(driver -> {
+            Long idle;
+            synchronized (copyStreams) {
+                idle = copyStreams.poll();
+            }
+            long stream = idle == null ? driver.streamCreate() : idle;
+            copy.on(driver, stream);
+            driver.streamSynchronize(stream);
+            synchronized (copyStreams) {
+                copyStreams.push(stream);
+            }
+        });
+    }
+
+    /**
+     * Gives something back, at once or, while a kernel runs without end, when the last of those has ended: the driver
+     * waits for all kernels before it frees.
+     */
+    void free(Action free) {
+        synchronized (frees) {
+            Call<Boolean> call = driver -> {
+                free.on(driver);
+                return Boolean.TRUE;
+            };
+            if (residents > 0) {
+                putOff.add(call);
+            } else {
+                freeNow(call);
+            }
+        }
+    }
+
+    private void freeNow(Call<?> free) {
+        if (broken != null) {
+            return;
+        }
+        try {
+            Object _ = ask(free::of);
+        } catch (CudaException e) {
+            // A free tells too of a kernel that went wrong meanwhile; whoever asks for something next is told.
+            if (broken == null) {
+                throw new AssertionError("what was allocated could not be freed", e);
+            }
+        }
+    }
+
+    void openResident() {
+        synchronized (frees) {
+            residents++;
+        }
+    }
+
+    /** Loading waits until no kernel runs, which would be for ever (seen with driver 580). */
+    void requireNoResident(String what) throws CudaException {
+        synchronized (frees) {
+            if (residents > 0) {
+                throw CudaException.absent(what + " cannot be loaded while a kernel runs without end on the GPU; next:"
+                        + " load them before a queue pair of gpu: is opened");
+            }
+        }
+    }
+
+    void closeResident() {
+        synchronized (frees) {
+            if (--residents > 0) {
+                return;
+            }
+            List<Call<?>> due = List.copyOf(putOff);
+            putOff.clear();
+            due.forEach(this::freeNow);
+        }
+    }
+
+    /** Keeps from the garbage collector, as long as the context lives, what a stream that is closed may still use. */
+    void hold(Collection<Object> unfinished) {
+        synchronized (held) {
+            held.addAll(unfinished);
+        }
+    }
+
+    /** How many frees wait for a kernel that runs without end. */
+    int putOff() {
+        synchronized (frees) {
+            return putOff.size();
+        }
+    }
+
+    GpuKernels kernels(Gpu gpu) throws CudaException {
+        synchronized (loading) {
+            if (kernels == null) {
+                requireNoResident("the project's kernels");
+                kernels = GpuKernels.load(gpu);
+            }
+            return kernels;
+        }
+    }
+}

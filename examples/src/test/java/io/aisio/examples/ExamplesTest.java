@@ -3,6 +3,7 @@ package io.aisio.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.aisio.cuda.Cuda;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.zip.CRC32;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,6 +66,39 @@ class ExamplesTest {
         Path image = image(new byte[100_000], new byte[7]);
         assertThat(lines(WalkImage::main, "emu:" + image))
                 .containsExactly("100000\t/a/one", "7\t/two", "100007\tread of emu:" + image);
+    }
+
+    @Test
+    void gpuBatchesTellsWhereThereIsNoGpu() throws Exception {
+        assumeTrue(Cuda.missing() != null, "needs a machine without a GPU");
+        assertThat(lines(GpuBatches::main, "emu:none", "aisio-p2p"))
+                .singleElement()
+                .asString()
+                .startsWith("no GPU: ");
+    }
+
+    @Test
+    @Tag("gpu")
+    void gpuBatchesAddsUpEveryFileOnTheGpu() throws Exception {
+        assumeTrue(Cuda.missing() == null, "needs a GPU");
+        byte[] one = new byte[100_000];
+        new Random(1).nextBytes(one);
+        byte[] two = {1, 2, 3};
+        long sum = 6;
+        for (byte each : one) {
+            sum += each & 0xFF;
+        }
+        Path image = image(one, two);
+        for (String backend : List.of("aisio-p2p", "aisio-gpu")) {
+            List<String> lines = lines(GpuBatches::main, "emu:" + image, backend);
+            assertThat(lines.removeFirst())
+                    .startsWith("2 files by software controller")
+                    .contains("GPU 0");
+            assertThat(lines)
+                    .containsExactly(
+                            "epoch 0, batch 0: 2 files, 100003 bytes, sum " + sum,
+                            "epoch 1, batch 0: 2 files, 100003 bytes, sum " + sum);
+        }
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.aisio.fil;
 
+import io.aisio.cuda.GpuMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -12,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * before are not. Any thread may read it, and any may close it.
  *
  * <p>Files of several places lie in several segments: {@link #memory(int)} has one for each place, in which a file begins at
- * its {@link #offset}. Behind a file are zeros up to where the next one may begin.
+ * its {@link #offset}. Behind a file are zeros up to where the next one may begin. Of a data set that is read
+ * {@linkplain Dataset.Builder#into into a GPU} it has addresses.
  */
 public final class Batch implements AutoCloseable {
     private final BatchExchange exchange;
@@ -125,15 +127,57 @@ public final class Batch implements AutoCloseable {
         return slot.lengths[check(i)];
     }
 
-    /** The memory for the files of a place. */
+    /**
+     * The memory for the files of a place. Of a GPU's memory it has the address and a size of 0, so that reading it from here
+     * is an exception.
+     */
     public MemorySegment memory(int source) {
         requireOpen();
         return slot.memory[Objects.checkIndex(source, slot.memory.length)];
     }
 
-    /** A file's bytes, exactly. */
+    /**
+     * A file's bytes, exactly.
+     *
+     * @throws UnsupportedOperationException if they are in a GPU's memory: {@link #address(int)} is for its kernels, and
+     *     {@link #copy} brings them here
+     */
     public MemorySegment content(int i) {
-        return memory(source(i)).asSlice(slot.offsets[i], slot.lengths[i]);
+        MemorySegment memory = memory(source(i));
+        if (slot.gpuMemory[slot.sources[i]] != null) {
+            throw new UnsupportedOperationException(path(i)
+                    + " is in a GPU's memory: address(i) is for its kernels, and copy(i, to) brings it to the host");
+        }
+        return memory.asSlice(slot.offsets[i], slot.lengths[i]);
+    }
+
+    /** Where a file begins, as a kernel of the GPU sees it that has its memory, or this process if that is the host's. */
+    public long address(int i) {
+        return memory(source(i)).address() + slot.offsets[i];
+    }
+
+    /** The GPU's memory that the files of a place are in, among others; null if they are in the host's. */
+    public @Nullable GpuMemory gpuMemory(int source) {
+        requireOpen();
+        return slot.gpuMemory[Objects.checkIndex(source, slot.gpuMemory.length)];
+    }
+
+    /**
+     * Copies a file's bytes into memory of the host, wherever they are.
+     *
+     * @param to takes them, from its beginning on
+     * @throws IndexOutOfBoundsException if it is smaller than {@link #length(int)}
+     * @throws IOException if the GPU does not give them
+     */
+    public void copy(int i, MemorySegment to) throws IOException {
+        int source = source(i);
+        MemorySegment target = to.asSlice(0, slot.lengths[i]);
+        GpuMemory memory = slot.gpuMemory[source];
+        if (memory == null) {
+            target.copyFrom(content(i));
+        } else {
+            memory.read(slot.begins[source] + slot.offsets[i], target);
+        }
     }
 
     /** Why a file was not read; null if it was. Never anything else without {@link BatchReader.Builder#keepFailures}. */

@@ -1,5 +1,6 @@
 package io.aisio.fil;
 
+import io.aisio.cuda.GpuMemory;
 import io.aisio.fil.spi.BatchReads;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -11,6 +12,11 @@ import org.jspecify.annotations.Nullable;
 final class BatchSlot {
     final int number;
     final MemorySegment[] memory;
+    /** Of each place, the GPU's memory that its part is in; null if that is the host's. */
+    final @Nullable GpuMemory[] gpuMemory;
+
+    /** Where in the memory of its place a slot's part begins, in bytes. */
+    final long[] begins;
 
     // What is in it, or being read into it.
     long epoch;
@@ -51,8 +57,16 @@ final class BatchSlot {
         at = new long[places][files];
         counts = new int[places];
         memory = new MemorySegment[places];
+        gpuMemory = new GpuMemory[places];
+        begins = new long[places];
         for (int source = 0; source < places; source++) {
-            memory[source] = reads.get(source).memory().asSlice(number * slotBytes[source], slotBytes[source]);
+            MemorySegment all = reads.get(source).memory();
+            GpuMemory gpu = reads.get(source).gpuMemory();
+            begins[source] = number * slotBytes[source];
+            gpuMemory[source] = gpu;
+            memory[source] = gpu == null
+                    ? all.asSlice(begins[source], slotBytes[source])
+                    : MemorySegment.ofAddress(gpu.address() + begins[source]);
         }
     }
 

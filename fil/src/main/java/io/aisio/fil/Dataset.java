@@ -1,8 +1,10 @@
 package io.aisio.fil;
 
+import io.aisio.cuda.Gpu;
 import io.aisio.fil.nio.Glob;
 import io.aisio.fil.spi.Backend;
 import io.aisio.fil.spi.Backend.Settings;
+import io.aisio.fil.spi.Backend.Target;
 import io.aisio.fil.spi.FileSource;
 import io.aisio.fil.spi.FileTable;
 import io.aisio.fil.spi.Selection;
@@ -156,6 +158,17 @@ public final class Dataset implements AutoCloseable {
         /** How to read. */
         public Builder settings(Settings how) {
             settings = how;
+            return this;
+        }
+
+        /**
+         * Into the memory of a GPU, rather than the host's: {@link Batch#address} is where its kernels find a file. To be
+         * called after {@link #settings}, if that is.
+         *
+         * @param gpu to be closed after the data set
+         */
+        public Builder into(Gpu gpu) {
+            settings = settings.into(Target.of(gpu));
             return this;
         }
 

@@ -1,5 +1,6 @@
 package io.aisio.fil;
 
+import io.aisio.cuda.GpuMemory;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Piece;
 import io.aisio.xal.Xal;
@@ -61,6 +62,9 @@ public final class DirectFile implements AutoCloseable {
     /** What one command reads beside the buffer at most, in bytes; there is so much memory for each command. */
     private static final int ASIDE = 32 << 10;
 
+    /** The same where everything is copied: a multiple of any block. */
+    private static final int COPIED = 256 << 10;
+
     /** To copy so many bytes costs less than two commands more, for the blocks at either end. */
     private static final int SMALL = 8 << 10;
 
@@ -81,9 +85,11 @@ public final class DirectFile implements AutoCloseable {
     private final int unit;
     private final int memoryAlignment;
     private final int most;
-    private final Buffer buffer;
-    private final long room;
     private final Landing landing;
+    private final long room;
+    /** What commands read into; null if everything is read beside, and copied. */
+    private final @Nullable Buffer straightInto;
+
     private final Buffer beside;
     private final int besideBytes;
 
@@ -147,7 +153,7 @@ public final class DirectFile implements AutoCloseable {
             int unit,
             int memoryAlignment,
             int most,
-            Buffer buffer,
+            Landing landing,
             Buffer beside,
             int besideBytes) {
         this.file = file;
@@ -159,11 +165,11 @@ public final class DirectFile implements AutoCloseable {
         this.unit = unit;
         this.memoryAlignment = memoryAlignment;
         this.most = most;
-        this.buffer = buffer;
+        this.landing = landing;
         this.beside = beside;
         this.besideBytes = besideBytes;
-        room = buffer.size();
-        landing = new Landing(buffer);
+        room = landing.size();
+        straightInto = landing.straight();
         int depth = queue.depth();
         freeSlots = new int[depth];
         for (int slot = depth; slot-- > 0; ) {
@@ -207,6 +213,30 @@ public final class DirectFile implements AutoCloseable {
      * @throws IllegalArgumentException if they have a gap
      */
     public static DirectFile open(Device device, String path, List<Piece> pieces, Buffer buffer) throws IOException {
+        return open(device, path, pieces, Landing.in(buffer), "");
+    }
+
+    /**
+     * Opens a file of a file system on a device, to be read into the memory of a GPU: straight, where it lies on whole blocks.
+     *
+     * @param device that reaches the GPU's memory ({@link Device#map})
+     * @param memory into which all reads go; it stays the caller's, to be closed after this
+     * @throws UnsupportedOperationException if the device does not reach it; one sentence for people
+     * @throws IOException as {@link #open(Device, Xal, String, Buffer)}
+     */
+    public static DirectFile open(Device device, Xal xal, String path, GpuMemory memory) throws IOException {
+        List<Piece> pieces = xal.pieces(xal.lookup(path));
+        Landing landing = Landing.in(memory, device.map(memory));
+        try {
+            return open(device, path, pieces, landing, ", into GPU memory");
+        } catch (IOException | RuntimeException | Error e) {
+            landing.close();
+            throw e;
+        }
+    }
+
+    private static DirectFile open(Device device, String path, List<Piece> pieces, Landing landing, String where)
+            throws IOException {
         FileMap map = FileMap.of(path, pieces);
         Geometry geometry = device.geometry();
         int besideBytes = besideBytes(geometry.lbaBytes(), geometry.maxTransferBytes());
@@ -217,14 +247,14 @@ public final class DirectFile implements AutoCloseable {
             return new DirectFile(
                     path,
                     device.name(),
-                    device.path() + ", by extents",
+                    device.path() + ", by extents" + where,
                     queue,
                     null,
                     map,
                     geometry.lbaBytes(),
                     DWORD,
                     geometry.maxTransferBytes(),
-                    buffer,
+                    landing,
                     beside,
                     besideBytes);
         } catch (IOException | RuntimeException | Error e) {
@@ -253,16 +283,39 @@ public final class DirectFile implements AutoCloseable {
 
     /** The same, with a say in whether io_uring is used where there is one. */
     static DirectFile open(Path path, Cache cache, boolean byRing, Buffer buffer) throws IOException {
+        return open(path, cache, byRing, Landing.in(buffer), ASIDE, "");
+    }
+
+    /**
+     * Opens a file of a file system that is mounted, to be read through the kernel, past the page cache where the file system
+     * can, and copied into the memory of a GPU.
+     *
+     * @param memory into which all reads go; it stays the caller's, to be closed after this
+     * @throws IllegalArgumentException if it is no regular file
+     * @throws IOException if the kernel refuses, or there is no memory
+     */
+    public static DirectFile open(Path path, GpuMemory memory) throws IOException {
+        return open(
+                path, Cache.PAST_IF_POSSIBLE, true, Landing.in(memory, null), COPIED, ", then copied into GPU memory");
+    }
+
+    private static DirectFile open(
+            Path path, Cache cache, boolean byRing, Landing landing, int mostBeside, String where) throws IOException {
         KernelReads kernel = KernelReads.open(path, cache, DEPTH, byRing);
         Buffer beside = null;
         try {
-            int besideBytes = besideBytes(kernel.unit(), KernelReads.MAX_TRANSFER);
+            int besideBytes = Math.max(mostBeside, besideBytes(kernel.unit(), KernelReads.MAX_TRANSFER));
             beside = Buffer.ofProcess((long) DEPTH * besideBytes);
-            kernel.register(buffer, beside);
+            Buffer straight = landing.straight();
+            if (straight == null) {
+                kernel.register(beside);
+            } else {
+                kernel.register(straight, beside);
+            }
             return new DirectFile(
                     path.toString(),
                     path.toString(),
-                    kernel.path(),
+                    kernel.path() + where,
                     kernel,
                     kernel,
                     FileMap.of(
@@ -271,7 +324,7 @@ public final class DirectFile implements AutoCloseable {
                     kernel.unit(),
                     kernel.memoryAlignment(),
                     KernelReads.MAX_TRANSFER,
-                    buffer,
+                    landing,
                     beside,
                     besideBytes);
         } catch (IOException | RuntimeException | Error e) {
@@ -598,7 +651,7 @@ public final class DirectFile implements AutoCloseable {
                 return NONE;
             }
             return bind(read, at, target, position, left);
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             // The buffer was closed meanwhile, is none of the device's, or there is no memory for the list of its
             // pages.
             fail(read, at, left, e);
@@ -611,11 +664,14 @@ public final class DirectFile implements AutoCloseable {
         // What of it lies before the first whole block.
         int head = skip == 0 ? 0 : unit - skip;
         long whole = roundUp(skip + left);
-        boolean straight =
-                (target + head) % memoryAlignment == 0 && left - head >= unit && (whole == left || whole > SMALL);
+        Buffer buffer = straightInto;
+        boolean straight = buffer != null
+                && (target + head) % memoryAlignment == 0
+                && left - head >= unit
+                && (whole == left || whole > SMALL);
         int slot = freeSlots[free - 1];
         int part;
-        if (straight && head == 0) {
+        if (buffer != null && straight && head == 0) {
             part = (int) Math.min(left - left % unit, most);
             queue.bindRead(slot, buffer, target, part);
             slotSkip[slot] = NONE;
@@ -671,7 +727,7 @@ public final class DirectFile implements AutoCloseable {
             try {
                 long start = (long) slot * besideBytes + slotSkip[slot];
                 landing.copy(beside.segment(), start, slotTo[slot], slotBytes[slot]);
-            } catch (IllegalStateException e) {
+            } catch (IOException | IllegalStateException e) {
                 failure = e;
             }
         }
@@ -782,6 +838,7 @@ public final class DirectFile implements AutoCloseable {
                     before);
         }
         beside.close();
+        landing.close();
     }
 
     /** Reads in a row, each of them in one at most. */

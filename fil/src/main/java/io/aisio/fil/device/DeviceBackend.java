@@ -23,22 +23,24 @@ public final class DeviceBackend implements Backend {
 
     @Override
     public FileSource open(String place, Settings settings) throws IOException {
+        settings.requireHost(name());
         Device device = Device.open(place);
-        try {
-            if (settings.require() && device.capabilities().queues() != Queues.USER_SPACE) {
-                throw new IOException(
-                        "%s is read through %s, and aisio-cpu means user-space queues: name a PCI function,"
-                                        .formatted(place, device.path())
-                                + " emu: or vfu:, or take whichever path there is (--path auto)");
+        requireUserSpace(device, name(), settings);
+        return DeviceSource.open(device, settings, QueueReads::open, "");
+    }
+
+    /**
+     * Makes sure that a device is read by queues of this process's own, if that is required; if it is not, it is closed.
+     *
+     * @throws IOException if it is read in another way
+     */
+    public static void requireUserSpace(Device device, String backend, Settings settings) throws IOException {
+        if (settings.require() && device.capabilities().queues() != Queues.USER_SPACE) {
+            try (device) {
+                throw new IOException("%s is read through %s, and %s means user-space queues: name a PCI function,"
+                                .formatted(device.name(), device.path(), backend)
+                        + " emu: or vfu:, or take whichever path there is (--path auto)");
             }
-            return DeviceSource.open(device, settings);
-        } catch (IOException | RuntimeException | Error e) {
-            try {
-                device.close();
-            } catch (IOException | RuntimeException again) {
-                e.addSuppressed(again);
-            }
-            throw e;
         }
     }
 }

@@ -20,12 +20,31 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The files of an XFS on a device that nobody has mounted. */
-final class DeviceSource implements FileSource {
+public final class DeviceSource implements FileSource {
+    /** What reads batches of them. */
+    @FunctionalInterface
+    public interface Reads {
+        /** Opens it, as {@link FileSource#openReads}. */
+        BatchReads open(
+                Device device,
+                Settings settings,
+                DeviceSource source,
+                FileTable files,
+                int slots,
+                long slotBytes,
+                int batchFiles)
+                throws IOException;
+    }
+
     /** A page of the devices that there are, in bytes. */
     private static final int PAGE = 4096;
 
     private final Device device;
     private final Settings settings;
+    private final Reads reads;
+    /** Where the data goes, behind the device's own path; empty for the host's memory. */
+    private final String target;
+
     private final DeviceBlocks blocks;
     private Xal xal;
     /** What the file system holds now, once somebody wrote to it since it was listed; null before. */
@@ -33,20 +52,34 @@ final class DeviceSource implements FileSource {
 
     private long indexNanos;
 
-    private DeviceSource(Device device, Settings settings, DeviceBlocks blocks, Xal xal) {
+    private DeviceSource(Device device, Settings settings, Reads reads, String target, DeviceBlocks blocks, Xal xal) {
         this.device = device;
         this.settings = settings;
+        this.reads = reads;
+        this.target = target;
         this.blocks = blocks;
         this.xal = xal;
     }
 
-    /** Opens the file system of a device, which is closed with this unless this throws. */
-    static DeviceSource open(Device device, Settings settings) throws IOException {
-        DeviceBlocks blocks = DeviceBlocks.open(device);
+    /**
+     * Opens the file system of a device, which is closed with this, or at once if this throws.
+     *
+     * @param target where the data goes, for people; empty for the host's memory
+     */
+    public static DeviceSource open(Device device, Settings settings, Reads reads, String target) throws IOException {
+        DeviceBlocks blocks = null;
         try {
-            return new DeviceSource(device, settings, blocks, Xal.open(blocks));
+            blocks = DeviceBlocks.open(device);
+            return new DeviceSource(device, settings, reads, target, blocks, Xal.open(blocks));
         } catch (IOException | RuntimeException | Error e) {
-            blocks.close();
+            if (blocks != null) {
+                blocks.close();
+            }
+            try {
+                device.close();
+            } catch (IOException | RuntimeException again) {
+                e.addSuppressed(again);
+            }
             throw e;
         }
     }
@@ -58,7 +91,7 @@ final class DeviceSource implements FileSource {
 
     @Override
     public String path() {
-        return device.path();
+        return device.path() + target;
     }
 
     @Override
@@ -139,7 +172,7 @@ final class DeviceSource implements FileSource {
      *
      * @throws IOException if it cannot be read, or is in use now
      */
-    synchronized boolean touched() throws IOException {
+    public synchronized boolean touched() throws IOException {
         if (xal.isStale()) {
             Xal fresh = Xal.open(blocks);
             Index index;
@@ -160,12 +193,12 @@ final class DeviceSource implements FileSource {
     }
 
     /** Whether somebody wrote to the file system since it was listed, as far as anybody has noticed. */
-    synchronized boolean isTouched() {
+    public synchronized boolean isTouched() {
         return now != null;
     }
 
     /** Blocks that change whenever somebody writes to the file system, as they were when it was read last. */
-    synchronized List<Xal.Sign> signs() {
+    public synchronized List<Xal.Sign> signs() {
         return xal.signs();
     }
 
@@ -175,7 +208,7 @@ final class DeviceSource implements FileSource {
      * @throws NoSuchFileException if there is none of its name any more
      * @throws IOException if it is another one, was written to, or lies elsewhere
      */
-    synchronized void requireSame(FileTable files, int row) throws IOException {
+    public synchronized void requireSame(FileTable files, int row) throws IOException {
         Index index = Objects.requireNonNull(now, "only once it was touched");
         String path = files.path(row);
         Entry entry = index.lookup(path);
@@ -191,7 +224,7 @@ final class DeviceSource implements FileSource {
 
     @Override
     public BatchReads openReads(FileTable files, int slots, long slotBytes, int batchFiles) throws IOException {
-        return QueueReads.open(device, settings, this, files, slots, slotBytes);
+        return reads.open(device, settings, this, files, slots, slotBytes, batchFiles);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.aisio.fil.device;
 
+import io.aisio.cuda.GpuMemory;
 import io.aisio.fil.spi.Backend.Settings;
 import io.aisio.fil.spi.BatchReads;
 import io.aisio.fil.spi.FileTable;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * All batches under way share the queues, so that these are full from one batch to the next. Per command nothing is
  * allocated.
  */
-final class QueueReads implements BatchReads {
+public final class QueueReads implements BatchReads {
     private static final int PAGE = 4096;
 
     /** Bytes of a command, unless told otherwise or the device takes fewer. */
@@ -48,8 +49,8 @@ final class QueueReads implements BatchReads {
     private final Device device;
     private final DeviceSource source;
     private final FileTable files;
+    private final BatchMemory memory;
     private final Buffer buffer;
-    private final MemorySegment memory;
     private final long slotBytes;
     private final int lbaBytes;
     private final int lbaShift;
@@ -81,9 +82,8 @@ final class QueueReads implements BatchReads {
     private final long[] overNanos;
     private int overCount;
 
-    // The question whether somebody has written to the file system: its signs are read now and then, behind the slots'
-    // memory.
-    private final long signsAt;
+    // The question whether somebody has written to the file system: its signs are read now and then.
+    private final Buffer signsBuffer;
     private final int signBytes;
     private List<Xal.Sign> signs;
     private long askedNanos = System.nanoTime() - VALID_NANOS;
@@ -107,7 +107,8 @@ final class QueueReads implements BatchReads {
             Device device,
             DeviceSource source,
             FileTable files,
-            Buffer buffer,
+            BatchMemory memory,
+            Buffer signsBuffer,
             long slotBytes,
             int slots,
             int ioBytes,
@@ -115,8 +116,9 @@ final class QueueReads implements BatchReads {
         this.device = device;
         this.source = source;
         this.files = files;
-        this.buffer = buffer;
-        memory = buffer.segment();
+        this.memory = memory;
+        this.signsBuffer = signsBuffer;
+        buffer = memory.buffer();
         this.slotBytes = slotBytes;
         this.ioBytes = ioBytes;
         this.lanes = lanes;
@@ -137,12 +139,18 @@ final class QueueReads implements BatchReads {
         // In this order: what changes in between is told by the signs.
         signs = source.signs();
         touched = source.isTouched();
-        signsAt = slots * slotBytes;
         signBytes = signBytes(device);
     }
 
-    static QueueReads open(
-            Device device, Settings settings, DeviceSource source, FileTable files, int slots, long slotBytes)
+    /** Opens what reads batches into the host's memory or, if the settings say so, a GPU's. */
+    public static QueueReads open(
+            Device device,
+            Settings settings,
+            DeviceSource source,
+            FileTable files,
+            int slots,
+            long slotBytes,
+            int batchFiles)
             throws IOException {
         Geometry geometry = device.geometry();
         int most = Math.min(settings.ioBytes() == 0 ? IO_BYTES : settings.ioBytes(), geometry.maxTransferBytes());
@@ -151,23 +159,36 @@ final class QueueReads implements BatchReads {
             throw new IOException("%s has logical blocks of %d bytes: no command reads %s"
                     .formatted(device.name(), geometry.lbaBytes(), ByteSize.format(most)));
         }
-        Buffer buffer = device.allocate(slots * slotBytes + (long) MOST_SIGNS * signBytes(device));
+        Buffer signs = device.allocate((long) MOST_SIGNS * signBytes(device));
+        BatchMemory memory = null;
         QueueLane[] lanes = new QueueLane[settings.queues()];
         int opened = 0;
         try {
+            memory = BatchMemory.allocate(device, settings.target(), slots * slotBytes);
             int depth = Math.min(settings.queueDepth(), geometry.maxQueueDepth());
             while (opened < lanes.length) {
                 lanes[opened++] = QueueLane.open(device, depth);
             }
-            return new QueueReads(device, source, files, buffer, slotBytes, slots, ioBytes, lanes);
+            return new QueueReads(device, source, files, memory, signs, slotBytes, slots, ioBytes, lanes);
         } catch (IOException | RuntimeException | Error e) {
             for (QueueLane lane : lanes) {
                 if (lane != null) {
                     lane.closeAfter(e);
                 }
             }
-            buffer.close();
+            signs.close();
+            if (memory != null) {
+                closeAfter(memory, e);
+            }
             throw e;
+        }
+    }
+
+    private static void closeAfter(BatchMemory memory, Throwable why) {
+        try {
+            memory.close();
+        } catch (IOException e) {
+            why.addSuppressed(e);
         }
     }
 
@@ -177,7 +198,12 @@ final class QueueReads implements BatchReads {
 
     @Override
     public MemorySegment memory() {
-        return memory;
+        return buffer.segment();
+    }
+
+    @Override
+    public @Nullable GpuMemory gpuMemory() {
+        return memory.gpu();
     }
 
     @Override
@@ -254,7 +280,7 @@ final class QueueReads implements BatchReads {
             int sign = nextSign++;
             try {
                 long lba = signs.get(sign).position() >>> lbaShift;
-                lane.read(buffer, signsAt + (long) sign * signBytes, signBytes, lba, QUESTION, sign);
+                lane.read(signsBuffer, (long) sign * signBytes, signBytes, lba, QUESTION, sign);
             } catch (RuntimeException e) {
                 signRead(new IOException(e.getMessage(), e));
                 return;
@@ -273,7 +299,7 @@ final class QueueReads implements BatchReads {
     private void answer() {
         unknown = unread;
         for (int i = 0; unknown == null && i < signs.size(); i++) {
-            MemorySegment now = buffer.segment().asSlice(signsAt + (long) i * signBytes, signBytes);
+            MemorySegment now = signsBuffer.segment().asSlice((long) i * signBytes, signBytes);
             if (now.mismatch(signs.get(i).content()) != -1) {
                 try {
                     touched |= source.touched();
@@ -398,7 +424,7 @@ final class QueueReads implements BatchReads {
             return true;
         }
         if (position == FileTable.ZEROS) {
-            memory.asSlice(target, length).fill((byte) 0);
+            zero(slot, i, target, length);
             return true;
         }
         // The last block of a file is read whole. Any other must end where a block of the device does: what is read
@@ -471,8 +497,23 @@ final class QueueReads implements BatchReads {
             long end = slot * slotBytes + at[slot][i] + size;
             long rest = source.room(size) - size;
             if (rest > 0) {
-                memory.asSlice(end, rest).fill((byte) 0);
+                zero(slot, i, end, rest);
             }
+        }
+        try {
+            memory.settle();
+        } catch (IOException e) {
+            for (int i = 0; i < counts[slot]; i++) {
+                fail(slot, i, "its zeros", e);
+            }
+        }
+    }
+
+    private void zero(int slot, int i, long target, long length) {
+        try {
+            memory.zero(target, length);
+        } catch (IOException e) {
+            fail(slot, i, length + " bytes of zeros", e);
         }
     }
 
@@ -533,6 +574,7 @@ final class QueueReads implements BatchReads {
                             .formatted(device.name(), ByteSize.format(buffer.size()), failure.getMessage()),
                     failure);
         }
-        buffer.close();
+        signsBuffer.close();
+        memory.close();
     }
 }

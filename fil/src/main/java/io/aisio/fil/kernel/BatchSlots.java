@@ -1,7 +1,7 @@
 package io.aisio.fil.kernel;
 
+import io.aisio.cuda.GpuMemory;
 import io.aisio.fil.spi.FileTable;
-import io.aisio.linux.Mapping;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 final class BatchSlots implements AutoCloseable {
     private final Folder folder;
     private final FileTable table;
-    private final Mapping memory;
+    private final SlotMemory memory;
     private final long slotBytes;
 
     private final int[][] rows;
@@ -38,7 +38,7 @@ final class BatchSlots implements AutoCloseable {
     private int open;
     private long changed;
 
-    BatchSlots(Folder folder, FileTable table, Mapping memory, int slots, long slotBytes, int batchFiles) {
+    BatchSlots(Folder folder, FileTable table, SlotMemory memory, int slots, long slotBytes, int batchFiles) {
         this.folder = folder;
         this.table = table;
         this.memory = memory;
@@ -55,6 +55,23 @@ final class BatchSlots implements AutoCloseable {
 
     MemorySegment memory() {
         return memory.segment();
+    }
+
+    /** The GPU's memory that it is; null if it is the host's. */
+    @Nullable
+    GpuMemory gpuMemory() {
+        return memory.gpu();
+    }
+
+    /**
+     * Writes zeros.
+     *
+     * @throws IOException if the GPU does not
+     */
+    void zero(long offset, long bytes) throws IOException {
+        if (bytes > 0) {
+            memory.zero(offset, bytes);
+        }
     }
 
     void begin(int which, int[] itsRows, long[] itsPlaces, int n) {

@@ -4,6 +4,7 @@ import io.aisio.linux.Errno;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.ReadableFiles;
 import java.io.IOException;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -130,7 +131,12 @@ final class FileRead {
             return true;
         }
         if (!ended && files.size() == size && Stamp.of(files) == stamp) {
-            batches.memory().asSlice(offset + size, room - size).fill((byte) 0);
+            try {
+                batches.zero(offset + size, room - size);
+            } catch (IOException e) {
+                fail(e);
+                return true;
+            }
             close();
             if (stamp != batches.listedStamp(slot, index)) {
                 batches.readChanged();
@@ -187,6 +193,16 @@ final class FileRead {
         ended = true;
     }
 
+    /** Where the open file can be opened once more, whatever its name stands for by now. */
+    Path link() {
+        return files.link(number);
+    }
+
+    /** How messages name the file. */
+    String shown() {
+        return folder.shown(batches.path(slot, index));
+    }
+
     /** The number of the file among those that are open. */
     int number() {
         return number;
@@ -212,10 +228,6 @@ final class FileRead {
         int block = folder.block();
         long rest = Math.ceilDiv(size - position, block) * block;
         return (int) Math.min(rest, most);
-    }
-
-    private String shown() {
-        return folder.shown(batches.path(slot, index));
     }
 
     private void close() {

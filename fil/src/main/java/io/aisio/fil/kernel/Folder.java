@@ -1,6 +1,9 @@
 package io.aisio.fil.kernel;
 
+import io.aisio.cuda.CuFile;
+import io.aisio.fil.spi.Backend.CuFileCalls;
 import io.aisio.fil.spi.Backend.Settings;
+import io.aisio.fil.spi.Backend.Target;
 import io.aisio.fil.spi.BatchReads;
 import io.aisio.fil.spi.FileSource;
 import io.aisio.fil.spi.FileTable;
@@ -11,6 +14,7 @@ import io.aisio.linux.FileSystemKind;
 import io.aisio.linux.IoUring;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import io.aisio.linux.OpenFile.DirectAlignment;
 import io.aisio.linux.ReadableFiles;
 import io.aisio.xal.FileName;
@@ -46,6 +50,9 @@ final class Folder implements FileSource {
     private final Beneath top;
     private final Settings settings;
     private final boolean uring;
+    /** What reads instead, into a GPU's memory; null if the kernel's own calls do. */
+    private final @Nullable CuFile cuFile;
+
     private final List<String> notes;
     private boolean direct;
     /** Whether a file has shown that this is so. */
@@ -58,7 +65,15 @@ final class Folder implements FileSource {
     private @Nullable String notRegistered;
     private long indexNanos;
 
-    private Folder(String place, Beneath top, Settings settings, boolean direct, boolean uring, List<String> notes) {
+    private Folder(
+            String place,
+            Beneath top,
+            Settings settings,
+            boolean direct,
+            boolean uring,
+            @Nullable CuFile cuFile,
+            List<String> notes) {
+        this.cuFile = cuFile;
         this.place = place;
         this.top = top;
         this.settings = settings;
@@ -75,6 +90,16 @@ final class Folder implements FileSource {
      * @throws IOException if there is none or it may not be read, or with {@link Settings#require()} not as it should be
      */
     static Folder open(String place, Settings settings, boolean wantsUring) throws IOException {
+        return open(place, settings, wantsUring, null);
+    }
+
+    /** The same, read by cuFile, which is closed with it; not if this throws. */
+    static Folder open(String place, Settings settings, CuFile cuFile) throws IOException {
+        return open(place, settings, false, cuFile);
+    }
+
+    private static Folder open(String place, Settings settings, boolean wantsUring, @Nullable CuFile cuFile)
+            throws IOException {
         Beneath top = top(place);
         try {
             List<String> notes = new ArrayList<>();
@@ -84,7 +109,7 @@ final class Folder implements FileSource {
                 refuseDirect(place, settings, "the file system's files are in memory alone", null, notes);
                 direct = false;
             }
-            Folder folder = new Folder(place, top, settings, direct, uring, notes);
+            Folder folder = new Folder(place, top, settings, direct, uring, cuFile, notes);
             if (uring) {
                 folder.tryRegistering();
             }
@@ -165,7 +190,18 @@ final class Folder implements FileSource {
     @Override
     public String path() {
         String cache = !direct ? "page cache" : asked ? "direct" : "direct if it can be";
-        String path = "kernel, " + (uring ? "io_uring" : "pread") + ", " + cache;
+        String calls = cuFile != null
+                ? "cuFile"
+                        + (calls() == CuFileCalls.BATCHES
+                                ? " batches"
+                                : calls() == CuFileCalls.STREAM ? " on a stream" : "")
+                : uring ? "io_uring" : "pread";
+        String path = "kernel, " + calls + ", " + cache;
+        if (cuFile != null) {
+            path += ", into GPU memory, " + cuFile.mode();
+        } else if (settings.target() != null) {
+            path += ", then copied into GPU memory";
+        }
         List<String> all = new ArrayList<>(notes);
         if (direct && !asked) {
             all.add("there is no file that could be asked");
@@ -192,6 +228,9 @@ final class Folder implements FileSource {
             if (direct) {
                 askDirect(looks, files);
             }
+            if (cuFile != null) {
+                askCuFile(looks, files, cuFile);
+            }
         }
         indexNanos += System.nanoTime() - begun;
     }
@@ -213,6 +252,21 @@ final class Folder implements FileSource {
                 }
                 if (errno == 0 && looks.isRegular()) {
                     askDirect(looks, path);
+                    return;
+                }
+            } finally {
+                looks.close(0);
+            }
+        }
+    }
+
+    /** Whether cuFile takes a file of this file system at all, asked with the first: otherwise each would fail alone. */
+    private void askCuFile(ReadableFiles looks, FileTable files, CuFile reader) throws IOException {
+        for (int row = 0; row < files.files() && row < ASKED; row++) {
+            int errno = open(looks, 0, files.path(row), false);
+            try {
+                if (errno == 0 && looks.isRegular()) {
+                    reader.openFile(looks.link(0), OpenFile.Access.READ_ONLY).close();
                     return;
                 }
             } finally {
@@ -265,6 +319,11 @@ final class Folder implements FileSource {
         return Math.max(block(), Math.min(most, MOST_BYTES) / block() * block());
     }
 
+    private CuFileCalls calls() {
+        Target target = settings.target();
+        return target == null ? CuFileCalls.ONE_BY_ONE : target.calls();
+    }
+
     /** Whether a file is opened to be read past the page cache. */
     boolean direct() {
         return direct;
@@ -277,10 +336,29 @@ final class Folder implements FileSource {
 
     @Override
     public BatchReads openReads(FileTable files, int slots, long slotBytes, int batchFiles) throws IOException {
-        Mapping memory = Mapping.anonymous(Math.multiplyExact(slotBytes, slots));
+        Target target = settings.target();
+        CuFile reader = cuFile;
+        if (reader != null && target != null) {
+            SlotMemory memory = new SlotMemory.OfGpu(target.gpu().allocate(Math.multiplyExact(slotBytes, slots)));
+            try {
+                BatchSlots batches = new BatchSlots(this, files, memory, slots, slotBytes, batchFiles);
+                return CuFileReads.open(this, batches, reader, target, settings.queueDepth());
+            } catch (IOException | RuntimeException | Error e) {
+                memory.close();
+                throw e;
+            }
+        }
+        BatchReads reads =
+                openReads(files, Mapping.anonymous(Math.multiplyExact(slotBytes, slots)), slots, slotBytes, batchFiles);
+        return target == null ? reads : CopiedReads.open(reads, this, files, target.gpu(), slots, slotBytes);
+    }
+
+    private BatchReads openReads(FileTable files, Mapping memory, int slots, long slotBytes, int batchFiles)
+            throws IOException {
         try {
             boolean _ = memory.preferHugePages();
-            BatchSlots batches = new BatchSlots(this, files, memory, slots, slotBytes, batchFiles);
+            BatchSlots batches =
+                    new BatchSlots(this, files, new SlotMemory.OfHost(memory), slots, slotBytes, batchFiles);
             return uring
                     ? UringReads.open(this, batches, settings.queues(), settings.queueDepth())
                     : new PreadReads(this, batches);
@@ -336,6 +414,9 @@ final class Folder implements FileSource {
     /** Closes it. Closing again does nothing. */
     @Override
     public void close() {
+        if (cuFile != null) {
+            cuFile.close();
+        }
         top.close();
     }
 }

@@ -1,5 +1,6 @@
 package io.aisio.fil.spi;
 
+import io.aisio.cuda.GpuMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -9,8 +10,13 @@ import org.jspecify.annotations.Nullable;
  * {@link #begin} until {@link #drive} tells it. One thread uses it, from the first {@link #begin} on.
  */
 public interface BatchReads extends AutoCloseable {
-    /** All slots, one behind the other. Of a device's memory it has the address, and the host may not touch it. */
+    /** All slots, one behind the other. Of a GPU's memory it has the address and no bytes: nothing reads it from here. */
     MemorySegment memory();
+
+    /** The GPU's memory that all slots are in; null if they are in the host's. */
+    default @Nullable GpuMemory gpuMemory() {
+        return null;
+    }
 
     /**
      * Begins a batch. Returns without waiting for a device; the first commands may be under way then.

@@ -30,11 +30,11 @@ class QueueReadsTest {
                 .make();
         Settings settings = new Settings(true, false, 2, 4, 16384);
         Device device = Device.open("emu:" + xfs.image);
-        try (DeviceSource source = DeviceSource.open(device, settings)) {
+        try (DeviceSource source = DeviceSource.open(device, settings, QueueReads::open, "")) {
             FileTable files = new FileTable();
             source.list(new Selection.Folder("/", any -> true), files);
             try (BatchReads reads =
-                    QueueReads.open(SilentDevice.of(device), settings, source, files, SLOTS, 512 << 10)) {
+                    QueueReads.open(SilentDevice.of(device), settings, source, files, SLOTS, 512 << 10, 64)) {
                 for (int round = 0; round < 2; round++) {
                     for (int slot = 0; slot < SLOTS; slot++) {
                         reads.begin(slot, new int[] {0, 1, 2}, new long[] {0, 102_400, 409_600}, 3);

@@ -1,6 +1,7 @@
 /** The engines of the benchmarks. */
 module io.aisio.bench {
     requires static org.jspecify;
+    requires transitive io.aisio.cuda;
     requires transitive io.aisio.fil;
     requires transitive io.aisio.linux;
     requires HdrHistogram;

@@ -2,6 +2,7 @@
 module io.aisio.cli {
     requires static org.jspecify;
     requires io.aisio.bench;
+    requires io.aisio.cuda;
     requires io.aisio.emu;
     requires info.picocli;
     requires tools.jackson.databind;

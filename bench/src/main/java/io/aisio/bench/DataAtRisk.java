@@ -63,12 +63,13 @@ public final class DataAtRisk {
     }
 
     /**
-     * Whether what the device holds is there before the program and after it. Only the software controller's own memory
+     * Whether what the device holds is there before the program and after it. Only the software controllers' own memory
      * is not; a file that does not exist holds nothing.
      */
     public static boolean keepsData(DeviceUri uri) {
         return switch (uri.scheme()) {
-            case "emu" -> !volatileMedia(uri.target()) && Files.exists(Path.of(uri.target()));
+            // The latter is a software controller that runs on a GPU.
+            case "emu", "gpu" -> !volatileMedia(uri.target()) && Files.exists(Path.of(uri.target()));
             case "file" -> Files.exists(Path.of(uri.target()));
             default -> true;
         };
@@ -104,7 +105,7 @@ public final class DataAtRisk {
 
     /** What a device or an image is used for, and holds. */
     List<DeviceUse> uses(DeviceUri uri) throws IOException {
-        if (!uri.scheme().equals("file") && !uri.scheme().equals("emu")) {
+        if (!List.of("file", "emu", "gpu").contains(uri.scheme())) {
             // A controller that is driven from here is not the kernel's, and what is behind a socket is its owner's.
             return List.of();
         }

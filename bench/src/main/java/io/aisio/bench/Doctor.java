@@ -3,6 +3,11 @@ package io.aisio.bench;
 import io.aisio.bench.DoctorReport.Answer;
 import io.aisio.bench.DoctorReport.Finding;
 import io.aisio.bench.DoctorReport.Mode;
+import io.aisio.cuda.CuFile;
+import io.aisio.cuda.Cuda;
+import io.aisio.cuda.Gpu;
+import io.aisio.cuda.GpuDescription;
+import io.aisio.cuda.GpuMemory;
 import io.aisio.linux.Beneath;
 import io.aisio.linux.BpfRing;
 import io.aisio.linux.Errno;
@@ -50,9 +55,6 @@ public final class Doctor {
     private static final int NVIDIA = 0x10de;
     /** Base class of display controllers (PCI Code and ID Assignment). */
     private static final int DISPLAY = 0x03;
-
-    /** GPUs put their memory behind this BAR, which NVIDIA calls BAR1. */
-    private static final int MEMORY_BAR = 1;
 
     private static final Pattern EFFECTIVE = Pattern.compile("CapEff:\\s*([0-9a-f]{1,16})");
     /** Parameters of the kernel that decide what the IOMMU does. */
@@ -130,11 +132,10 @@ public final class Doctor {
         add("fiemap", "FIEMAP here", (id, name) -> fiemap(id, name, path));
         add("ebpf", "eBPF", (id, name) -> ebpf(id, name, path));
         add("cuda", "CUDA driver", this::cuda);
-        add("nvrtc", "NVRTC", (id, name) -> library(id, name, "libnvrtc.so", "install the CUDA toolkit's NVRTC"));
-        add(
-                "cufile",
-                "cuFile",
-                (id, name) -> library(id, name, "libcufile.so", "install GPUDirect Storage (libcufile)"));
+        add("gpu", "GPUs", this::gpus);
+        add("dma-buf", "GPU memory as dma-buf", this::dmaBuf);
+        add("nvrtc", "NVRTC", this::nvrtc);
+        add("cufile", "cuFile", this::cuFile);
         add("bar1", "GPU memory on PCIe", this::memoryBar);
     }
 
@@ -367,7 +368,7 @@ public final class Doctor {
     }
 
     private Finding udmabufImport(String id, String name) throws IOException {
-        for (String node : List.of("udmabuf-import", "udmabuf_import")) {
+        for (String node : List.of("dmabuf_import", "udmabuf-import", "udmabuf_import")) {
             String opened = open(node);
             if (opened == null) {
                 return yes(id, name, "/dev/" + node + " opens");
@@ -469,6 +470,10 @@ public final class Doctor {
 
     private Finding cuda(String id, String name) throws IOException {
         String version = Sysfs.text(root.resolve("proc/driver/nvidia/version"));
+        String driver = version == null ? "" : version.lines().findFirst().orElse("");
+        if (isThisMachine() && Cuda.missing() == null) {
+            return yes(id, name, "CUDA " + Cuda.driverVersion() + (driver.isEmpty() ? "" : "; " + driver));
+        }
         Optional<Path> library = library("libcuda.so.1");
         if (library.isEmpty()) {
             return no(
@@ -479,12 +484,83 @@ public final class Doctor {
                             : "the kernel has its driver, but there is no libcuda.so.1",
                     "install NVIDIA's driver (the open kernel modules)");
         }
-        return version == null
-                ? no(id, name, library.get() + " is there, but not the kernel's driver", "modprobe nvidia")
-                : yes(
+        if (version == null) {
+            return no(id, name, library.get() + " is there, but not the kernel's driver", "modprobe nvidia");
+        }
+        String missing = isThisMachine() ? Cuda.missing() : null;
+        return missing == null
+                ? yes(id, name, library.get() + "; " + driver)
+                : no(id, name, missing, "see whether nvidia-smi lists a GPU");
+    }
+
+    /** Libraries are asked only about the machine that this runs on. */
+    private boolean isThisMachine() {
+        return root.equals(Path.of("/"));
+    }
+
+    private Finding noGpu(String id, String name) {
+        return no(id, name, "no GPU that CUDA can use", "as for the CUDA driver");
+    }
+
+    private Finding gpus(String id, String name) throws IOException {
+        List<GpuDescription> gpus = isThisMachine() ? Cuda.list() : List.of();
+        return gpus.isEmpty()
+                ? noGpu(id, name)
+                : yes(id, name, some(gpus.stream().map(Doctor::shown).toList()));
+    }
+
+    private static String shown(GpuDescription gpu) {
+        long bar = gpu.barBytes();
+        return String.format(
+                Locale.ROOT,
+                "%d: %s (%s, %s), %.1f GiB%s",
+                gpu.id(),
+                gpu.name(),
+                gpu.address(),
+                gpu.architecture(),
+                gpu.memoryBytes() / (double) (1 << 30),
+                bar == 0
+                        ? ""
+                        : String.format(Locale.ROOT, ", %.1f GiB of it on PCIe at once", bar / (double) (1 << 30)));
+    }
+
+    /** A piece of memory is exported, and given back. */
+    private Finding dmaBuf(String id, String name) throws IOException {
+        if (!isThisMachine() || Cuda.missing() != null) {
+            return noGpu(id, name);
+        }
+        try (Gpu gpu = Gpu.open(0);
+                GpuMemory memory = gpu.allocate(1);
+                OpenFile _ = memory.exportDmaBuf()) {
+            return yes(id, name, memory.size() / 1024 + " KiB of GPU 0 were exported");
+        } catch (UnsupportedOperationException e) {
+            return no(id, name, String.valueOf(e.getMessage()), "install NVIDIA's open kernel modules");
+        }
+    }
+
+    private Finding nvrtc(String id, String name) throws IOException {
+        String version = isThisMachine() ? Cuda.compilerVersion() : "";
+        return version.isEmpty()
+                ? library(
                         id,
                         name,
-                        library.get() + "; " + version.lines().findFirst().orElse(""));
+                        "libnvrtc.so",
+                        "install the CUDA toolkit's NVRTC; without it kernels are slower to start, and a user's own are not"
+                                + " compiled")
+                : yes(id, name, "compiles kernels, as CUDA " + version);
+    }
+
+    /** Its library is asked for its version alone: where it starts it may leave a log. */
+    private Finding cuFile(String id, String name) throws IOException {
+        String module = Sysfs.text(root.resolve("proc/driver/nvidia-fs/version"));
+        String mode = module == null
+                ? "compatibility mode, through memory of the host, as nvidia-fs is not loaded"
+                : "direct, nvidia-fs " + module.lines().findFirst().orElse("").replaceFirst("^version: *", "");
+        if (isThisMachine() && CuFile.missing() == null) {
+            return yes(id, name, CuFile.version() + "; " + mode);
+        }
+        Finding found = library(id, name, "libcufile.so", "install GPUDirect Storage (libcufile)");
+        return found.yes() ? yes(id, name, found.reason() + "; " + mode) : found;
     }
 
     private Finding library(String id, String name, String prefix, String remedy) throws IOException {
@@ -493,7 +569,7 @@ public final class Doctor {
                 .orElseGet(() -> no(id, name, "no " + prefix + " in the loader's folders", remedy));
     }
 
-    /** Only looked for: what is loaded by looking may start a driver. */
+    /** Looked for where the loader does. */
     private Optional<Path> library(String prefix) throws IOException {
         List<Path> folders = new ArrayList<>();
         for (String folder :
@@ -525,9 +601,8 @@ public final class Doctor {
         List<String> bars = devices().stream()
                 .filter(device -> device.vendor() == NVIDIA && device.classCode() >>> 16 == DISPLAY)
                 .map(device -> {
-                    PciDevice.Region bar = device.region(MEMORY_BAR);
-                    return device.address() + ": "
-                            + (bar == null ? "no BAR1" : "BAR1 of " + (bar.size() >> 20) + " MiB");
+                    long bytes = GpuDescription.barBytes(device);
+                    return device.address() + ": " + (bytes == 0 ? "no BAR1" : "BAR1 of " + (bytes >> 20) + " MiB");
                 })
                 .toList();
         return bars.isEmpty()
@@ -568,13 +643,13 @@ public final class Doctor {
         List<String> missing = new ArrayList<>(cpuInitiated().missing());
         require("cuda", missing);
         require("bar1", missing);
+        require("dma-buf", missing);
         require("udmabuf-import", missing);
         return mode("cpu-p2p", "CPU-initiated P2P", missing, way() + ", GPU memory by udmabuf-import");
     }
 
     private Mode deviceInitiatedP2p() {
         List<String> missing = new ArrayList<>(cpuInitiatedP2p().missing());
-        require("nvrtc", missing);
         return mode("device-p2p", "Device-initiated P2P", missing, way() + ", queues in GPU memory");
     }
 

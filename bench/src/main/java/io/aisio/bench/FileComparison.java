@@ -2,6 +2,7 @@ package io.aisio.bench;
 
 import io.aisio.fil.Dataset;
 import io.aisio.fil.spi.Backend.Settings;
+import io.aisio.fil.spi.Backend.Target;
 import io.aisio.linux.FileStatus;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -39,6 +40,9 @@ public final class FileComparison {
     /** The backend that the others' ratios are of: the better of its ways. */
     public static final String BASE = "posix";
 
+    /** What begins the name of a controller that is on the GPU itself, so that no processor is on the way. */
+    private static final String GPU = "gpu:";
+
     /** The seed of every round's shuffles. */
     private static final long SEED = RunOptions.DEFAULT_SEED;
 
@@ -72,6 +76,8 @@ public final class FileComparison {
      * @param queueDepth of each
      * @param ioBytes of a command at most; 0 for the most that a place takes
      * @param emu options of the software controller, with {@code &} between; empty for none
+     * @param target a GPU into which all read that can; null for the host's memory, and for those that read there
+     * @param gpuQueues of a place, of the backend whose queues a GPU drives
      */
     public record Options(
             @Nullable DatasetShape shape,
@@ -86,7 +92,9 @@ public final class FileComparison {
             int queues,
             int queueDepth,
             int ioBytes,
-            String emu) {
+            String emu,
+            @Nullable Target target,
+            int gpuQueues) {
         /** Checks them. */
         public Options {
             backends = List.copyOf(backends);
@@ -103,6 +111,26 @@ public final class FileComparison {
                 throw new IllegalArgumentException(
                         "--batch-size, --prefetch, --queues, --queue-depth and --iosize are at least 1");
             }
+        }
+
+        /** The same into a GPU; null for the host's memory. */
+        public Options into(@Nullable Target where, int queuesOfGpu) {
+            return new Options(
+                    shape,
+                    image,
+                    folder,
+                    work,
+                    backends,
+                    rounds,
+                    least,
+                    batchFiles,
+                    prefetch,
+                    queues,
+                    queueDepth,
+                    ioBytes,
+                    emu,
+                    where,
+                    queuesOfGpu);
         }
     }
 
@@ -229,14 +257,37 @@ public final class FileComparison {
         long epochs = 1;
         double commandBytes;
 
+        FileRunReport.@Nullable Set set;
+
         @Nullable
         FileRun run;
+
+        /** Whether it is open only while it is read: its controller would take what others are measured with. */
+        final boolean alone;
 
         final List<Sample> samples = new ArrayList<>();
 
         Candidate(String name, FileRunOptions how) {
             this.name = name;
             this.how = how;
+            alone = how.places().getFirst().startsWith(GPU);
+        }
+
+        FileRun open() throws IOException {
+            FileRun opened = run;
+            if (opened == null) {
+                opened = FileRun.open(how);
+                run = opened;
+            }
+            return opened;
+        }
+
+        void closeIfAlone() throws IOException {
+            FileRun opened = run;
+            if (alone && opened != null) {
+                run = null;
+                opened.close();
+            }
         }
 
         Row row() {
@@ -362,7 +413,7 @@ public final class FileComparison {
     }
 
     private Report compare(Path image, String device, Path folder, String load) throws IOException {
-        List<Candidate> candidates = candidates(device, folder);
+        List<Candidate> candidates = candidates(image, device, folder);
         try (Closing _ = new Closing(candidates)) {
             return compare(image, device, folder, load, candidates);
         }
@@ -383,7 +434,7 @@ public final class FileComparison {
                             .findFirst()
                             .orElse(""));
         }
-        FileRunReport.Set set = Objects.requireNonNull(first.run).set();
+        FileRunReport.Set set = Objects.requireNonNull(first.set);
         long commandBytes = commandBytes(measured, device);
         Candidate ceiling = new Candidate(CEILING, FileRunOptions.of("", List.of(device), options.folder));
         try (Run reads = ceiling(ceiling, commandBytes)) {
@@ -408,6 +459,7 @@ public final class FileComparison {
         for (Candidate candidate : order) {
             progress.accept("round %d of %d: %s".formatted(round + 1, options.rounds, candidate.name));
             FileRunReport report = read(candidate, SEED + round, candidate.epochs, WARMUP_BATCHES);
+            candidate.closeIfAlone();
             candidate.failed += report.failedFiles();
             candidate.samples.add(sample(report));
         }
@@ -433,16 +485,34 @@ public final class FileComparison {
     }
 
     /** What there is, and which of it may be wanted. */
-    private List<Candidate> candidates(String device, Path folder) {
-        Settings direct = new Settings(false, false, options.queues, options.queueDepth, options.ioBytes);
+    private List<Candidate> candidates(Path image, String device, Path folder) {
+        Settings host = new Settings(false, false, options.queues, options.queueDepth, options.ioBytes);
         Settings buffered = new Settings(false, true, options.queues, options.queueDepth, options.ioBytes);
+        Settings gpu = host.into(options.target);
         Map<String, Candidate> all = new LinkedHashMap<>();
         for (String name : backends()) {
-            if (FileRunOptions.OF_FOLDERS.contains(name)) {
-                add(all, name + ", direct", name, direct, folder.toString());
-                add(all, name + ", buffered", name, buffered, folder.toString());
-            } else {
-                add(all, name, name, direct, device);
+            if (FileRunOptions.INTO_GPU.contains(name) && options.target == null) {
+                continue;
+            }
+            switch (name) {
+                case "cufile" -> add(all, name, name, gpu, folder.toString());
+                case FileRunOptions.DRIVEN_BY_GPU -> {
+                    Settings driven = new Settings(
+                            false, false, options.gpuQueues, options.queueDepth, options.ioBytes, options.target);
+                    add(all, name, name, driven, device);
+                    String onGpu = GPU + image + "?id="
+                            + Objects.requireNonNull(options.target).gpu().id();
+                    add(all, name + ", " + GPU, name, driven, onGpu);
+                }
+                case "aisio-p2p" -> add(all, name, name, gpu, device);
+                default -> {
+                    if (FileRunOptions.OF_FOLDERS.contains(name)) {
+                        add(all, name + ", direct", name, gpu, folder.toString());
+                        add(all, name + ", buffered", name, buffered.into(options.target), folder.toString());
+                    } else {
+                        add(all, name, name, host, device);
+                    }
+                }
             }
         }
         return List.copyOf(all.values());
@@ -461,8 +531,7 @@ public final class FileComparison {
     private void verify(Candidate candidate, Path folder) throws IOException {
         progress.accept("verifying " + candidate.name);
         try {
-            FileRun run = FileRun.open(candidate.how);
-            candidate.run = run;
+            FileRun run = candidate.open();
             requireWhole(run.set());
             if (options.shape != null) {
                 run.verifyByShape();
@@ -479,6 +548,8 @@ public final class FileComparison {
                 notes.add(candidate.name + ": " + report.failures().getFirst());
             }
             run.verifyNothing();
+            candidate.set = run.set();
+            candidate.closeIfAlone();
             warmUp(candidate);
         } catch (InterruptedIOException e) {
             throw e;
@@ -511,12 +582,12 @@ public final class FileComparison {
                     / Math.max(1, report.times().totalNanos());
             candidate.epochs = Math.max(1, (long) Math.ceil(candidate.epochs * part));
         }
+        candidate.closeIfAlone();
     }
 
     private FileRunReport read(Candidate candidate, long seed, long epochs, long warmup) throws IOException {
         checkStopped();
-        FileRun run = Objects.requireNonNull(candidate.run);
-        FileRunReport report = run.measure(candidate.how.shuffled(seed, epochs, warmup), interval -> {});
+        FileRunReport report = candidate.open().measure(candidate.how.shuffled(seed, epochs, warmup), interval -> {});
         if (report.stopped()) {
             throw new InterruptedIOException("interrupted while " + candidate.name + " was measured");
         }

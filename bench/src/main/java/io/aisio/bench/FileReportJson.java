@@ -1,6 +1,8 @@
 package io.aisio.bench;
 
+import io.aisio.fil.spi.Backend.Target;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -71,6 +73,7 @@ public final class FileReportJson {
         node.put("iosize_bytes", asked.settings().ioBytes());
         node.put("queues", asked.settings().queues());
         node.put("queue_depth", asked.settings().queueDepth());
+        target(node, asked.settings().target());
         node.put("batch_size", report.batchFiles());
         node.put("batches", asked.batches());
         node.put("epochs", asked.epochs());
@@ -110,6 +113,10 @@ public final class FileReportJson {
         options.put("queue_depth", asked.queueDepth());
         options.put("iosize_bytes", asked.ioBytes());
         options.put("emu", asked.emu());
+        target(options, asked.target());
+        if (asked.target() != null) {
+            options.put("gpu_queues", asked.gpuQueues());
+        }
         root.set("dataset", set(report.set()));
         root.put("ceiling_command_bytes", report.commandBytes());
         root.put("kernel", System.getProperty("os.version"));
@@ -119,6 +126,16 @@ public final class FileReportJson {
         report.rows().forEach(row -> rows.add(row(report, row)));
         report.notes().forEach(root.putArray("notes")::add);
         return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root);
+    }
+
+    /** Into which GPU, if it is one. */
+    private static void target(ObjectNode node, @Nullable Target target) {
+        if (target != null) {
+            node.put("gpu", target.gpu().id());
+            node.put("gpu_name", target.gpu().name());
+            node.put("cufile_calls", target.calls().name().toLowerCase(Locale.ROOT));
+            node.put("cufile_registered", target.registered());
+        }
     }
 
     private static ObjectNode row(FileComparison.Report report, FileComparison.Row row) {

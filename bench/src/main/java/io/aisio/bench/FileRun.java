@@ -1,9 +1,11 @@
 package io.aisio.bench;
 
+import io.aisio.cuda.Checksums;
 import io.aisio.fil.Batch;
 import io.aisio.fil.BatchReader;
 import io.aisio.fil.BatchReader.Effort;
 import io.aisio.fil.Dataset;
+import io.aisio.fil.spi.Backend.Target;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -137,9 +139,17 @@ public final class FileRun implements AutoCloseable {
     /** The same with other numbers: order, epochs, batches, warming up. */
     FileRunReport measure(FileRunOptions how, Consumer<FileRunReport.Interval> intervals) throws IOException {
         long begun = System.nanoTime();
-        try (BatchReader reader = builder(how).open()) {
-            return new Measurement(how, reader, System.nanoTime() - begun, intervals).run();
+        // Before the reader: CUDA may wait for a kernel that reads.
+        try (Checksums checksums = checksums(how);
+                BatchReader reader = builder(how).open()) {
+            return new Measurement(how, reader, checksums, System.nanoTime() - begun, intervals).run();
         }
+    }
+
+    /** What compares files in a GPU's memory; null if none are compared there. */
+    private @Nullable Checksums checksums(FileRunOptions how) throws IOException {
+        Target target = how.settings().target();
+        return expected == null || target == null ? null : Checksums.open(target.gpu(), batchFiles);
     }
 
     private BatchReader.Builder builder(FileRunOptions how) {
@@ -217,7 +227,11 @@ public final class FileRun implements AutoCloseable {
         private long lastCommands;
 
         Measurement(
-                FileRunOptions how, BatchReader reader, long setupNanos, Consumer<FileRunReport.Interval> intervals) {
+                FileRunOptions how,
+                BatchReader reader,
+                @Nullable Checksums checksums,
+                long setupNanos,
+                Consumer<FileRunReport.Interval> intervals) {
             this.how = how;
             this.reader = reader;
             this.setupNanos = setupNanos;
@@ -225,7 +239,7 @@ public final class FileRun implements AutoCloseable {
             FileContent content = expected;
             verification = content == null
                     ? null
-                    : new FileVerification(content, data, how.places().size(), reader);
+                    : new FileVerification(content, data, how.places().size(), reader, checksums);
             effortBefore = NOTHING;
         }
 

@@ -48,6 +48,15 @@ public record FileRunOptions(
     /** Backends whose places are folders; those of all others are devices. */
     public static final Set<String> OF_FOLDERS = Set.of("posix", "io_uring", "cufile");
 
+    /** Backends that read into the memory of a GPU, and nowhere else. */
+    public static final Set<String> INTO_GPU = Set.of("aisio-p2p", "aisio-gpu", "cufile");
+
+    /** The one of them whose queues a GPU drives. */
+    public static final String DRIVEN_BY_GPU = "aisio-gpu";
+
+    /** Its queues unless told otherwise. */
+    public static final int DEFAULT_GPU_QUEUES = 4;
+
     /** Batches ahead unless told otherwise: those of {@link io.aisio.fil.BatchReader}. */
     public static final int DEFAULT_PREFETCH = 2;
 

@@ -13,6 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.zip.CRC32C;
 
 /** Files as the kernel has them: the JDK reads them from folders, one for each place of a data set. */
 final class FolderContent implements FileContent {
@@ -54,10 +55,8 @@ final class FolderContent implements FileContent {
     }
 
     @Override
-    public long mismatch(Batch batch, int i) throws IOException {
-        Path path = folders.get(batch.source(i)).resolve(batch.path(i).substring(1));
-        MemorySegment content = batch.content(i);
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+    public long mismatch(Batch batch, int i, MemorySegment content) throws IOException {
+        try (FileChannel channel = FileChannel.open(path(batch, i), StandardOpenOption.READ)) {
             long at = 0;
             while (true) {
                 int got = read(channel);
@@ -75,6 +74,23 @@ final class FolderContent implements FileContent {
                 }
             }
         }
+    }
+
+    @Override
+    public int crc32c(Batch batch, int i) throws IOException {
+        CRC32C crc = new CRC32C();
+        try (FileChannel channel = FileChannel.open(path(batch, i), StandardOpenOption.READ)) {
+            for (int got = CHUNK; got == CHUNK; ) {
+                got = read(channel);
+                chunk.flip();
+                crc.update(chunk);
+            }
+        }
+        return (int) crc.getValue();
+    }
+
+    private Path path(Batch batch, int i) {
+        return folders.get(batch.source(i)).resolve(batch.path(i).substring(1));
     }
 
     /** The next bytes, a chunk unless the file ends. */

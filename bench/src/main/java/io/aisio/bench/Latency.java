@@ -16,9 +16,7 @@ final class Latency {
     private static final int DIGITS = 3;
 
     /** The percentiles that fio reports. */
-    private static final double[] PERCENTILES = {
-        1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 99.5, 99.9, 99.95, 99.99
-    };
+    static final double[] PERCENTILES = {1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 99.5, 99.9, 99.95, 99.99};
 
     private final long longest;
     private final Histogram histogram;

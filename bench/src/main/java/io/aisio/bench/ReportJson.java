@@ -18,6 +18,12 @@ public final class ReportJson {
     /** The shape of a verification's report. */
     public static final String VERIFY_SCHEMA = "aisio.xnvmeperf.verify/1";
 
+    /** The shape of a report of a run by a GPU. */
+    public static final String CUDA_RUN_SCHEMA = "aisio.xnvmeperf.cuda-run/1";
+
+    /** The shape of a report of a verification by a GPU. */
+    public static final String CUDA_VERIFY_SCHEMA = "aisio.xnvmeperf.cuda-verify/1";
+
     /** The shape of a quickstart's report. */
     public static final String QUICKSTART_SCHEMA = "aisio.quickstart/1";
 
@@ -48,6 +54,106 @@ public final class ReportJson {
         }
         report.failures().forEach(root.putArray("failures")::add);
         report.notes().forEach(root.putArray("notes")::add);
+        return text(root);
+    }
+
+    /** A report of a run by a GPU, in the shape of the CPU's, ending without a newline. Figures are medians over the runs. */
+    public static String of(CudaRunReport report) {
+        ObjectNode root = JSON.createObjectNode();
+        root.put("schema", CUDA_RUN_SCHEMA);
+        root.put("ok", report.ok());
+        root.put("gpu", report.gpu());
+        root.put("kernels", report.kernels());
+        root.set("global options", options(report.options()));
+        put(root, "elapsed_s", report.seconds());
+        put(root, "cpu_percent", report.cpuPercent());
+        ArrayNode jobs = root.putArray("jobs");
+        report.devices().forEach(device -> jobs.add(job(report, device)));
+        ObjectNode total = root.putObject("total");
+        total.put("iops", zeroed(report.iops()));
+        total.put("bw_bytes", Math.round(report.bytesPerSecond()));
+        total.put("failed", report.failed());
+        ArrayNode runs = root.putArray("runs");
+        for (CudaRunReport.OneRun run : report.runs()) {
+            ObjectNode node = runs.addObject();
+            node.put("elapsed_s", run.seconds());
+            node.put("iops", run.iops());
+            put(node, "cpu_percent", run.cpuPercent());
+        }
+        report.failures().forEach(root.putArray("failures")::add);
+        report.notes().forEach(root.putArray("notes")::add);
+        return text(root);
+    }
+
+    private static ObjectNode options(CudaRunOptions options) {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("rw", options.pattern().toString());
+        node.put("bs", options.ioBytes());
+        node.put("iodepth", options.queueDepth());
+        node.put("nqueues", options.queuesPerDevice());
+        node.put("runtime_s", options.runtime().toNanos() / 1e9);
+        node.put("repeat", options.repeat());
+        node.put("data", options.data().toString());
+        put(node, options.queues());
+        node.put("randseed", options.seed());
+        return node;
+    }
+
+    private static void put(ObjectNode node, CudaQueues queues) {
+        node.put("gpu_id", queues.gpu());
+        node.put("mode", queues.mode().toString());
+        node.put("role", queues.role().toString());
+    }
+
+    private static ObjectNode job(CudaRunReport report, CudaRunReport.DeviceResult device) {
+        ObjectNode job = JSON.createObjectNode();
+        job.put("jobname", device.name());
+        job.put("path", device.path());
+        job.set("capabilities", capabilities(device.capabilities()));
+        job.put("queue_memory", device.queueMemory().toString());
+        job.put("error", device.failed() == 0 ? 0 : 5);
+        job.put("total_err", device.failed());
+        job.put("job_runtime", Math.round(report.seconds() * 1000));
+        RunReport.DirectionResult moved = new RunReport.DirectionResult(device.ios(), device.iops(), device.latency());
+        RunReport.DirectionResult nothing = new RunReport.DirectionResult(0, 0, null);
+        long ioBytes = report.options().ioBytes();
+        boolean writes = report.options().writes();
+        job.set("read", direction(ioBytes, report.seconds(), writes ? nothing : moved));
+        job.set("write", direction(ioBytes, report.seconds(), writes ? moved : nothing));
+        return job;
+    }
+
+    /** What is no number is null. */
+    private static void put(ObjectNode node, String key, double value) {
+        if (Double.isFinite(value)) {
+            node.put(key, value);
+        } else {
+            node.putNull(key);
+        }
+    }
+
+    private static double zeroed(double value) {
+        return Double.isFinite(value) ? value : 0;
+    }
+
+    /** A report of a verification by a GPU, ending without a newline. */
+    public static String of(CudaVerifyReport report) {
+        ObjectNode root = JSON.createObjectNode();
+        root.put("schema", CUDA_VERIFY_SCHEMA);
+        root.put("ok", report.ok());
+        root.put("gpu", report.gpu());
+        root.put("kernels", report.kernels());
+        CudaVerifyOptions options = report.options();
+        ObjectNode asked = root.putObject("global options");
+        asked.put("bs", options.ioBytes());
+        asked.put("count", options.count());
+        asked.put("iodepth", options.queueDepth());
+        asked.put("nqueues", options.queuesPerDevice());
+        asked.put("generations", options.generations());
+        asked.put("randseed", options.seed());
+        put(asked, options.queues());
+        ArrayNode devices = root.putArray("devices");
+        report.devices().forEach(device -> devices.add(device(device)));
         return text(root);
     }
 
@@ -93,8 +199,8 @@ public final class ReportJson {
         job.put("error", device.failed() == 0 ? 0 : 5);
         job.put("total_err", device.failed());
         job.put("job_runtime", Math.round(report.seconds() * 1000));
-        job.set("read", direction(report, device.read()));
-        job.set("write", direction(report, device.write()));
+        job.set("read", direction(report.options().ioBytes(), report.seconds(), device.read()));
+        job.set("write", direction(report.options().ioBytes(), report.seconds(), device.write()));
         return job;
     }
 
@@ -110,14 +216,13 @@ public final class ReportJson {
         return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
-    private static ObjectNode direction(RunReport report, RunReport.DirectionResult result) {
-        long ioBytes = report.options().ioBytes();
+    private static ObjectNode direction(long ioBytes, double seconds, RunReport.DirectionResult result) {
         ObjectNode node = JSON.createObjectNode();
         node.put("io_bytes", result.ios() * ioBytes);
         node.put("bw_bytes", Math.round(result.iops() * ioBytes));
         node.put("bw", Math.round(result.iops() * ioBytes / 1024));
         node.put("iops", result.iops());
-        node.put("runtime", Math.round(report.seconds() * 1000));
+        node.put("runtime", Math.round(seconds * 1000));
         node.put("total_ios", result.ios());
         RunReport.LatencySummary latency = result.latency();
         if (latency != null) {

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A run in words and columns, for people: what is about to happen, how it goes, and what came out. */
 public final class RunTable {
-    private static final double MIB = 1 << 20;
+    static final double MIB = 1 << 20;
     private static final List<String> COLUMNS = List.of(" Device", "CPUs", "IOPS", "MiB/s", "Failed");
     private static final List<String> LATENCY_COLUMNS =
             List.of(" Latency (us)", "", "min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max");
@@ -59,7 +59,7 @@ public final class RunTable {
         return " (" + options.readPercent() + " % reads)";
     }
 
-    private static void line(StringBuilder text, String name, Object value) {
+    static void line(StringBuilder text, String name, Object value) {
         text.append("- ").append(name).append(": ").append(value).append('\n');
     }
 
@@ -86,34 +86,21 @@ public final class RunTable {
             }
         }
         rows.add(row(report, " Total:", "", report.iops(), report.failed()));
-        int[] widths = widths(rows, WIDTHS);
-        List<String> lines = rows.stream().map(row -> aligned(row, widths)).toList();
-        List<List<String>> latencies = latencies(report);
-        int[] latencyWidths = widths(latencies, new int[LATENCY_COLUMNS.size()]);
-        List<String> latencyLines =
-                latencies.stream().map(row -> aligned(row, latencyWidths)).toList();
-        int width = Math.max(longest(lines), longest(latencyLines));
-
-        StringBuilder text = new StringBuilder();
-        rule(text, '=', width);
-        text.append(String.format(Locale.ROOT, " xnvmeperf (elapsed: %.2fs)\n", report.seconds()));
-        rule(text, '=', width);
-        lines.subList(0, lines.size() - 1).forEach(line -> text.append(line).append('\n'));
-        rule(text, '-', width);
-        text.append(lines.getLast()).append('\n');
-        rule(text, '=', width);
-        if (!latencyLines.isEmpty()) {
-            latencyLines.forEach(line -> text.append(line).append('\n'));
-            rule(text, '=', width);
-        }
-        return text.toString();
+        return table(
+                String.format(Locale.ROOT, " xnvmeperf (elapsed: %.2fs)", report.seconds()),
+                rows,
+                WIDTHS,
+                latencies(report));
     }
 
     /** The first failures, one a line; empty if there are none. */
     public static String failures(RunReport report) {
+        return failures(report.failures());
+    }
+
+    static String failures(List<String> failures) {
         StringBuilder text = new StringBuilder();
-        report.failures()
-                .forEach(failure -> text.append("  FAILED ").append(failure).append('\n'));
+        failures.forEach(failure -> text.append("  FAILED ").append(failure).append('\n'));
         return text.toString();
     }
 
@@ -126,8 +113,35 @@ public final class RunTable {
                 failed == null ? "" : failed.toString());
     }
 
-    private static String number(double value) {
+    static String number(double value) {
         return String.format(Locale.ROOT, "%.2f", value);
+    }
+
+    /** A title, rows of which the first names the columns and the last is the total, and latencies if there are any. */
+    static String table(String title, List<List<String>> rows, int[] least, List<List<String>> latencies) {
+        int[] widths = widths(rows, least);
+        List<String> lines = rows.stream().map(row -> aligned(row, widths)).toList();
+        if (!latencies.isEmpty()) {
+            latencies.addFirst(LATENCY_COLUMNS);
+        }
+        int[] latencyWidths = widths(latencies, new int[LATENCY_COLUMNS.size()]);
+        List<String> latencyLines =
+                latencies.stream().map(row -> aligned(row, latencyWidths)).toList();
+        int width = Math.max(longest(lines), longest(latencyLines));
+
+        StringBuilder text = new StringBuilder();
+        rule(text, '=', width);
+        text.append(title).append('\n');
+        rule(text, '=', width);
+        lines.subList(0, lines.size() - 1).forEach(line -> text.append(line).append('\n'));
+        rule(text, '-', width);
+        text.append(lines.getLast()).append('\n');
+        rule(text, '=', width);
+        if (!latencyLines.isEmpty()) {
+            latencyLines.forEach(line -> text.append(line).append('\n'));
+            rule(text, '=', width);
+        }
+        return text.toString();
     }
 
     private static List<List<String>> latencies(RunReport report) {
@@ -136,13 +150,10 @@ public final class RunTable {
             add(rows, device.name(), "read", device.read().latency());
             add(rows, device.name(), "write", device.write().latency());
         }
-        if (!rows.isEmpty()) {
-            rows.addFirst(LATENCY_COLUMNS);
-        }
         return rows;
     }
 
-    private static void add(
+    static void add(
             List<List<String>> rows, String device, String direction, RunReport.@Nullable LatencySummary latency) {
         if (latency == null) {
             return;

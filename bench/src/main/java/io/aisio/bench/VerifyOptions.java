@@ -48,6 +48,10 @@ public record VerifyOptions(
         if (count < 1) {
             throw new IllegalArgumentException("--count " + count + ": how many I/Os, at least 1; try --count 4096");
         }
+        checkGenerations(generations);
+    }
+
+    static void checkGenerations(int generations) {
         if (generations < 1 || generations > MAX_GENERATIONS) {
             throw new IllegalArgumentException(
                     "--generations " + generations + ": how often to write and read back, 1 to " + MAX_GENERATIONS

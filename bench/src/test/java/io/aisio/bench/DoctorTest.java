@@ -65,6 +65,8 @@ class DoctorTest {
             "udmabuf",
             "udmabuf-import",
             "cuda",
+            "gpu",
+            "dma-buf",
             "bar1"
         }) {
             Finding finding = report.finding(id);
@@ -153,7 +155,7 @@ class DoctorTest {
                 "0x10de",
                 "0x2330",
                 "0x030200",
-                "0x1000 0x1fff 0x140204\n0x4000000000 0x5fffffffff 0x14220c");
+                "0x1000 0x1fff 0x40200\n0x4000000000 0x5fffffffff 0x14220c");
         put("usr/lib/x86_64-linux-gnu/libcuda.so.1", "");
         assertThat(finding("bar1").reason()).isEqualTo("0000:02:00.0: BAR1 of 131072 MiB");
         assertThat(finding("cuda").reason()).contains("but not the kernel's driver");
@@ -162,6 +164,22 @@ class DoctorTest {
         put("etc/ld.so.conf.d/cuda.conf", "# comment\n/opt/cuda/lib");
         put("opt/cuda/lib/libnvrtc.so.13", "");
         assertThat(finding("nvrtc").reason()).endsWith("/opt/cuda/lib/libnvrtc.so.13");
+        put("opt/cuda/lib/libcufile.so.0", "");
+        assertThat(finding("cufile").reason()).contains("libcufile.so.0; compatibility mode");
+        put("proc/driver/nvidia-fs/version", "version: 2.26");
+        assertThat(finding("cufile").reason()).endsWith("libcufile.so.0; direct, nvidia-fs 2.26");
+    }
+
+    /** Its registers take two indices, so that its memory is behind the third. */
+    @Test
+    void seesTheMemoryOfAGpuWhoseRegistersAreWide() throws IOException {
+        function(
+                "0000:02:00.0",
+                "0x10de",
+                "0x2330",
+                "0x030200",
+                "0x1000 0x1fff 0x14220c\n0x0 0x0 0x0\n0x4000000000 0x5fffffffff 0x14220c");
+        assertThat(finding("bar1").reason()).isEqualTo("0000:02:00.0: BAR1 of 131072 MiB");
     }
 
     @Test
@@ -192,6 +210,9 @@ class DoctorTest {
         DoctorReport report = Doctor.examine(root);
         assertThat(report.finding("io_uring").answer()).isNotEqualTo(Answer.UNKNOWN);
         assertThat(report.findings()).extracting(Finding::id).doesNotHaveDuplicates();
+        for (String id : new String[] {"cuda", "gpu", "dma-buf", "nvrtc", "cufile", "bar1"}) {
+            assertThat(report.finding(id).answer()).as(id).isNotEqualTo(Answer.UNKNOWN);
+        }
         assertThat(root).as("nothing is left").isDirectoryNotContaining("glob:**.aisio*");
     }
 }

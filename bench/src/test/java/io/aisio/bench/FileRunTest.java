@@ -254,7 +254,8 @@ class FileRunTest {
                 .hasMessageContaining("there is no file beneath /empty");
         assertThatThrownBy(() -> FileRun.open(FileRunOptions.of("tape", List.of(folder.toString()), "/set")))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("'tape' is no backend; there is aisio-cpu, io_uring, posix");
+                .hasMessageContaining(
+                        "'tape' is no backend; there is aisio-cpu, aisio-gpu, aisio-p2p, cufile, io_uring, posix");
     }
 
     @Test

@@ -32,6 +32,7 @@ import picocli.CommandLine.ScopeType;
             EmuCommand.class,
             XalCommand.class,
             XnvmeCommand.class,
+            DistCommand.class,
             Train.class,
             HelpCommand.class
         },

@@ -6,6 +6,7 @@ import io.aisio.bench.FileComparison.Sample;
 import io.aisio.bench.FileReportJson;
 import io.aisio.bench.FileRunOptions;
 import io.aisio.bench.FileRunReport;
+import io.aisio.cuda.Gpu;
 import io.aisio.xnvme.ByteSize;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -32,6 +34,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "  ./aisio filperf compare --dataset imagenetish --scale 0.01",
+            "  sudo ./aisio filperf compare --gpu-id 0 --gpu-nqueues 8",
             "  sudo ./aisio filperf compare --image set.img --data-dir /train --emu latency=80us --rounds 7"
         })
 final class FilperfCompare implements Callable<Integer> {
@@ -66,7 +69,8 @@ final class FilperfCompare implements Callable<Integer> {
             names = "--backend",
             split = ",",
             paramLabel = "NAME",
-            description = "Only these; aisio-cpu and posix, for example (all that there are).")
+            description = "Only these; aisio-cpu and posix, for example (all that there are; without --gpu-id those"
+                    + " that need no GPU).")
     @SuppressWarnings("NullAway.Init")
     private List<String> backends = List.of();
 
@@ -126,6 +130,10 @@ final class FilperfCompare implements Callable<Integer> {
             description = "Size of a command at most (as much as the place takes).")
     private long ioBytes;
 
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    private GpuOptions gpuOptions;
+
     @Option(
             names = "--emu",
             defaultValue = "",
@@ -147,8 +155,11 @@ final class FilperfCompare implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         FileComparison.Report report;
-        try (Progress progress = Progress.onStandardError()) {
-            FileComparison comparison = FileComparison.of(options(), progress::show);
+        FileComparison.Options asked = options();
+        try (Gpu gpu = gpuOptions.open(backends);
+                Progress progress = Progress.onStandardError()) {
+            FileComparison comparison =
+                    FileComparison.of(asked.into(gpuOptions.target(gpu), gpuOptions.queues()), progress::show);
             try (Interruption _ = Interruption.stops(comparison::stop)) {
                 report = comparison.run();
             }
@@ -175,6 +186,8 @@ final class FilperfCompare implements Callable<Integer> {
             if (batchFiles != null && batchFiles == 0) {
                 throw new IllegalArgumentException("--batch-size 0: a batch has at least 1 file");
             }
+            gpuOptions.check();
+            int _ = gpuOptions.queues();
             return new FileComparison.Options(
                     image != null
                             ? null
@@ -191,7 +204,9 @@ final class FilperfCompare implements Callable<Integer> {
                     queues,
                     queueDepth,
                     Math.toIntExact(ioBytes),
-                    emu);
+                    emu,
+                    null,
+                    FileRunOptions.DEFAULT_GPU_QUEUES);
         } catch (IllegalArgumentException | ArithmeticException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }
@@ -217,6 +232,11 @@ final class FilperfCompare implements Callable<Integer> {
                                     asked.queues() == 1 ? "" : "s",
                                     asked.queueDepth(),
                                     report.commandBytes()));
+            if (asked.target() != null) {
+                Gpu gpu = asked.target().gpu();
+                out.line("GPU %d, %s; %d queues of aisio-gpu; files are compared by checksums that the GPU computes"
+                        .formatted(gpu.id(), gpu.name(), asked.gpuQueues()));
+            }
             out.line("Linux %s, %d processors, load average %s before"
                     .formatted(
                             System.getProperty("os.version"),

@@ -6,6 +6,7 @@ import io.aisio.bench.FileRunOptions;
 import io.aisio.bench.FileRunReport;
 import io.aisio.bench.FileRunTable;
 import io.aisio.bench.RunOptions;
+import io.aisio.cuda.Gpu;
 import io.aisio.fil.spi.Backend.Settings;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterPreprocessor;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -56,7 +58,7 @@ final class FilperfRun implements Callable<Integer> {
             names = "--data-dir",
             required = true,
             paramLabel = "FOLDER",
-            description = "The data set's folder in each place, such as /imagenetish; / for all files.")
+            description = "The data set's folder in each place; / for all files.")
     @SuppressWarnings("NullAway.Init")
     private String folder;
 
@@ -64,7 +66,7 @@ final class FilperfRun implements Callable<Integer> {
             names = "--backend",
             defaultValue = FileRunOptions.DEFAULT_BACKEND,
             paramLabel = "NAME",
-            description = "aisio-cpu, posix or io_uring (aisio-cpu).")
+            description = "aisio-cpu, posix, io_uring; by a GPU: aisio-p2p, aisio-gpu, cufile.")
     @SuppressWarnings("NullAway.Init")
     private String backend;
 
@@ -144,7 +146,7 @@ final class FilperfRun implements Callable<Integer> {
             preprocessor = Attached.class,
             converter = XnvmeperfOptions.Large.class,
             paramLabel = "SEED",
-            description = "Shuffle each epoch by =SEED (42); else files are read in their own order.")
+            description = "Shuffle each epoch by =SEED (42), rather than in the files' order.")
     private @Nullable Long seed;
 
     @Option(
@@ -160,6 +162,10 @@ final class FilperfRun implements Callable<Integer> {
             paramLabel = "SIZE",
             description = "Refuse a data set with a larger file (no limit).")
     private @Nullable Long maxFileBytes;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    private GpuOptions gpuOptions;
 
     @Option(names = "--buffered", description = "Through the page cache, where the kernel reads (past it).")
     private boolean buffered;
@@ -178,10 +184,7 @@ final class FilperfRun implements Callable<Integer> {
         require
     }
 
-    @Option(
-            names = "--verify",
-            description = "Compare each file that is read: with --verify-against, --mnt, a place that"
-                    + " is a folder, or a shape of ./aisio dataset.")
+    @Option(names = "--verify", description = "Compare each file: with --verify-against, --mnt, a folder or shape.")
     private boolean verify;
 
     @Option(
@@ -205,14 +208,16 @@ final class FilperfRun implements Callable<Integer> {
     @Parameters(
             arity = "1..*",
             paramLabel = "PLACE",
-            description = "Devices with an XFS, such as emu:set.img; folders for posix and io_uring.")
+            description = "Devices, such as emu:set.img; folders for posix, io_uring, cufile.")
     @SuppressWarnings("NullAway.Init")
     private List<String> places;
 
     @Override
     public Integer call() throws IOException {
         FileRunReport report;
-        try (FileRun run = FileRun.open(options())) {
+        FileRunOptions asked = options();
+        try (Gpu gpu = gpuOptions.open(List.of(backend));
+                FileRun run = FileRun.open(asked.with(asked.settings().into(gpuOptions.target(gpu))))) {
             if (verify || !against.isEmpty()) {
                 verifyBy(run);
             }
@@ -276,6 +281,8 @@ final class FilperfRun implements Callable<Integer> {
     /** What was asked for; what makes no sense in any place is a fault of the command line. */
     private FileRunOptions options() {
         try {
+            gpuOptions.check();
+            int ofGpu = gpuOptions.queues();
             if (batchFiles != null && batchFiles == 0) {
                 throw new IllegalArgumentException("--batch-size 0: a batch has at least 1 file");
             }
@@ -295,7 +302,12 @@ final class FilperfRun implements Callable<Integer> {
                     where(),
                     folder,
                     backend,
-                    new Settings(way == Way.require, buffered, queues, queueDepth, (int) ioBytes),
+                    new Settings(
+                            way == Way.require,
+                            buffered,
+                            backend.equals(FileRunOptions.DRIVEN_BY_GPU) ? ofGpu : queues,
+                            queueDepth,
+                            (int) ioBytes),
                     batchFiles == null ? 0 : batchFiles,
                     batches == null ? 0 : batches,
                     epochs,

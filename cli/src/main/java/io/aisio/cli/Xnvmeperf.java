@@ -10,5 +10,11 @@ import picocli.CommandLine.Command;
             "  ./aisio xnvmeperf run --iopattern randread --qdepth 128 --iosize 512 --runtime 3 emu:null,1TiB",
             "  ./aisio xnvmeperf verify --iosize 4096 --count 4096 emu:1GiB"
         },
-        subcommands = {XnvmeperfRun.class, XnvmeperfVerify.class, XnvmeperfCompare.class})
+        subcommands = {
+            XnvmeperfRun.class,
+            XnvmeperfVerify.class,
+            XnvmeperfCudaRun.class,
+            XnvmeperfCudaVerify.class,
+            XnvmeperfCompare.class
+        })
 final class Xnvmeperf {}

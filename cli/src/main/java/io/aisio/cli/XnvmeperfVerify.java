@@ -105,7 +105,7 @@ final class XnvmeperfVerify implements Callable<Integer> {
         return report.ok() ? 0 : 1;
     }
 
-    private static void tell(VerifyReport.DeviceResult device) {
+    static void tell(VerifyReport.DeviceResult device) {
         device.failures().forEach(failure -> System.err.println("  FAILED " + failure));
         device.shown().forEach(mismatch -> System.err.println(mismatch.line()));
         if (device.mismatches() > device.shown().size()) {

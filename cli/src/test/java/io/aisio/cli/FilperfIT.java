@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.aisio.bench.DatasetFolder;
 import io.aisio.bench.DatasetImage;
 import io.aisio.bench.DatasetShape;
+import io.aisio.cuda.Cuda;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -102,7 +103,20 @@ class FilperfIT {
         aisio("filperf", "--data-dir", "/none", image).run().failsWith(Exit.FAILED, "/none", "no such file");
         aisio("filperf", "--data-dir", "/", "--backend", "tape", image)
                 .run()
-                .failsWith(Exit.FAILED, "'tape' is no backend", "aisio-cpu, io_uring, posix");
+                .failsWith(
+                        Exit.FAILED,
+                        "'tape' is no backend",
+                        "aisio-cpu, aisio-gpu, aisio-p2p, cufile, io_uring, posix");
+    }
+
+    @Test
+    void saysWhyThereIsNoGpu() {
+        String missing = Cuda.missing();
+        assumeTrue(missing != null, "needs a machine without a GPU");
+        for (String how : List.of("--backend=aisio-p2p", "--backend=aisio-gpu", "--backend=cufile", "--gpu-id=0")) {
+            aisio("filperf", "--data-dir=/", how, image).run().failsWith(Exit.FAILED, missing);
+        }
+        aisio("filperf", "compare", "--backend=aisio-gpu").run().failsWith(Exit.FAILED, missing);
     }
 
     @Test

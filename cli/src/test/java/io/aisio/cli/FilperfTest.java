@@ -37,6 +37,10 @@ class FilperfTest {
         assertRefused(run + "--max-file-size 0", "--max-file-size 0: at least 1 byte");
         assertRefused(run + "--path never", "--path");
         assertRefused(run + "--output xml", "--output");
+        assertRefused(run + "--gpu-nqueues 0", "--gpu-nqueues 0: at least 1");
+        assertRefused(run + "--gpu-id first", "'first' is no whole number");
+        assertRefused(run + "--async --batch-io", "--async and --batch-io: cufile is called in one way");
+        assertRefused("compare --async --batch-io", "--async and --batch-io: cufile is called in one way");
         assertRefused(run + "--backend posix --mnt /a,/b", "--mnt names 2 folders, and there are 1 places");
     }
 

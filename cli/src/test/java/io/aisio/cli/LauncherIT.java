@@ -39,7 +39,10 @@ class LauncherIT {
         Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rwxr-xr-x"));
         project = Files.createDirectory(temporary.resolve("a project"));
         Path scripts = Files.createDirectories(project.resolve("cli/src/main/sh"));
-        Files.copy(Shell.ROOT.resolve("cli/src/main/sh/jdk.sh"), scripts.resolve("jdk.sh"));
+        assumeTrue(Files.isDirectory(Shell.ROOT.resolve("cli/src")), "needs the sources");
+        for (String script : List.of("jdk.sh", "start.sh")) {
+            Files.copy(Shell.ROOT.resolve("cli/src/main/sh").resolve(script), scripts.resolve(script));
+        }
         Files.copy(Shell.ROOT.resolve("aisio"), project.resolve("aisio"));
         Files.createFile(project.resolve("pom.xml"));
         Files.createFile(project.resolve("cli/pom.xml"));

@@ -1,7 +1,9 @@
 package io.aisio.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.aisio.cuda.Cuda;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -51,6 +53,43 @@ class XnvmeperfTest {
         assertRefused("verify --iosize 4KiB --count 0 emu:1GiB", "--count 0: ");
         assertRefused("verify --iosize 4KiB --count 1 --generations 0 emu:1GiB", "--generations 0: ");
         assertRefused("verify --iosize 4KiB --count 1", "Missing required parameter: 'DEVICE");
+    }
+
+    @Test
+    void refusesForAGpuWhatItCannotDo() {
+        String run = "cuda-run --iopattern randread --iosize 4KiB --runtime 1 ";
+        assertRefused(run + "--qdepth 33 gpu:null,1TiB", "--qdepth 33: one command for each thread");
+        assertRefused(run + "--qdepth 64 --role warp gpu:null,1TiB", "--qdepth 64: a warp has");
+        assertRefused(run + "--qdepth 32 --mode slow gpu:null,1TiB", "sliding");
+        assertRefused(run + "--qdepth 32 --gpu_id -1 gpu:null,1TiB", "--gpu-id -1: GPUs are counted from 0");
+        assertRefused(run + "--qdepth 32 --repeat 0 gpu:null,1TiB", "--repeat 0: ");
+        assertRefused(run + "--qdepth 32 /dev/nvme0n1", "/dev/nvme0n1: a GPU drives queue pairs of a controller");
+        assertRefused(
+                "cuda-run --iopattern rw --iosize 4KiB --runtime 1 --qdepth 32 gpu:1GiB",
+                "--iopattern rw: a kernel reads or writes");
+        assertRefused("cuda-verify --iosize 4KiB --qdepth 32 --count 0 gpu:1GiB", "--count 0: ");
+        assertRefused(
+                "cuda-verify --iosize 4KiB --qdepth 32 --mode LOCKSTEP gpu:1GiB", "--mode lockstep: verifying slides");
+        assertRefused("cuda-verify --iosize 4KiB gpu:1GiB", "Missing required option: '--qdepth=N'");
+    }
+
+    @Test
+    void saysWhatToDoWhereThereIsNoGpu() {
+        assumeTrue(Cuda.missing() != null, "needs a machine without a GPU");
+        for (String command : new String[] {
+            "cuda-run --iopattern randread --qdepth 512 --iosize 512 --runtime 1 gpu:null,1TiB",
+            "cuda-verify --qdepth 64 --iosize 4096 --queue-memory host gpu:1GiB emu:1GiB"
+        }) {
+            StringWriter err = new StringWriter();
+            Aisio root = new Aisio();
+            CommandLine aisio =
+                    Aisio.commandLine(root, new Failures(() -> false)).setErr(new PrintWriter(err, true));
+            assertThat(aisio.execute(("xnvmeperf " + command).split(" ", -1))).isEqualTo(Exit.FAILED);
+            assertThat(err.toString())
+                    .startsWith("aisio: cuda-")
+                    .contains(" needs a GPU: " + Cuda.missing())
+                    .hasLineCount(1);
+        }
     }
 
     @Test

@@ -37,6 +37,11 @@ class RigRunIT {
         assertThat(result.err()).startsWith("rig: ").contains(said).hasLineCount(1);
     }
 
+    @BeforeAll
+    static void requireIt() {
+        assumeTrue(Files.exists(Rig.ROOT.resolve("rig/run")), "needs the sources");
+    }
+
     @Test
     void saysWhatIsWrongWithADescriptionOfDevices(@TempDir Path folder) throws IOException {
         Path description = Files.writeString(folder.resolve("devices"), "iommu none\n# one\ncontroler nvme0\n");

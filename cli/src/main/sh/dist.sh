@@ -87,7 +87,13 @@ dist_is_ours() {
 }
 
 dist_clean_up() {
-    [ -z "${part:-}" ] || rm -rf "$part"
+    [ -n "${part:-}" ] || return 0
+    local name
+    # What was there before, and nothing took the place of yet.
+    for name in "$image" "$image.tar.gz" "$test_image.tar.gz"; do
+        [ ! -e "$part/old/$name" ] || [ -e "$folder/$name" ] || mv -T "$part/old/$name" "$folder/$name"
+    done
+    rm -rf "$part"
 }
 
 dist_image() {

@@ -71,7 +71,7 @@ public record CudaRunOptions(
                     + ": seconds, more than 0 and at most a day; try --runtime 3");
         }
         for (String device : devices) {
-            if (data == Data.NONE && !DeviceUri.parse(device).target().startsWith("null")) {
+            if (data == Data.NONE && !DeviceUri.parse(device).target().startsWith("null,")) {
                 throw new IllegalArgumentException(
                         device + ": --data none: it moves data; leave the option out, or try gpu:null,1TiB");
             }

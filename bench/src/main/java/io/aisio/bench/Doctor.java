@@ -556,8 +556,11 @@ public final class Doctor {
         String mode = module == null
                 ? "compatibility mode, through memory of the host, as nvidia-fs is not loaded"
                 : "direct, nvidia-fs " + module.lines().findFirst().orElse("").replaceFirst("^version: *", "");
-        if (isThisMachine() && CuFile.missing() == null) {
-            return yes(id, name, CuFile.version() + "; " + mode);
+        if (isThisMachine()) {
+            String missing = CuFile.missing();
+            return missing == null
+                    ? yes(id, name, CuFile.version() + "; " + mode)
+                    : no(id, name, missing, "install GPUDirect Storage (libcufile)");
         }
         Finding found = library(id, name, "libcufile.so", "install GPUDirect Storage (libcufile)");
         return found.yes() ? yes(id, name, found.reason() + "; " + mode) : found;

@@ -94,6 +94,15 @@ final class DrivenDevice implements AutoCloseable {
     /** Closes queue pairs, memory and device, in that order. No kernel may run that drives them. */
     @Override
     public void close() throws IOException {
+        try {
+            for (GpuQueuePair pair : pairs) {
+                pair.close();
+            }
+        } catch (IOException e) {
+            // Its commands may still write to the memory of the data: that goes with the process.
+            opened.abandon();
+            throw e;
+        }
         opened.close();
     }
 }

@@ -502,7 +502,11 @@ public final class FileComparison {
                     add(all, name, name, driven, device);
                     String onGpu = GPU + image + "?id="
                             + Objects.requireNonNull(options.target).gpu().id();
-                    add(all, name + ", " + GPU, name, driven, onGpu);
+                    if (options.emu.isEmpty()) {
+                        add(all, name + ", " + GPU, name, driven, onGpu);
+                    } else {
+                        notes.add(name + ", " + GPU + " is left out: the controller on the GPU has no " + options.emu);
+                    }
                 }
                 case "aisio-p2p" -> add(all, name, name, gpu, device);
                 default -> {

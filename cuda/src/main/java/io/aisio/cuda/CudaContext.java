@@ -201,7 +201,17 @@ final class CudaContext {
             }
             List<Call<?>> due = List.copyOf(putOff);
             putOff.clear();
-            due.forEach(this::freeNow);
+            AssertionError first = null;
+            for (Call<?> one : due) {
+                try {
+                    freeNow(one);
+                } catch (AssertionError e) {
+                    first = first == null ? e : first;
+                }
+            }
+            if (first != null) {
+                throw first;
+            }
         }
     }
 

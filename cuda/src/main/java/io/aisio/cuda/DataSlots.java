@@ -19,14 +19,26 @@ public final class DataSlots implements AutoCloseable {
     /** PRP entry 1 and 2 of a slot. */
     private static final int ENTRY_BYTES = 16;
 
+    /** Of all queue pairs. */
+    private final long count;
+    /** Of each. */
     private final int slots;
+
     private final long stride;
     private final GpuMemory data;
     private final GpuMemory entries;
     private final Buffer mapped;
     private final @Nullable Lists lists;
 
-    private DataSlots(int slots, long stride, GpuMemory data, GpuMemory entries, Buffer mapped, @Nullable Lists lists) {
+    private DataSlots(
+            long count,
+            int slots,
+            long stride,
+            GpuMemory data,
+            GpuMemory entries,
+            Buffer mapped,
+            @Nullable Lists lists) {
+        this.count = count;
         this.slots = slots;
         this.stride = stride;
         this.data = data;
@@ -69,7 +81,7 @@ public final class DataSlots implements AutoCloseable {
             if (pages > 2) {
                 lists = allocateLists(device, gpu, (long) pairs * slots * listPages(pages) * PAGE);
             }
-            DataSlots all = new DataSlots(slots, stride, data, entries, mapped, lists);
+            DataSlots all = new DataSlots((long) pairs * slots, slots, stride, data, entries, mapped, lists);
             all.describe(pairs * slots, pages);
             return all;
         } catch (IOException | RuntimeException e) {
@@ -133,6 +145,19 @@ public final class DataSlots implements AutoCloseable {
             }
             list.setAtIndex(ValueLayout.JAVA_LONG, entry, data.iova(at + (long) page * PAGE));
             entry++;
+        }
+    }
+
+    /**
+     * Makes sure that a kernel finds in here what it goes by.
+     *
+     * @throws IllegalArgumentException if there are fewer queue pairs, other slots, or less memory for each
+     */
+    void require(int pairs, int depth, long bytes) {
+        if (slots != depth || (long) pairs * slots > count || bytes > stride) {
+            throw new IllegalArgumentException(
+                    "%d queue pairs of %d commands of %d bytes, and memory for %d slots, %d each, of %d"
+                            .formatted(pairs, depth, bytes, count, slots, stride));
         }
     }
 

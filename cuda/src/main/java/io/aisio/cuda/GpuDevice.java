@@ -91,10 +91,14 @@ final class GpuDevice implements Device, CallTarget {
             }
             return new GpuDevice(uri, gpu, media, bytes);
         } catch (IOException | RuntimeException e) {
-            if (media != null) {
-                media.close();
+            try {
+                if (media != null) {
+                    media.close();
+                }
+                gpu.close();
+            } catch (IllegalStateException again) {
+                e.addSuppressed(again);
             }
-            gpu.close();
             throw e;
         }
     }

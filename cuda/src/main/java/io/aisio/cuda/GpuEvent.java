@@ -50,11 +50,14 @@ public final class GpuEvent implements AutoCloseable {
      */
     public float millisecondsSince(GpuEvent earlier) throws CudaException {
         earlier.liveness.enter();
-        liveness.enter();
         try {
-            return gpu.context().ask(driver -> driver.eventElapsed(earlier.handle, handle));
+            liveness.enter();
+            try {
+                return gpu.context().ask(driver -> driver.eventElapsed(earlier.handle, handle));
+            } finally {
+                liveness.leave();
+            }
         } finally {
-            liveness.leave();
             earlier.liveness.leave();
         }
     }

@@ -68,6 +68,17 @@ public final class GpuMemory implements PeerMemory, AutoCloseable {
         return address;
     }
 
+    /**
+     * Where it begins, for a kernel that is about to be launched.
+     *
+     * @throws IllegalStateException if it is closed
+     */
+    long openAddress() {
+        liveness.enter();
+        liveness.leave();
+        return address;
+    }
+
     /** Size in bytes, a multiple of 64 KiB. */
     @Override
     public long size() {

@@ -40,6 +40,8 @@ public final class GpuQueuePair implements AutoCloseable {
     /** How long a command may take, unless told otherwise. */
     public static final Duration DEADLINE = Duration.ofSeconds(10);
 
+    private static final Duration LONGEST_DEADLINE = Duration.ofHours(1);
+
     /** {@code CU_DEVICE_ATTRIBUTE_CLOCK_RATE}, in kHz (cuda.h). */
     private static final int CLOCK_RATE = 13;
 
@@ -73,6 +75,7 @@ public final class GpuQueuePair implements AutoCloseable {
     static final int LATE = 1;
     static final int BAD_COMPLETION = 2;
     static final int GONE = 3;
+    static final int TOO_WIDE = 4;
 
     private final String name;
     private final int depth;
@@ -125,6 +128,10 @@ public final class GpuQueuePair implements AutoCloseable {
      */
     public static GpuQueuePair open(Device device, Gpu gpu, int depth, Placement placement, Duration deadline)
             throws IOException {
+        if (!deadline.isPositive() || deadline.compareTo(LONGEST_DEADLINE) > 0) {
+            throw new IllegalArgumentException(
+                    "a deadline of " + deadline + "; up to " + LONGEST_DEADLINE + " is possible");
+        }
         int most = Math.min(MOST_SLOTS, device.geometry().maxQueueDepth());
         if (depth < 1 || depth > most) {
             throw new IllegalArgumentException("%s: a queue pair of depth %d for a GPU; 1 to %d are possible"
@@ -141,6 +148,10 @@ public final class GpuQueuePair implements AutoCloseable {
                             + "; next: a controller on the bus, gpu: or emu:");
             };
         } catch (IOException | RuntimeException e) {
+            if (device instanceof NvmeDevice nvme && nvme.controller().mayStillAccessMemory()) {
+                // It may have been told of the rings: they stay.
+                throw e;
+            }
             try {
                 closeAll(resources);
             } catch (IOException | RuntimeException again) {
@@ -339,6 +350,8 @@ public final class GpuQueuePair implements AutoCloseable {
                                     "the controller completed CID %d, which is of no command in flight"
                                             .formatted(evidence >>> 32 & 0xFFFF);
                                 case GONE -> "the controller was reset, which took the queues";
+                                case TOO_WIDE ->
+                                    "%d threads drove it, and it has room for %d commands".formatted(evidence, depth);
                                 default -> "given up for a reason that is unknown here, " + stopped;
                             },
                             queue.get(ValueLayout.JAVA_INT, IN_FLIGHT)));
@@ -346,6 +359,15 @@ public final class GpuQueuePair implements AutoCloseable {
                 why.initCause(lent.loss());
             }
             return why;
+        }
+    }
+
+    /** Commands that never came back to the last kernel, because it gave the queue pair up. */
+    int inFlight() throws CudaException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment word = arena.allocate(ValueLayout.JAVA_INT);
+            state.read(IN_FLIGHT, word);
+            return word.get(ValueLayout.JAVA_INT, 0);
         }
     }
 
@@ -368,6 +390,11 @@ public final class GpuQueuePair implements AutoCloseable {
             AutoCloseable resource = resources.pop();
             try {
                 resource.close();
+                if (resource instanceof LentQueuePair pair && pair.mayStillAccessMemory()) {
+                    throw new NvmeException(
+                            "the controller failed and could not be stopped: memory that it may still write to"
+                                    + " is kept until this program ends");
+                }
             } catch (IOException | RuntimeException e) {
                 if (resource instanceof LentQueuePair pair && !pair.mayStillAccessMemory()) {
                     closeRest(resources, e);

@@ -135,12 +135,17 @@ record GpuUri(
                     "option 'latency' is a number with ns, us or ms, such as 20us, not '" + text + "'");
         }
         long number = Long.parseLong(matcher.group(1));
-        return Duration.ofNanos(
-                switch (matcher.group(2)) {
-                    case "ns" -> number;
-                    case "us" -> number * 1000;
-                    default -> number * 1_000_000;
-                });
+        long nanos = switch (matcher.group(2)) {
+            case "ns" -> number;
+            case "us" -> number * 1000;
+            default -> number * 1_000_000;
+        };
+        Duration latency = Duration.ofNanos(nanos);
+        if (latency.compareTo(GpuQueuePair.DEADLINE) >= 0) {
+            throw new IllegalArgumentException("option 'latency' is less than the " + GpuQueuePair.DEADLINE.toSeconds()
+                    + " s that a command may take, not '" + text + "'");
+        }
+        return latency;
     }
 
     private static double spread(@Nullable String text) {

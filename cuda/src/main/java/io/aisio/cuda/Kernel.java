@@ -130,8 +130,8 @@ public final class Kernel {
             case Float number -> arena.allocateFrom(ValueLayout.JAVA_FLOAT, number);
             case Long number -> arena.allocateFrom(ValueLayout.JAVA_LONG, number);
             case Double number -> arena.allocateFrom(ValueLayout.JAVA_DOUBLE, number);
-            case GpuMemory memory -> arena.allocateFrom(ValueLayout.JAVA_LONG, memory.address());
-            case PinnedMemory memory -> arena.allocateFrom(ValueLayout.JAVA_LONG, memory.address());
+            case GpuMemory memory -> arena.allocateFrom(ValueLayout.JAVA_LONG, memory.openAddress());
+            case PinnedMemory memory -> arena.allocateFrom(ValueLayout.JAVA_LONG, memory.openAddress());
             default -> throw new IllegalArgumentException("no argument of a kernel: " + argument);
         };
     }

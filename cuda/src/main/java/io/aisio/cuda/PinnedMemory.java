@@ -94,6 +94,17 @@ public final class PinnedMemory implements AutoCloseable {
         return address;
     }
 
+    /**
+     * Where it begins, for a kernel that is about to be launched.
+     *
+     * @throws IllegalStateException if it is closed
+     */
+    long openAddress() {
+        liveness.enter();
+        liveness.leave();
+        return address;
+    }
+
     /** Size in bytes, a multiple of 4 KiB. */
     public long size() {
         return segment.byteSize();

@@ -19,6 +19,8 @@ final class QueueKernel implements AutoCloseable {
     private static final long LOOK_NANOS = 20_000_000;
     /** Chosen: how often it is looked whether it has ended, once it should. */
     private static final long CLOSE_LOOK_NANOS = 200_000;
+    /** Chosen: what it may take to end once it was told to. */
+    private static final long GRACE_NANOS = 5_000_000_000L;
 
     private final Gpu gpu;
     private final List<GpuQueuePair> pairs;
@@ -116,7 +118,33 @@ final class QueueKernel implements AutoCloseable {
         results.fill((byte) 0);
         parameters.write(0, values);
         stop.segment().set(ValueLayout.JAVA_INT, 0, 0);
-        stream.launch(kernel, blocks(), threads(), 0, parameters);
+        // While it runs, nothing is freed: should it not end, then never.
+        Resident running = gpu.resident();
+        boolean over = false;
+        try {
+            stream.launch(kernel, blocks(), threads(), 0, parameters);
+            over = isOver(cancelled, least, limit);
+        } catch (CudaException e) {
+            // It was not launched, or has gone wrong.
+            over = true;
+            throw e;
+        } finally {
+            if (over) {
+                running.close();
+            }
+        }
+        if (!over) {
+            throw new IOException(
+                    "the kernel on %s has not ended within %d s; what it uses stays allocated until this program ends"
+                            .formatted(gpu, limit.toSeconds()));
+        }
+        MemorySegment read = arena.allocate((long) pairs.size() * resultBytes, 8);
+        results.read(0, read);
+        return read;
+    }
+
+    /** Waits until the kernel has ended; false if it has not within a limit. */
+    private boolean isOver(BooleanSupplier cancelled, Duration least, Duration limit) throws CudaException {
         long began = System.nanoTime();
         boolean interrupted = false;
         boolean ending = false;
@@ -136,15 +164,17 @@ final class QueueKernel implements AutoCloseable {
                 interrupted = true;
             }
             if (now - began > limit.toNanos()) {
-                throw new IOException("the kernel on %s has not ended within %d s".formatted(gpu, limit.toSeconds()));
+                ending = true;
+                stop.segment().set(ValueLayout.JAVA_INT, 0, 1);
+                if (now - began > limit.toNanos() + GRACE_NANOS) {
+                    return false;
+                }
             }
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-        MemorySegment read = arena.allocate((long) pairs.size() * resultBytes, 8);
-        results.read(0, read);
-        return read;
+        return true;
     }
 
     @Override

@@ -61,7 +61,7 @@ public final class QueueRun implements AutoCloseable {
      * What one queue pair did.
      *
      * @param completed I/Os without an error
-     * @param failed I/Os with one
+     * @param failed I/Os with one, or that never came back
      * @param failure the first that failed, or why the kernel gave up; null if all went well
      */
     public record Result(
@@ -80,7 +80,7 @@ public final class QueueRun implements AutoCloseable {
             return queues.stream().mapToLong(Result::completed).sum();
         }
 
-        /** I/Os with one. */
+        /** I/Os with one, or that never came back. */
         public long failed() {
             return queues.stream().mapToLong(Result::failed).sum();
         }
@@ -106,9 +106,10 @@ public final class QueueRun implements AutoCloseable {
         this.gpu = gpu;
         this.pairs = List.copyOf(pairs);
         this.data = data;
+        data.require(pairs.size(), pairs.getFirst().depth(), 1);
         kernel = new QueueKernel(gpu, pairs, "aisio_run", warps, PARAMETERS_BYTES, RESULT_BYTES);
         try {
-            histogram = gpu.allocate((long) BUCKETS * Integer.BYTES);
+            histogram = gpu.allocate((long) BUCKETS * Long.BYTES);
         } catch (CudaException e) {
             kernel.close();
             throw e;
@@ -122,6 +123,10 @@ public final class QueueRun implements AutoCloseable {
      * @throws IOException if the kernel fails, or does not end
      */
     public Results run(Plan plan, BooleanSupplier cancelled) throws IOException {
+        if (!plan.random && plan.ios < pairs.size()) {
+            throw new IllegalArgumentException("%d I/Os that fit the device, and %d queue pairs with a part each"
+                    .formatted(plan.ios, pairs.size()));
+        }
         try (Arena arena = Arena.ofConfined()) {
             histogram.fill((byte) 0);
             MemorySegment p = arena.allocate(PARAMETERS_BYTES, 8);
@@ -163,12 +168,14 @@ public final class QueueRun implements AutoCloseable {
             nanos += r.get(ValueLayout.JAVA_LONG, 24) - r.get(ValueLayout.JAVA_LONG, 16);
             cycles += r.get(ValueLayout.JAVA_LONG, 32);
             GpuQueuePair pair = pairs.get(i);
-            NvmeException failure = r.get(ValueLayout.JAVA_INT, 60) == GpuQueuePair.RUNNING ? null : pair.failure();
+            boolean gaveUp = r.get(ValueLayout.JAVA_INT, 60) != GpuQueuePair.RUNNING;
+            NvmeException failure = gaveUp ? pair.failure() : null;
+            long lost = gaveUp ? pair.inFlight() : 0;
             int status = r.get(ValueLayout.JAVA_INT, 56);
             if (failure == null && status != 0) {
                 failure = failed(pair, r.get(ValueLayout.JAVA_LONG, 48), status);
             }
-            queues.add(new Result(r.get(ValueLayout.JAVA_LONG, 0), r.get(ValueLayout.JAVA_LONG, 8), failure));
+            queues.add(new Result(r.get(ValueLayout.JAVA_LONG, 0), r.get(ValueLayout.JAVA_LONG, 8) + lost, failure));
         }
         return new Results(
                 List.copyOf(queues), end - begin, plan.latency ? latencies(arena, cycles / nanos) : List.of());
@@ -182,11 +189,11 @@ public final class QueueRun implements AutoCloseable {
     }
 
     private List<Latency> latencies(Arena arena, double cyclesPerNano) throws IOException {
-        MemorySegment counts = arena.allocate((long) BUCKETS * Integer.BYTES, 4);
+        MemorySegment counts = arena.allocate((long) BUCKETS * Long.BYTES, 8);
         histogram.read(0, counts);
         List<Latency> latencies = new ArrayList<>();
         for (int i = 0; i < BUCKETS; i++) {
-            long count = counts.getAtIndex(ValueLayout.JAVA_INT, i) & 0xFFFF_FFFFL;
+            long count = counts.getAtIndex(ValueLayout.JAVA_LONG, i);
             if (count != 0) {
                 latencies.add(new Latency(Math.round(cycles(i) / cyclesPerNano), count));
             }

@@ -65,6 +65,7 @@ public final class QueueVerify implements AutoCloseable {
         this.data = data;
         this.lbaBytes = lbaBytes;
         this.blocks = blocks;
+        data.require(pairs.size(), pairs.getFirst().depth(), (long) blocks * lbaBytes);
         kernel = new QueueKernel(gpu, pairs, "aisio_verify", warps, PARAMETERS_BYTES, RESULT_BYTES);
     }
 

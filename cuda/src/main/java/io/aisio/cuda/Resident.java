@@ -18,8 +18,11 @@ public final class Resident implements AutoCloseable {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            gpu.context().closeResident();
-            gpu.forget(this);
+            try {
+                gpu.context().closeResident();
+            } finally {
+                gpu.forget(this);
+            }
         }
     }
 }

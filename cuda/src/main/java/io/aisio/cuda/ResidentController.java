@@ -201,12 +201,25 @@ final class ResidentController implements AutoCloseable {
             advance(index);
             return served;
         } catch (IOException e) {
+            // As it was: the next command for this block is again one to serve.
+            long at = (long) index * SERVE_BYTES + COMMAND;
+            INT.setRelease(control.segment(), at, (int) INT.getAcquire(control.segment(), at) + 1);
             serving.clear(index);
+            try {
+                if (serving.isEmpty()) {
+                    end();
+                }
+            } catch (IOException again) {
+                e.addSuppressed(again);
+            }
             throw e;
         }
     }
 
-    private void begin() throws CudaException {
+    private void begin() throws IOException {
+        if (resident != null) {
+            throw new IOException("%s: the controller on %s has not ended since it was told to".formatted(name, gpu));
+        }
         INT.setRelease(stop.segment(), 0L, 0);
         // The kernel counts commands from 0 when it begins.
         for (int i = 0; i < shape.queues; i++) {
@@ -242,18 +255,32 @@ final class ResidentController implements AutoCloseable {
         }
     }
 
-    private void end() throws CudaException {
+    /** Ends the kernel; one that does not end is left, and what it may still touch stays allocated. */
+    private void end() throws IOException {
         Resident running = resident;
-        resident = null;
         if (running == null) {
             return;
         }
         INT.setRelease(stop.segment(), 0L, 1);
-        try {
-            stream.synchronize();
-        } finally {
-            running.close();
+        boolean interrupted = false;
+        boolean ended = false;
+        long began = System.nanoTime();
+        while (!ended && System.nanoTime() - began < PATIENCE.toNanos()) {
+            try {
+                ended = stream.synchronizeSleeping(PATIENCE);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
         }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        if (!ended) {
+            throw new IOException(
+                    "%s: the controller on %s does not end; what it uses stays allocated".formatted(name, gpu));
+        }
+        resident = null;
+        running.close();
     }
 
     /** Lets commands name a range of the GPU's memory. */
@@ -271,8 +298,12 @@ final class ResidentController implements AutoCloseable {
     synchronized void forget(long begin) throws CudaException {
         for (int i = 0; i < reaches; i++) {
             if (begins[i] == begin) {
+                // Empty before it is another: no kernel that looks meanwhile sees one with the other's end.
+                ends[i] = 0;
+                writeReach();
                 reaches--;
                 begins[i] = begins[reaches];
+                writeReach();
                 ends[i] = ends[reaches];
                 writeReach();
                 return;
@@ -280,11 +311,10 @@ final class ResidentController implements AutoCloseable {
         }
     }
 
-    /** Not more than stands, then all, so that a kernel that looks meanwhile sees no range that is not one. */
+    /** The ranges, then how many they are: what stands already is written over by the same. */
     private void writeReach() throws CudaException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment r = arena.allocate(REACH_BYTES);
-            reach.write(0, r.asSlice(0, Integer.BYTES));
             r.set(ValueLayout.JAVA_INT, 0, reaches);
             for (int i = 0; i < reaches; i++) {
                 r.set(ValueLayout.JAVA_LONG, REACH_BEGIN + 8L * i, begins[i]);

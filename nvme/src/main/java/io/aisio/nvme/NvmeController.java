@@ -797,7 +797,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     /** Whether the controller could not be stopped after it failed: memory that it knows must not be used again. */
-    boolean mayStillAccessMemory() {
+    public boolean mayStillAccessMemory() {
         return recovery.mayStillAccessMemory();
     }
 

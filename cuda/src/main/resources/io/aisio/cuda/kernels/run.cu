@@ -16,7 +16,7 @@ struct RunParameters {
     u64 data;         // Data[count][slots]
     u64 results;      // RunResult[count]
     u64 stop;         // a word that the host sets to end early
-    u64 histogram;    // u32[AISIO_BUCKETS]; 0 if none is wanted
+    u64 histogram;    // u64[AISIO_BUCKETS]; 0 if none is wanted
     u64 ios;          // I/Os that fit the device
     u64 seed;
     u64 most;         // I/Os of a queue after which it ends; 0: no limit
@@ -64,11 +64,11 @@ __device__ void run(const RunParameters* p, u32 index, typename Group::Room& roo
     Driver<Group> driver(queue, room);
     u32 rank = driver.group.rank;
     Data data = ((const Data*)p->data)[(u64)index * p->slots + rank];
-    u32* histogram = (u32*)p->histogram;
+    u64* histogram = (u64*)p->histogram;
     Random random = {p->seed + ((u64)index * p->slots + rank + 1) * 0xA0761D6478BD642Full};
     u64 first = p->ios / p->count * index;
     u64 range = p->random ? p->ios : p->ios / p->count;
-    u64 next = rank;
+    u64 next = range == 0 ? 0 : rank % range;
     u64 share = p->most == 0 ? ~0ull : p->most / p->slots + (rank < p->most % p->slots ? 1 : 0);
     u64 submitted = 0;
     u64 completed = 0;
@@ -93,12 +93,12 @@ __device__ void run(const RunParameters* p, u32 index, typename Group::Room& roo
             submitted++;
         }
         int status = p->lockstep ? driver.round(want, command) : driver.turn(want, command);
-        if (status == 0) {
+        if (status >= 0 && (status & 0x7FF) == 0) {
             completed++;
             if (histogram != 0) {
-                atomicAdd(histogram + bucket((u64)(clock64() - driver.since)), 1);
+                atomicAdd(histogram + bucket((u64)(clock64() - driver.since)), 1ull);
             }
-        } else if (status > 0) {
+        } else if (status >= 0) {
             failed++;
             if (atomicCAS(&result->failedStatus, 0, (u32)status) == 0) {
                 result->failedLba = command.lba;

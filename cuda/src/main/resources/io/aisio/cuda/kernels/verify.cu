@@ -79,12 +79,12 @@ __device__ void verify(const VerifyParameters* p, u32 index, typename Group::Roo
             }
         }
         int status = driver.turn(want, command);
-        if (status > 0) {
+        if (status >= 0 && (status & 0x7FF) != 0) {
             failed++;
             if (atomicCAS(&result->failedStatus, 0, (u32)status) == 0) {
                 result->failedLba = command.lba;
             }
-        } else if (status == 0) {
+        } else if (status >= 0) {
             completed++;
             bool same = true;
             if (!p->write) {

@@ -326,6 +326,7 @@ final class EpochKernel implements AutoCloseable {
                 boolean _ = pair.look();
             }
             if (stream.isDone()) {
+                endResident();
                 why = reason();
             }
         } catch (IOException e) {
@@ -336,6 +337,15 @@ final class EpochKernel implements AutoCloseable {
             closePairs(why);
         }
         return why;
+    }
+
+    /** The kernel has ended: what queue pairs give back, registered memory of the host's too, is given back at once. */
+    private void endResident() {
+        for (AutoCloseable each : resources) {
+            if (each instanceof Resident resident) {
+                resident.close();
+            }
+        }
     }
 
     /** Why it ended: because of the queue that gave up first, if that is known. */
@@ -396,6 +406,7 @@ final class EpochKernel implements AutoCloseable {
         IOException unclosed = new IOException(
                 "%s: a queue pair could not be deleted, so %s stay allocated, which the device may still write to"
                         .formatted(place, ByteSize.format(memory.size())));
+        endResident();
         closePairs(unclosed);
         if (unsafe) {
             throw unclosed;

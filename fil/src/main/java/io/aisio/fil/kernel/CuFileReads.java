@@ -328,16 +328,21 @@ final class CuFileReads implements BatchReads {
             idle.remove();
             next.failure = lost;
             open.addLast(next);
-            if (next.failure == null && next.file.size() > 0) {
-                try {
-                    next.handle = cuFile.openFile(next.file.link(), OpenFile.Access.READ_ONLY);
-                } catch (IOException e) {
-                    fail(next, e);
-                }
-            }
+            register(next);
             fill(next);
         }
         return !held;
+    }
+
+    /** Registers a file with cuFile, unless there is nothing to read. */
+    private void register(Open one) {
+        if (one.failure == null && one.handle == null && one.file.size() > 0) {
+            try {
+                one.handle = cuFile.openFile(one.file.link(), OpenFile.Access.READ_ONLY);
+            } catch (IOException e) {
+                fail(one, e);
+            }
+        }
     }
 
     /** Makes commands of a file, as many as the round has room for. */
@@ -411,6 +416,8 @@ final class CuFileReads implements BatchReads {
                 closeHandle(one);
                 idle.add(one);
             } else {
+                // It may have been empty when it was opened, and have grown.
+                register(one);
                 open.addLast(one);
             }
         }

@@ -67,7 +67,9 @@ class BackendsGpuTest {
                 Objects.requireNonNull(BackendsGpuTest.class.getResourceAsStream("files.xfs.gz")))) {
             Files.copy(in, image);
         }
-        copies = folder.resolve("copies");
+        // Where cuFile takes files, if that is known.
+        String named = System.getenv("AISIO_CUFILE_FOLDER");
+        copies = named == null ? folder.resolve("copies") : Files.createTempDirectory(Path.of(named), "copies-");
         try (Dataset data = Dataset.open("emu:" + image + "?readonly", "/");
                 BatchReader batches = data.batches(5).open()) {
             for (Batch batch : batches) {

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** The slots of a queue of the kernel's: what is bound to each, and which are in flight. */
+/** The slots of a queue whose commands name memory by segments: what is bound to each, and which are in flight. */
 public final class Slots {
     private final String name;
     private final Geometry geometry;

@@ -36,6 +36,7 @@
 #define AISIO_DEADLINE 1u       // a command was in flight for longer than it may
 #define AISIO_BAD_COMPLETION 2u // a completion of no command in flight
 #define AISIO_LOST 3u           // the host says that the queue pair is gone
+#define AISIO_TOO_WIDE 4u       // the group has more threads than the queue has room for
 
 #define AISIO_NOTHING (-1)      // turn(): no command of this thread's was done
 
@@ -49,7 +50,7 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-// What host and GPU share of a queue pair; io.aisio.cuda.QueueLayout has the same offsets.
+// What host and GPU share of a queue pair; io.aisio.cuda.GpuQueuePair has the same offsets.
 struct alignas(128) Queue {
     u64 submission;     // where the GPU finds the submission queue
     u64 completion;     // and the completion queue: zeroed before the controller learned of it
@@ -302,7 +303,10 @@ struct Driver {
         since = 0;
         group.room.slots[group.rank] = 0;
         if (group.rank == 0) {
-            group.room.stop = q->stopped;
+            group.room.stop = group.size < q->entries ? q->stopped : AISIO_TOO_WIDE;
+            if (group.size >= q->entries) {
+                q->evidence = group.size;
+            }
         }
         group.sync();
     }
@@ -354,9 +358,10 @@ struct Driver {
     __device__ void give(u64 word) {
         u32 cid = (u32)(word >> 32) & 0xFFFF;
         u32 slot = cid & (AISIO_SLOTS - 1);
-        if (slot < group.size && group.room.slots[slot] == (AISIO_PENDING | cid)) {
-            group.room.slots[slot] = AISIO_DONE | ((u32)(word >> 49) & 0x7FFF);
-        } else {
+        u32 expected = AISIO_PENDING | cid;
+        // Of two completions of one command, taken in one turn, the second is none of a command in flight.
+        if (slot >= group.size
+            || atomicCAS(&group.room.slots[slot], expected, AISIO_DONE | ((u32)(word >> 49) & 0x7FFF)) != expected) {
             stop(AISIO_BAD_COMPLETION, word);
         }
     }
@@ -457,8 +462,9 @@ struct Driver {
         if (group.rank < total) {
             u32 tag;
             u64 word = entry(group.rank, tag);
+            long long began = clock64();
             while (!isNew(word, tag)) {
-                if (pending && clock64() - since > deadline) {
+                if (clock64() - began > deadline) {
                     stop(AISIO_DEADLINE, group.room.slots[group.rank] & 0xFFFF);
                 }
                 if (stopped()) {
@@ -489,7 +495,7 @@ struct Driver {
     // Leaves the queue pair to the next kernel. All threads of the group call it.
     __device__ void end() {
         group.sync();
-        if (group.rank == 0) {
+        if (group.rank == 0 && queue->stopped == AISIO_RUNNING) {
             queue->tail = tail;
             queue->head = head;
             queue->phase = phase;

@@ -149,13 +149,19 @@ public final class CudaRun implements AutoCloseable {
     /** A thread launches and waits for each device's kernel, asleep; this one looks at the time. */
     private CudaRunReport.OneRun once() throws IOException {
         List<FutureTask<QueueRun.Results>> tasks = new ArrayList<>();
+        CountDownLatch running = new CountDownLatch(parts.size());
         for (Part part : parts) {
             FutureTask<QueueRun.Results> task =
-                    new FutureTask<>(() -> part.run.run(part.plan, () -> stop.getCount() == 0));
+                    new FutureTask<>(() -> part.run.run(part.plan, () -> stop.getCount() == 0)) {
+                        @Override
+                        protected void done() {
+                            running.countDown();
+                        }
+                    };
             tasks.add(task);
             Thread.ofPlatform().daemon().name("xnvmeperf-gpu").start(task);
         }
-        double cpu = sleep();
+        double cpu = sleep(running);
         double seconds = 0;
         double iops = 0;
         IOException failure = null;
@@ -191,29 +197,31 @@ public final class CudaRun implements AutoCloseable {
             } catch (ExecutionException e) {
                 switch (e.getCause()) {
                     case IOException io -> throw io;
-                    case RuntimeException fault -> throw fault;
                     case null, default -> throw new IOException("a launch failed: " + Failures.text(e), e);
                 }
             }
         }
     }
 
-    /** Sleeps through the run, and tells the process's processor time in its steady state, in percent of a core. */
-    private double sleep() {
+    /**
+     * Sleeps through the run, or until all have ended before their time, and tells the process's processor time in its steady
+     * state, in percent of a core.
+     */
+    private double sleep(CountDownLatch running) {
         long runtime = options.runtime().toNanos();
         long settled = Math.min(SETTLED_NANOS, runtime / 4);
         // Not up to the end: what comes then is no steady state.
         long rest = runtime - settled - runtime / 20;
         try {
-            if (stop.await(settled, TimeUnit.NANOSECONDS)) {
+            if (running.await(settled, TimeUnit.NANOSECONDS)) {
                 return Double.NaN;
             }
             long from = System.nanoTime();
             long cpuFrom = cpuNanos();
-            boolean stopped = stop.await(rest, TimeUnit.NANOSECONDS);
+            boolean ended = running.await(rest, TimeUnit.NANOSECONDS);
             long steady = System.nanoTime() - from;
             long cpu = cpuNanos() - cpuFrom;
-            return stopped || steady < LEAST_STEADY_NANOS ? Double.NaN : 100.0 * cpu / steady;
+            return ended || steady < LEAST_STEADY_NANOS ? Double.NaN : 100.0 * cpu / steady;
         } catch (InterruptedException e) {
             stop();
             return Double.NaN;

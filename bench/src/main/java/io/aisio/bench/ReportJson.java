@@ -113,13 +113,17 @@ public final class ReportJson {
         job.put("queue_memory", device.queueMemory().toString());
         job.put("error", device.failed() == 0 ? 0 : 5);
         job.put("total_err", device.failed());
-        job.put("job_runtime", Math.round(report.seconds() * 1000));
+        // I/Os are those of all runs, and so is the time; rates are the median run's.
+        double seconds = report.runs().stream()
+                .mapToDouble(CudaRunReport.OneRun::seconds)
+                .sum();
+        job.put("job_runtime", Math.round(seconds * 1000));
         RunReport.DirectionResult moved = new RunReport.DirectionResult(device.ios(), device.iops(), device.latency());
         RunReport.DirectionResult nothing = new RunReport.DirectionResult(0, 0, null);
         long ioBytes = report.options().ioBytes();
         boolean writes = report.options().writes();
-        job.set("read", direction(ioBytes, report.seconds(), writes ? nothing : moved));
-        job.set("write", direction(ioBytes, report.seconds(), writes ? moved : nothing));
+        job.set("read", direction(ioBytes, seconds, writes ? nothing : moved));
+        job.set("write", direction(ioBytes, seconds, writes ? moved : nothing));
         return job;
     }
 

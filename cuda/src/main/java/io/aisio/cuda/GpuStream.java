@@ -21,6 +21,11 @@ public final class GpuStream implements AutoCloseable {
 
     private static final long LONGEST_SLEEP_NANOS = 1_000_000;
 
+    /** What the parameters of a kernel take at most (CUDA programming guide, since compute capability 7.0), of 4 bytes and more. */
+    private static final int PARAMETER_BYTES = 32764;
+
+    private static final int MOST_PARAMETERS = 1024;
+
     private final Gpu gpu;
     private final long handle;
     private final Liveness liveness;
@@ -63,7 +68,14 @@ public final class GpuStream implements AutoCloseable {
             throws CudaException {
         kernel.require(gpu, blocks, threads, sharedBytes, arguments);
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment parameters = arena.allocate(ValueLayout.ADDRESS, Math.max(1, arguments.length));
+            // A driver older than 12.4 does not tell how many parameters there are: what is missing is zeros, not what
+            // lies
+            // behind.
+            MemorySegment zeros = arena.allocate(PARAMETER_BYTES, Long.BYTES);
+            MemorySegment parameters = arena.allocate(ValueLayout.ADDRESS, Math.max(MOST_PARAMETERS, arguments.length));
+            for (int i = arguments.length; i < MOST_PARAMETERS; i++) {
+                parameters.setAtIndex(ValueLayout.ADDRESS, i, zeros);
+            }
             for (int i = 0; i < arguments.length; i++) {
                 parameters.setAtIndex(ValueLayout.ADDRESS, i, Kernel.value(arena, arguments[i]));
             }

@@ -23,8 +23,10 @@ import java.util.List;
  * A generation is two kernels: one writes all, the next reads and compares.
  */
 public final class CudaVerify implements AutoCloseable {
-    /** A kernel ends by itself, as each command has a deadline; this is for one that never begins. */
+    /** A kernel ends by itself, as each command has a deadline; this is for one that never begins, beside the time for its data. */
     private static final Duration MOST = Duration.ofMinutes(30);
+    /** Chosen: slower than any device that somebody would verify so, in bytes a second. */
+    private static final long SLOWEST = 10_000_000;
 
     /** What a block's first and last word are before it is read ({@code AISIO_POISON} of {@code verify.cu}), */
     static final long POISON = 0xDEADBEEFDEADBEEFL;
@@ -133,7 +135,7 @@ public final class CudaVerify implements AutoCloseable {
                 count,
                 BlockPattern.generationSeed(seed, generation),
                 () -> Thread.currentThread().isInterrupted(),
-                MOST);
+                MOST.plusSeconds(count * options.ioBytes() / SLOWEST));
         if (Thread.interrupted()) {
             throw new InterruptedIOException(name + ": interrupted while it was verified");
         }

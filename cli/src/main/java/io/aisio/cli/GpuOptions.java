@@ -33,7 +33,9 @@ final class GpuOptions {
     @Option(names = "--batch-io", description = "cufile makes many reads in one call (one call a read).")
     private boolean batches;
 
-    @Option(names = "--register_bufs", description = "cufile is told of the memory before it reads.")
+    @Option(
+            names = "--register_bufs",
+            description = "cufile is told of the memory before it reads (always with --async).")
     private boolean registered;
 
     /** Queues that a GPU drives. */

@@ -90,6 +90,7 @@ public final class TestRun {
     private static final class Lines implements TestExecutionListener {
         private final PrintWriter out;
         private TestPlan plan;
+        private long began;
 
         Lines(PrintWriter out) {
             this.out = out;
@@ -109,6 +110,7 @@ public final class TestRun {
         @Override
         public void executionStarted(TestIdentifier test) {
             if (test.isTest()) {
+                began = System.nanoTime();
                 write(out, "start", name(test), "");
             }
         }
@@ -126,7 +128,7 @@ public final class TestRun {
             switch (result.getStatus()) {
                 case SUCCESSFUL -> {
                     if (test.isTest()) {
-                        write(out, "passed", name(test), "");
+                        write(out, "passed", name(test), (System.nanoTime() - began) / 1_000_000 + " ms");
                     }
                 }
                 case ABORTED -> skipped(test, message.replaceFirst("^Assumption failed: ", ""));

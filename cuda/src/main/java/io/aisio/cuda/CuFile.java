@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,8 @@ public final class CuFile implements AutoCloseable {
     private final Liveness liveness = new Liveness("cuFile");
     /** What came from here and is open. */
     private final AtomicInteger open = new AtomicInteger();
+
+    private final Set<GpuMemory> registered = ConcurrentHashMap.newKeySet();
 
     private final int major;
     private final int minor;
@@ -151,8 +155,15 @@ public final class CuFile implements AutoCloseable {
         return ask(() -> {
             library.registerBuffer(memory.address(), memory.size());
             open.incrementAndGet();
-            return new Registration(this, _ -> library.deregisterBuffer(memory.address()));
+            registered.add(memory);
+            return new Registration(
+                    this, _ -> library.deregisterBuffer(memory.address()), () -> registered.remove(memory));
         });
+    }
+
+    /** Whether the memory is registered here. */
+    boolean isRegistered(GpuMemory memory) {
+        return registered.contains(memory);
     }
 
     /**
@@ -163,7 +174,7 @@ public final class CuFile implements AutoCloseable {
         return ask(() -> {
             library.registerStream(stream.handle());
             open.incrementAndGet();
-            return new Registration(this, _ -> library.deregisterStream(stream.handle()));
+            return new Registration(this, _ -> library.deregisterStream(stream.handle()), () -> {});
         });
     }
 
@@ -211,17 +222,20 @@ public final class CuFile implements AutoCloseable {
     public static final class Registration implements AutoCloseable {
         private final CuFile cuFile;
         private final CudaContext.Action last;
+        private final Runnable first;
         private final Liveness liveness = new Liveness("a registration with cuFile");
 
-        private Registration(CuFile cuFile, CudaContext.Action last) {
+        private Registration(CuFile cuFile, CudaContext.Action last, Runnable first) {
             this.cuFile = cuFile;
             this.last = last;
+            this.first = first;
         }
 
         /** Ends it. Closing again does nothing. */
         @Override
         public void close() {
             liveness.close(() -> {
+                first.run();
                 // The driver may wait for kernels before it unpins memory.
                 cuFile.gpu.context().free(last);
                 cuFile.forgetOne();

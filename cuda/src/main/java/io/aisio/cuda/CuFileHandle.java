@@ -101,13 +101,20 @@ public final class CuFileHandle implements AutoCloseable {
     /**
      * Puts a read on a stream: it begins when what is on the stream before it is done.
      *
+     * @param into is registered ({@link CuFile#register(GpuMemory)}), and stays so until the read is done: of other memory,
+     *     cuFile takes the length of the first read for all there is (seen with 1.15)
      * @return how many bytes were read, to be asked once the stream has come past it
+     * @throws IllegalArgumentException if the memory is not registered
      * @throws IndexOutOfBoundsException if the range is not within the memory
      * @throws IOException if cuFile refuses
      */
     public Transfer readAsync(GpuStream stream, GpuMemory into, long offset, long position, long bytes)
             throws IOException {
         Objects.checkFromIndexSize(offset, bytes, into.size());
+        if (!cuFile.isRegistered(into)) {
+            throw new IllegalArgumentException(
+                    path() + ": memory that is read into on a stream is to be registered with cuFile");
+        }
         MemorySegment arguments = Arena.ofAuto().allocate(Transfer.BYTES, 8);
         arguments.set(JAVA_LONG, 0, bytes);
         arguments.set(JAVA_LONG, 8, position);

@@ -34,8 +34,8 @@ final class CudaContext {
 
     private final List<Call<?>> putOff = new ArrayList<>();
 
-    /** Streams for copies that are waited for, none in use; guarded by itself. */
-    private final Deque<Long> copyStreams = new ArrayDeque<>();
+    /** Streams without work that nobody has; guarded by itself. */
+    private final Deque<Long> idleStreams = new ArrayDeque<>();
 
     /** What closed streams may still use; guarded by itself. */
     private final List<Object> held = new ArrayList<>();
@@ -45,6 +45,12 @@ final class CudaContext {
     private @Nullable GpuKernels kernels;
 
     private volatile @Nullable CudaException broken;
+
+    /**
+     * Chosen: streams that there are at least when a kernel begins to run without end. To create one later may wait for that
+     * kernel for ever, if the driver has none left to give again (seen with driver 580).
+     */
+    private static final int SPARE_STREAMS = 32;
 
     /** Something to do while the context is current. */
     @FunctionalInterface
@@ -93,7 +99,7 @@ final class CudaContext {
             }
             OPEN.remove(id, this);
             try {
-                // With the context goes what is left in it: the module of kernels, the streams for copies.
+                // With the context goes what is left in it: the module of kernels, the idle streams.
                 driver.releasePrimaryContext(device);
             } catch (CudaException e) {
                 if (broken == null && !CudaDriver.breaksContext(e.code())) {
@@ -133,17 +139,55 @@ final class CudaContext {
     /** Copies, and waits until it is done: not for anything else that runs on the GPU. */
     void copy(Copy copy) throws CudaException {
         run(driver -> {
-            Long idle;
-            synchronized (copyStreams) {
-                idle = copyStreams.poll();
-            }
-            long stream = idle == null ? driver.streamCreate() : idle;
+            long stream = takeStream(driver);
             copy.on(driver, stream);
             driver.streamSynchronize(stream);
-            synchronized (copyStreams) {
-                copyStreams.push(stream);
-            }
+            giveStreamBack(stream);
         });
+    }
+
+    /**
+     * A stream without work, whose taker has it alone.
+     *
+     * @throws CudaException if there is none while a kernel runs without end
+     */
+    long takeStream(CudaDriver current) throws CudaException {
+        synchronized (idleStreams) {
+            Long idle = idleStreams.poll();
+            if (idle != null) {
+                return idle;
+            }
+        }
+        synchronized (frees) {
+            if (residents > 0) {
+                throw CudaException.absent(
+                        "all streams of GPU " + id + " are in use, and no more can be opened while a kernel"
+                                + " runs without end on it; next: close some, or open them before a queue pair of gpu: is opened");
+            }
+            return current.streamCreate();
+        }
+    }
+
+    private void giveStreamBack(long stream) {
+        synchronized (idleStreams) {
+            idleStreams.push(stream);
+        }
+    }
+
+    /** Takes a stream back that may still have work: it is given again only if it has none. */
+    void closeStream(long stream) {
+        boolean idle;
+        try {
+            idle = ask(current -> current.streamIsDone(stream));
+        } catch (CudaException _) {
+            // Its work went wrong, which broke the context: with that the stream goes.
+            return;
+        }
+        if (idle) {
+            giveStreamBack(stream);
+        } else {
+            free(current -> current.streamDestroy(stream));
+        }
     }
 
     /**
@@ -178,9 +222,20 @@ final class CudaContext {
         }
     }
 
-    void openResident() {
+    void openResident() throws CudaException {
         synchronized (frees) {
+            if (residents == 0) {
+                run(this::makeSpareStreams);
+            }
             residents++;
+        }
+    }
+
+    private void makeSpareStreams(CudaDriver current) throws CudaException {
+        synchronized (idleStreams) {
+            while (idleStreams.size() < SPARE_STREAMS) {
+                idleStreams.add(current.streamCreate());
+            }
         }
     }
 

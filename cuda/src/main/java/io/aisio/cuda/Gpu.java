@@ -196,9 +196,12 @@ public final class Gpu implements AutoCloseable {
     /**
      * Says that a kernel runs without end from now until the answer is closed. The driver waits for kernels before it
      * frees memory or unloads code, which would be for ever: while one of these is open, on any {@code Gpu} of this number,
-     * what is closed is given back only when the last is closed, and kernels that were not loaded before are refused.
+     * what is closed is given back only when the last is closed, and kernels that were not loaded before are refused, as are
+     * more streams than 32 beyond those that are open now.
+     *
+     * @throws CudaException if those streams cannot be had
      */
-    public Resident resident() {
+    public Resident resident() throws CudaException {
         liveness.enter();
         try {
             context.openResident();

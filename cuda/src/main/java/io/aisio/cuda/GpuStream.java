@@ -39,7 +39,7 @@ public final class GpuStream implements AutoCloseable {
     }
 
     static GpuStream open(Gpu gpu) throws CudaException {
-        return new GpuStream(gpu, gpu.context().ask(CudaDriver::streamCreate));
+        return new GpuStream(gpu, gpu.context().ask(gpu.context()::takeStream));
     }
 
     /** The GPU that does its work. */
@@ -218,7 +218,7 @@ public final class GpuStream implements AutoCloseable {
     public void close() {
         liveness.close(() -> {
             gpu.context().hold(held);
-            gpu.context().free(driver -> driver.streamDestroy(handle));
+            gpu.context().closeStream(handle);
             gpu.forget(this);
         });
     }

@@ -15,8 +15,11 @@ import java.util.function.BooleanSupplier;
 final class QueueKernel implements AutoCloseable {
     /** Warps of a block where each drives a queue pair, as the kernels have it. */
     private static final int WARPS = 8;
-    /** Chosen: how often it is looked whether queues are lost, or somebody wants it to end. */
-    private static final long LOOK_NANOS = 20_000_000;
+    /**
+     * Chosen: how often it is looked whether queues are lost, or somebody wants it to end. A look takes some 160 us of a processor
+     * that has slept meanwhile: ten a second are a sixth of a percent of it.
+     */
+    private static final long LOOK_NANOS = 100_000_000;
     /** Chosen: how often it is looked whether it has ended, once it should. */
     private static final long CLOSE_LOOK_NANOS = 200_000;
     /** Chosen: what it may take to end once it was told to. */

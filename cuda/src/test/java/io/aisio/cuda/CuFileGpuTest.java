@@ -163,6 +163,15 @@ class CuFileGpuTest {
                 GpuMemory memory = gpu.allocate(1 << 20);
                 GpuStream stream = gpu.openStream();
                 CuFile.Registration _ = cuFile.register(stream)) {
+            assertThatThrownBy(() -> file.readAsync(stream, memory, 0, 0, 4096))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("registered");
+            readsInItsTurn(file, memory, stream);
+        }
+    }
+
+    private void readsInItsTurn(CuFileHandle file, GpuMemory memory, GpuStream stream) throws IOException {
+        try (CuFile.Registration _ = cuFile.register(memory)) {
             CuFileHandle.Transfer first = file.readAsync(stream, memory, 0, 4096, 65536);
             CuFileHandle.Transfer second = file.readAsync(stream, memory, 65536, 0, 65536);
             stream.synchronize();

@@ -41,6 +41,13 @@ class KernelSourcesTest {
     }
 
     @Test
+    void documentedExampleIsWhatTheGpuTestRuns() throws IOException {
+        Path document = Path.of("../docs/gpu.md");
+        assumeTrue(Files.isRegularFile(document), "needs the sources");
+        assertThat(DocumentedExample.inDocument(document)).isEqualTo(DocumentedExample.kernel());
+    }
+
+    @Test
     void shippedPtxIsOfTheseSources() {
         assertThat(KernelSources.hashOf(KernelSources.shipped()))
                 .as("what sources aisio.ptx was made of; if they changed, run cuda/make-ptx")

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -79,7 +81,8 @@ class ResidentGpuTest {
             pinned.close();
             module.close();
             stream.close();
-            assertThat(gpu.context().putOff()).isEqualTo(4);
+            // A stream without work is kept for who opens the next.
+            assertThat(gpu.context().putOff()).isEqualTo(3);
             assertThat(gpu.freeBytes()).as("not freed yet").isLessThan(free + (64 << 20));
         });
         assertThat(gpu.context().putOff()).isZero();
@@ -132,6 +135,26 @@ class ResidentGpuTest {
                 event.record(stream);
                 event.synchronize();
             }
+        });
+    }
+
+    @Test
+    void opensManyStreamsMeanwhileAndRefusesMoreRatherThanWaitForEver() throws Exception {
+        beside("many streams", () -> {
+            List<GpuStream> streams = new ArrayList<>();
+            try {
+                assertThatThrownBy(() -> {
+                            while (streams.size() < 1000) {
+                                streams.add(gpu.openStream());
+                            }
+                        })
+                        .isInstanceOf(CudaException.class)
+                        .hasMessageContaining("all streams of GPU 0 are in use");
+                assertThat(streams).hasSizeGreaterThanOrEqualTo(31);
+            } finally {
+                streams.forEach(GpuStream::close);
+            }
+            gpu.openStream().close();
         });
     }
 

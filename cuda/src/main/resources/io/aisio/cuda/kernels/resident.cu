@@ -243,6 +243,10 @@ __device__ void serve(const ResidentParameters* p, Serve* control, ServeRoom& ro
         if (room.command != command) {
             return;
         }
+        if (Moves) {
+            // A warp moves its commands' data one after another.
+            place = group.spread(!has, 0);
+        }
         if (room.tail < entries && room.head < entries) {
             tail = room.tail;
             freed = room.head;

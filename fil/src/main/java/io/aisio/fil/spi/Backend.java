@@ -36,9 +36,15 @@ public interface Backend {
      *
      * @param gpu whose memory it is; it stays the caller's, to be closed last
      * @param calls how cuFile is called, where that reads
-     * @param registered whether cuFile is told of the memory before it reads ({@code cuFileBufRegister}), where that reads
+     * @param registered whether cuFile is told of the memory before it reads ({@code cuFileBufRegister}), where that reads;
+     *     always on a stream, where it must be
      */
     record Target(Gpu gpu, CuFileCalls calls, boolean registered) {
+        /** As above. */
+        public Target {
+            registered |= calls == CuFileCalls.STREAM;
+        }
+
         /** Into memory of this GPU, in the plainest way. */
         public static Target of(Gpu gpu) {
             return new Target(gpu, CuFileCalls.ONE_BY_ONE, false);

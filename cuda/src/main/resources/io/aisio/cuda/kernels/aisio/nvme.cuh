@@ -207,6 +207,18 @@ struct Block {
         return before + __popc(mask & lanesBelow());
     }
 
+    // The same places in another order, of those who said yes in the last place(): the first of each warp, then the second of
+    // each, so that few of them are work for many warps.
+    __device__ u32 spread(bool yes, u32 buffer) const {
+        u32 mine = __popc(__ballot_sync(~0u, yes) & lanesBelow());
+        u32 before = 0;
+        for (u32 w = 0; w < warps; w++) {
+            u32 others = room.counts[buffer][w];
+            before += min(others, mine) + (w < warp && others > mine ? 1 : 0);
+        }
+        return before;
+    }
+
     // Says whether this thread's completion is there; after a barrier, first() is the first that is not.
     __device__ void tellFirst(bool there) {
         u32 missing = ~__ballot_sync(~0u, there);

@@ -82,7 +82,7 @@ final class XnvmeperfCudaVerify implements Callable<Integer> {
             System.out.println(ReportJson.of(report));
         } else {
             System.out.println("xnvmeperf cuda-verify: iosize=" + cuda.ioBytes + ", qdepth=" + cuda.queueDepth
-                    + ", nqueues=" + cuda.queues + ", " + report.gpu());
+                    + ", nqueues=" + cuda.queues + ", " + report.gpu() + ", kernels: " + report.kernels());
             report.devices().forEach(XnvmeperfVerify::tell);
         }
         return report.ok() ? Exit.DONE : Exit.FAILED;

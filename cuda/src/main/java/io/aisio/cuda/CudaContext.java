@@ -152,13 +152,16 @@ final class CudaContext {
      * @throws CudaException if there is none while a kernel runs without end
      */
     long takeStream(CudaDriver current) throws CudaException {
-        synchronized (idleStreams) {
-            Long idle = idleStreams.poll();
+        // Under the lock too: between a look at those that are idle and a look for residents, there may be one, and
+        // many of those.
+        synchronized (frees) {
+            Long idle;
+            synchronized (idleStreams) {
+                idle = idleStreams.poll();
+            }
             if (idle != null) {
                 return idle;
             }
-        }
-        synchronized (frees) {
             if (residents > 0) {
                 throw CudaException.absent(
                         "all streams of GPU " + id + " are in use, and no more can be opened while a kernel"

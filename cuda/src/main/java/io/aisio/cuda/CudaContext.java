@@ -242,13 +242,20 @@ final class CudaContext {
         }
     }
 
-    /** Loading waits until no kernel runs, which would be for ever (seen with driver 580). */
-    void requireNoResident(String what) throws CudaException {
+    /** What loads code. */
+    @FunctionalInterface
+    interface Loading<T> {
+        T load() throws CudaException;
+    }
+
+    /** Loads something. Loading waits until no kernel runs, which would be for ever (seen with driver 580): none begins meanwhile. */
+    <T> T load(String what, Loading<T> loading) throws CudaException {
         synchronized (frees) {
             if (residents > 0) {
                 throw CudaException.absent(what + " cannot be loaded while a kernel runs without end on the GPU; next:"
                         + " load them before a queue pair of gpu: is opened");
             }
+            return loading.load();
         }
     }
 
@@ -290,8 +297,7 @@ final class CudaContext {
     GpuKernels kernels(Gpu gpu) throws CudaException {
         synchronized (loading) {
             if (kernels == null) {
-                requireNoResident("the project's kernels");
-                kernels = GpuKernels.load(gpu);
+                kernels = load("the project's kernels", () -> GpuKernels.load(gpu));
             }
             return kernels;
         }

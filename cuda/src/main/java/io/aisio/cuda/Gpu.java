@@ -187,10 +187,7 @@ public final class Gpu implements AutoCloseable {
      *     kernel runs without end ({@link #resident})
      */
     public GpuModule compile(String name, String source) throws CudaException {
-        return with(() -> {
-            context.requireNoResident(name);
-            return keep(GpuModule.compile(this, name, source));
-        });
+        return with(() -> context.load(name, () -> keep(GpuModule.compile(this, name, source))));
     }
 
     /**

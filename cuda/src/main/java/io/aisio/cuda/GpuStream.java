@@ -4,9 +4,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Objects;
 import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * Work for a GPU that is done in order, beside that of other streams: launches of kernels and copies. Each is put on the
@@ -29,8 +29,12 @@ public final class GpuStream implements AutoCloseable {
     private final Gpu gpu;
     private final long handle;
     private final Liveness liveness;
-    /** What the GPU or a library may still use for what is on the stream, in order. */
-    private final Queue<Object> held = new ConcurrentLinkedQueue<>();
+    /** What the GPU or a library may still use for what is on the stream, in order; guarded by itself, as are the next two. */
+    private final Queue<Object> held = new ArrayDeque<>();
+    /** How much was ever held, and let go of. */
+    private long holds;
+
+    private long letGo;
 
     private GpuStream(Gpu gpu, long handle) {
         this.gpu = gpu;
@@ -94,7 +98,7 @@ public final class GpuStream implements AutoCloseable {
         Objects.checkFromIndexSize(offset, from.byteSize(), to.size());
         requireNative(from);
         if (from.byteSize() > 0) {
-            held.add(from);
+            hold(from);
             to.use(address -> run(driver -> driver.memcpyHtoDAsync(address + offset, from, handle)));
         }
     }
@@ -113,7 +117,7 @@ public final class GpuStream implements AutoCloseable {
             throw new IllegalArgumentException("the memory that is copied to is read-only");
         }
         if (to.byteSize() > 0) {
-            held.add(to);
+            hold(to);
             from.use(address -> run(driver -> driver.memcpyDtoHAsync(to, address + offset, handle)));
         }
     }
@@ -141,7 +145,7 @@ public final class GpuStream implements AutoCloseable {
     public boolean isDone() throws CudaException {
         liveness.enter();
         try {
-            int before = held.size();
+            long before = holds();
             boolean done = gpu.context().ask(driver -> driver.streamIsDone(handle));
             if (done) {
                 release(before);
@@ -154,18 +158,30 @@ public final class GpuStream implements AutoCloseable {
 
     /** Keeps something from the garbage collector until what is on the stream now is done. */
     void hold(Object something) {
-        held.add(something);
+        synchronized (held) {
+            held.add(something);
+            holds++;
+        }
     }
 
-    private void release(int count) {
-        for (int i = 0; i < count; i++) {
-            Object _ = held.poll();
+    private long holds() {
+        synchronized (held) {
+            return holds;
+        }
+    }
+
+    /** Lets go of what was held by then, unless another thread has. */
+    private void release(long before) {
+        synchronized (held) {
+            for (; letGo < before; letGo++) {
+                Object _ = held.remove();
+            }
         }
     }
 
     /** Waits until all that was put on the stream is done. The thread may spin. */
     public void synchronize() throws CudaException {
-        int before = held.size();
+        long before = holds();
         run(driver -> driver.streamSynchronize(handle));
         release(before);
     }
@@ -217,7 +233,9 @@ public final class GpuStream implements AutoCloseable {
     @Override
     public void close() {
         liveness.close(() -> {
-            gpu.context().hold(held);
+            synchronized (held) {
+                gpu.context().hold(held);
+            }
             gpu.context().closeStream(handle);
             gpu.forget(this);
         });

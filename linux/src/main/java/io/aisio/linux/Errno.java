@@ -53,12 +53,24 @@ public final class Errno {
     public static final int ENOSYS = 38;
     /** Too many symbolic links, or one where none is followed. */
     public static final int ELOOP = 40;
+    /** Out of time; what io_uring says of a wait. */
+    public static final int ETIME = 62;
+    /** There is no data: how the kernel tells of a medium that lost it. */
+    public static final int ENODATA = 61;
+    /** The way to the device is broken. */
+    public static final int ENOLINK = 67;
+    /** Data that does not fit its checksum. */
+    public static final int EILSEQ = 84;
+    /** The device itself refuses. */
+    public static final int EREMOTEIO = 121;
     /** What a buffer is too small for. */
     public static final int EOVERFLOW = 75;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
     /** It is in use by a socket already. */
     public static final int EADDRINUSE = 98;
+    /** There was no room for what came. */
+    public static final int ENOBUFS = 105;
     /** The other end went away with something unread. */
     public static final int ECONNRESET = 104;
     /** Nothing happened in time. */
@@ -122,9 +134,15 @@ public final class Errno {
     public static String name(int errno) {
         return switch (errno) {
             case EDQUOT -> "EDQUOT";
+            case ETIME -> "ETIME";
+            case ENODATA -> "ENODATA";
+            case ENOLINK -> "ENOLINK";
+            case EILSEQ -> "EILSEQ";
+            case EREMOTEIO -> "EREMOTEIO";
             case EOPNOTSUPP -> "EOPNOTSUPP";
             case EOVERFLOW -> "EOVERFLOW";
             case EADDRINUSE -> "EADDRINUSE";
+            case ENOBUFS -> "ENOBUFS";
             case ECONNRESET -> "ECONNRESET";
             case ETIMEDOUT -> "ETIMEDOUT";
             case ECONNREFUSED -> "ECONNREFUSED";

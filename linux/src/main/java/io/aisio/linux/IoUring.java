@@ -73,6 +73,8 @@ public final class IoUring implements AutoCloseable {
     static final int FEAT_NODROP = 1 << 1;
     /** IORING_FEAT_RW_CUR_POS: came in 5.6, as IORING_OP_READ did. */
     static final int FEAT_RW_CUR_POS = 1 << 3;
+    /** IORING_FEAT_EXT_ARG: a wait may have a limit (5.11). */
+    static final int FEAT_EXT_ARG = 1 << 8;
 
     private static final int NEEDED = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_RW_CUR_POS;
 
@@ -83,6 +85,13 @@ public final class IoUring implements AutoCloseable {
 
     static final int ENTER_GETEVENTS = 1;
     static final int ENTER_SQ_WAKEUP = 1 << 1;
+    static final int ENTER_EXT_ARG = 1 << 3;
+
+    // struct io_uring_getevents_arg, and behind it the struct __kernel_timespec that it names.
+    static final int GETEVENTS_ARG_BYTES = 24;
+    static final int GETEVENTS_ARG_TS = 16;
+    private static final int TIMESPEC_NSEC = 8;
+    private static final int TIMESPEC_BYTES = 16;
 
     static final int SQ_NEED_WAKEUP = 1;
     static final int SQ_CQ_OVERFLOW = 1 << 1;
@@ -136,6 +145,7 @@ public final class IoUring implements AutoCloseable {
 
     static final byte OP_READ_FIXED = 4;
     static final byte OP_WRITE_FIXED = 5;
+    static final byte OP_POLL_ADD = 6;
     static final byte OP_READ = 22;
     static final byte OP_WRITE = 23;
     static final byte OP_URING_CMD = 46;
@@ -219,6 +229,11 @@ public final class IoUring implements AutoCloseable {
     private final long cqes;
     private final int cqeShift;
 
+    /** The limit of a wait, as the kernel takes it. */
+    private final MemorySegment limit = arena.allocate(GETEVENTS_ARG_BYTES + TIMESPEC_BYTES, Long.BYTES);
+
+    private final boolean takesLimit;
+
     private int buffers;
     /** The tail of entries, of which the kernel knows those that are not {@link #prepared}. */
     private int tail;
@@ -243,6 +258,8 @@ public final class IoUring implements AutoCloseable {
         this.options = options;
         flags = params.get(JAVA_INT, SETUP_FLAGS);
         enabled = (flags & SETUP_R_DISABLED) == 0;
+        takesLimit = (params.get(JAVA_INT, FEATURES) & FEAT_EXT_ARG) != 0;
+        limit.set(JAVA_LONG, GETEVENTS_ARG_TS, limit.address() + GETEVENTS_ARG_BYTES);
         int sqEntries = params.get(JAVA_INT, SQ_ENTRIES);
         int cqeBytes = options.nvmeCommands ? 2 * CQE_BYTES : CQE_BYTES;
         entryBytes = options.nvmeCommands ? 2 * SQE_BYTES : SQE_BYTES;
@@ -570,6 +587,32 @@ public final class IoUring implements AutoCloseable {
         sqe.set(JAVA_LONG, SQE_CMD + NVME_CMD_CDW12, cdw12);
     }
 
+    /**
+     * Makes a slot wait until an event counter is above 0, which it leaves as it is; started with position 0.
+     *
+     * @param event stays open until the command has ended
+     */
+    void bindPoll(int slot, EventFd event) {
+        MemorySegment sqe = entry(slot, OP_POLL_ADD);
+        sqe.set(JAVA_BYTE, SQE_FLAGS, (byte) 0);
+        sqe.set(JAVA_INT, SQE_FD, event.descriptor());
+        sqe.set(JAVA_INT, SQE_OP_FLAGS, Libc.POLLIN);
+    }
+
+    /**
+     * Makes a slot a command to the driver of the file (IORING_OP_URING_CMD). With entries of 64 bytes, its operation is
+     * the position that it is started with.
+     *
+     * @param operation with entries of 128 bytes; otherwise any
+     * @return the command's own bytes, 16 of them or 80, all zero; they may be changed whenever it is not in flight
+     */
+    MemorySegment bindDriverCommand(int slot, int operation) {
+        requireFile();
+        MemorySegment sqe = entry(slot, OP_URING_CMD);
+        sqe.set(JAVA_INT, SQE_OFF, operation);
+        return sqe.asSlice(SQE_CMD);
+    }
+
     private MemorySegment entry(int slot, byte operation) {
         requireOpen();
         long at = (long) Objects.checkIndex(slot, slots) * entryBytes;
@@ -657,6 +700,35 @@ public final class IoUring implements AutoCloseable {
     }
 
     /**
+     * Submits what was started, and waits for a result, but not for ever.
+     *
+     * @param nanos how long; 0 or more
+     * @return whether there is one, which {@link #next()} then tells; also false if the wait was interrupted
+     * @throws LinuxException if the kernel takes no commands, or is older than 5.11 ({@code ENOSYS})
+     */
+    boolean awaitFor(long nanos) throws LinuxException {
+        requireOpen();
+        if (!takesLimit) {
+            throw new LinuxException("io_uring_enter with a limit", name, Errno.ENOSYS);
+        }
+        submit();
+        if (ready() == 0) {
+            limit.set(JAVA_LONG, GETEVENTS_ARG_BYTES, nanos / 1_000_000_000);
+            limit.set(JAVA_LONG, GETEVENTS_ARG_BYTES + TIMESPEC_NSEC, nanos % 1_000_000_000);
+            MemorySegment argument = limit.asSlice(0, GETEVENTS_ARG_BYTES);
+            long n = Libc.ioUringEnter(ring, 0, 1, ENTER_GETEVENTS | ENTER_EXT_ARG, argument);
+            if (n < 0) {
+                switch (Libc.errno()) {
+                    case Errno.ETIME, Errno.EINTR, Errno.EAGAIN, Errno.EBUSY -> {}
+                    default -> throw new LinuxException("io_uring_enter", name, Libc.errno());
+                }
+            }
+            requireNoneLost();
+        }
+        return ready() > 0;
+    }
+
+    /**
      * Takes a result, which {@link #slot()} and {@link #result()} then tell, without waiting.
      *
      * @return whether there was one
@@ -714,8 +786,22 @@ public final class IoUring implements AutoCloseable {
         return (int) WORD.getAcquire(rings, cqTail) - (int) WORD.get(rings, cqHead);
     }
 
-    /** Submits what was started, all of it, and waits for so many results, as far as the kernel does in one call. */
+    /**
+     * Submits what was started, and has the kernel hand out the results that it has, in one call.
+     *
+     * @throws LinuxException if the kernel takes no commands
+     */
+    void exchange() throws LinuxException {
+        requireOpen();
+        enter(0, ENTER_GETEVENTS);
+    }
+
     private void enter(int least) throws LinuxException {
+        enter(least, least > 0 ? ENTER_GETEVENTS : 0);
+    }
+
+    /** Submits what was started, all of it, and waits for so many results, as far as the kernel does in one call. */
+    private void enter(int least, int how) throws LinuxException {
         if (prepared > 0 && file != null) {
             file.requireOpen();
         }
@@ -731,7 +817,7 @@ public final class IoUring implements AutoCloseable {
             return;
         }
         do {
-            long n = call(prepared, least, least > 0 ? ENTER_GETEVENTS : 0);
+            long n = call(prepared, least, how);
             prepared -= (int) Math.max(0, n);
             requireNoneLost();
             pauseIf(n == NOT_NOW || (n == 0 && prepared > 0));
@@ -829,6 +915,19 @@ public final class IoUring implements AutoCloseable {
         }
         int _ = Libc.close(ring);
         arena.close();
+    }
+
+    /**
+     * Frees the ring without waiting for what the kernel has: it takes that back by itself, soon. For commands of a driver
+     * that end in no other way, and use no memory but what stays. Closing afterwards does nothing.
+     */
+    void abandon() {
+        if (!closed) {
+            closed = true;
+            // The file stays registered until then: to take it back would be to wait for the commands that use it.
+            int _ = Libc.close(ring);
+            arena.close();
+        }
     }
 
     private void awaitOne() throws LinuxException {

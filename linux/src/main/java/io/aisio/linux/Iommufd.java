@@ -83,9 +83,25 @@ public final class Iommufd implements IoAddressSpace {
         }
     }
 
+    /**
+     * Takes over an address space that another process has made, and whose descriptor it passed: what is mapped from here on is
+     * this process's memory.
+     *
+     * @param file its descriptor; it becomes this object's
+     * @param id the number of the address space in it
+     */
+    public static Iommufd passed(OpenFile file, int id) {
+        return new Iommufd(file, id);
+    }
+
     /** The number of the address space. */
-    int id() {
+    public int id() {
         return id;
+    }
+
+    /** The file that the address space is in, to be passed on with {@link #id()}; it is this object's. */
+    public OpenFile file() {
+        return file;
     }
 
     <T> T withDescriptor(OpenFile.Use<T> use) throws LinuxException {

@@ -38,6 +38,7 @@ final class Libc {
     static final int PROT_WRITE = 2;
     static final int MAP_SHARED = 1;
     static final int MAP_PRIVATE = 2;
+    static final int MAP_FIXED = 0x10;
     static final int MAP_ANONYMOUS = 0x20;
     static final int MAP_NORESERVE = 0x4000;
     /** Maps the pages at once rather than when they are touched. */
@@ -76,13 +77,20 @@ final class Libc {
     /** {@code asm-generic/poll.h}. */
     static final short POLLIN = 1;
 
+    /** {@code linux/prctl.h}: the thread serves I/O, and the kernel waits for none when it finds memory for it. */
+    static final int PR_SET_IO_FLUSHER = 57;
+
     static final int LOCK_UN = 8;
 
     static final short POLLOUT = 4;
     /** {@code bits/socket.h}. */
     static final int AF_UNIX = 1;
 
+    static final int AF_NETLINK = 16;
     static final int SOCK_STREAM = 1;
+    static final int SOCK_DGRAM = 2;
+    static final int SOCK_RAW = 3;
+    static final int SOCK_NONBLOCK = O_NONBLOCK;
     static final int SOCK_CLOEXEC = O_CLOEXEC;
     static final int SOL_SOCKET = 1;
     static final int SO_PEERCRED = 17;
@@ -97,12 +105,18 @@ final class Libc {
     static final int MFD_CLOEXEC = 1;
 
     static final int MFD_ALLOW_SEALING = 2;
+    static final int MFD_HUGETLB = 4;
+    /** Where the flags have the logarithm of a huge page's size. */
+    static final int MFD_HUGE_SHIFT = 26;
+
     static final int F_GETFL = 3;
     static final int F_SETFL = 4;
     /** {@code linux/fcntl.h}: F_LINUX_SPECIFIC_BASE + 6. */
     static final int F_DUPFD_CLOEXEC = 1030;
     /** {@code linux/fcntl.h}: F_LINUX_SPECIFIC_BASE + 9. */
     static final int F_ADD_SEALS = 1033;
+    /** {@code linux/fcntl.h}: F_LINUX_SPECIFIC_BASE + 10. */
+    static final int F_GET_SEALS = 1034;
 
     static final int F_SEAL_SEAL = 1;
     static final int F_SEAL_SHRINK = 2;
@@ -215,6 +229,10 @@ final class Libc {
             bind("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
     private static final MethodHandle MOUNT =
             bind("mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
+    private static final MethodHandle PRCTL = bind(
+            "prctl",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
     private static final MethodHandle GETEUID = bind("geteuid", FunctionDescriptor.of(JAVA_INT));
 
     /** {@code bits/dlfcn.h}: all symbols are resolved at once, so that none is found missing in the middle of a call. */
@@ -328,6 +346,15 @@ final class Libc {
         }
     }
 
+    /** The same at an address, in place of what is mapped there; its flags have {@link #MAP_FIXED}. */
+    static long mmapAt(MemorySegment address, long length, int protection, int flags, int fd, long offset) {
+        try {
+            return (long) MMAP.invokeExact(STATE.get(), address, length, protection, flags, fd, offset);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     static int munmap(MemorySegment mapping, long length) {
         try {
             return (int) MUNMAP.invokeExact(STATE.get(), mapping, length);
@@ -387,9 +414,14 @@ final class Libc {
 
     /** How many entries were consumed, or -1; glibc has no function of this name. */
     static long ioUringEnter(int ring, int submit, int complete, int flags) {
+        return ioUringEnter(ring, submit, complete, flags, MemorySegment.NULL);
+    }
+
+    /** The same with an argument, of as many bytes as it has. */
+    static long ioUringEnter(int ring, int submit, int complete, int flags, MemorySegment argument) {
         try {
             return (long) IO_URING_ENTER.invokeExact(
-                    STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, MemorySegment.NULL, 0L);
+                    STATE.get(), SYS_IO_URING_ENTER, ring, submit, complete, flags, argument, argument.byteSize());
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -514,8 +546,12 @@ final class Libc {
     }
 
     static int socket(int family, int type) {
+        return socket(family, type, 0);
+    }
+
+    static int socket(int family, int type, int protocol) {
         try {
-            return (int) SOCKET.invokeExact(STATE.get(), family, type, 0);
+            return (int) SOCKET.invokeExact(STATE.get(), family, type, protocol);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -661,6 +697,14 @@ final class Libc {
             MemorySegment source, MemorySegment target, MemorySegment type, long flags, MemorySegment options) {
         try {
             return (int) MOUNT.invokeExact(STATE.get(), source, target, type, flags, options);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    static int prctl(int operation, long argument) {
+        try {
+            return (int) PRCTL.invokeExact(STATE.get(), operation, argument, 0L, 0L, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -3,6 +3,7 @@ package io.aisio.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Page-aligned memory from the kernel: zeroed memory of this process alone, or a file that several share. Pages cost
@@ -184,6 +185,43 @@ public final class Mapping implements AutoCloseable {
     /** All of the memory. Its size is a multiple of {@link #PAGE_SIZE}; it is read-only as the file is that it maps. */
     public MemorySegment segment() {
         return segment;
+    }
+
+    /**
+     * Puts a file's pages in the place of a part of this memory, shared with all who map them, or fresh zeroed ones of this
+     * process's own. An access meanwhile meets the old pages or the new ones, never none; the rest stays as it is.
+     *
+     * @param offset of the part, a multiple of {@link #PAGE_SIZE}
+     * @param bytes of it, the same
+     * @param file open to be read and written, from its start on; it may be closed afterwards. Null for fresh pages
+     * @throws LinuxException if the kernel refuses
+     */
+    public void replace(long offset, long bytes, @Nullable OpenFile file) throws LinuxException {
+        Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
+        if (bytes < 1 || bytes % PAGE_SIZE != 0 || offset % PAGE_SIZE != 0) {
+            throw new IllegalArgumentException(bytes + " bytes at " + offset + ", which are not whole pages");
+        }
+        MemorySegment part = segment.asSlice(offset, bytes);
+        int protection = Libc.PROT_READ | Libc.PROT_WRITE;
+        if (file == null) {
+            fix(
+                    part,
+                    Libc.mmapAt(
+                            part, bytes, protection, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_FIXED, -1, 0));
+            return;
+        }
+        file.enter();
+        try {
+            fix(part, Libc.mmapAt(part, bytes, protection, Libc.MAP_SHARED | Libc.MAP_FIXED, file.descriptor(), 0));
+        } finally {
+            file.leave();
+        }
+    }
+
+    private static void fix(MemorySegment part, long address) throws LinuxException {
+        if (address != part.address()) {
+            throw new LinuxException("mmap", part.byteSize() + " bytes of memory in place of others", Libc.errno());
+        }
     }
 
     /**

@@ -81,18 +81,42 @@ public final class OpenFile implements AutoCloseable {
      * @throws LinuxException if the kernel refuses ({@code EINVAL} where nothing can be read past the cache)
      */
     public OpenFile again(boolean direct) throws LinuxException {
+        return again(access, direct ? Libc.O_DIRECT : 0);
+    }
+
+    /**
+     * Opens the file that is open here once more, only to be read: to pass on to who may not write to it. Claims of the one
+     * are not the other's.
+     *
+     * @throws LinuxException if the kernel refuses
+     */
+    public OpenFile againToRead() throws LinuxException {
+        return again(Access.READ_ONLY, 0);
+    }
+
+    private OpenFile again(Access as, int flags) throws LinuxException {
         enter();
         try (Arena arena = Arena.ofConfined()) {
             // proc(5): what the link leads to is the open file, not what the path that it shows names.
             MemorySegment link = arena.allocateFrom("/proc/self/fd/" + fd);
-            int other = Libc.open(link, access.flags | (direct ? Libc.O_DIRECT : 0) | Libc.O_CLOEXEC, 0);
+            int other = Libc.open(link, as.flags | flags | Libc.O_CLOEXEC, 0);
             if (other < 0) {
                 throw failed("open", path);
             }
-            return new OpenFile(path, access, other);
+            return new OpenFile(path, as, other);
         } finally {
             leave();
         }
+    }
+
+    /**
+     * The same open file by another descriptor, of which this process only reads and maps to read: for one that somebody
+     * passed, who opened it for that alone.
+     *
+     * @throws LinuxException if this process has too many descriptors open
+     */
+    public OpenFile passedToRead() throws LinuxException {
+        return new OpenFile(path, Access.READ_ONLY, duplicate());
     }
 
     /**
@@ -133,8 +157,23 @@ public final class OpenFile implements AutoCloseable {
      * @throws LinuxException if the kernel refuses
      */
     public static OpenFile inMemory(String name, long bytes) throws LinuxException {
+        return inMemory(name, bytes, 0);
+    }
+
+    /**
+     * The same of huge pages that the kernel has set aside; they are taken when the file is mapped.
+     *
+     * @param bytes a multiple of {@code pageBytes}
+     * @param pageBytes bytes of a huge page, a power of two: {@link Mapping#HUGE_PAGE_SIZE}, or 1 GiB
+     * @throws LinuxException if the kernel refuses, {@code ENODEV} or {@code EINVAL} if it has none of this size
+     */
+    public static OpenFile inHugePages(String name, long bytes, long pageBytes) throws LinuxException {
+        return inMemory(name, bytes, Libc.MFD_HUGETLB | Long.numberOfTrailingZeros(pageBytes) << Libc.MFD_HUGE_SHIFT);
+    }
+
+    private static OpenFile inMemory(String name, long bytes, int flags) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
-            int fd = Libc.memfdCreate(arena.allocateFrom(name), Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
+            int fd = Libc.memfdCreate(arena.allocateFrom(name), Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING | flags);
             if (fd < 0) {
                 throw new LinuxException("memfd_create", name, Libc.errno());
             }
@@ -147,6 +186,26 @@ public final class OpenFile implements AutoCloseable {
                 file.close();
                 throw e;
             }
+        }
+    }
+
+    /**
+     * Whether nobody can ever make the file shorter again ({@code F_SEAL_SHRINK}), so that what is mapped of it stays there.
+     * Only files in memory that were made for it can be sealed.
+     */
+    public boolean isSealedAgainstShrinking() throws LinuxException {
+        enter();
+        try {
+            int seals = Libc.fcntl(fd, Libc.F_GET_SEALS, 0);
+            if (seals < 0) {
+                if (Libc.errno() == Errno.EINVAL) {
+                    return false;
+                }
+                throw failed("fcntl F_GET_SEALS", path);
+            }
+            return (seals & Libc.F_SEAL_SHRINK) != 0;
+        } finally {
+            leave();
         }
     }
 
@@ -164,6 +223,15 @@ public final class OpenFile implements AutoCloseable {
      */
     public static OpenFile ofDescriptor(int fd, Path path) {
         return new OpenFile(path, Access.READ_WRITE, fd);
+    }
+
+    /**
+     * The same open file by a descriptor of its own, so that either can be closed.
+     *
+     * @throws LinuxException if this process may have no more descriptors ({@code EMFILE})
+     */
+    public OpenFile another() throws LinuxException {
+        return new OpenFile(path, access, duplicate());
     }
 
     /** The same open file by another descriptor, which is the caller's to close. */

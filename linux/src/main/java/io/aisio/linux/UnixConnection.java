@@ -277,13 +277,18 @@ public final class UnixConnection implements AutoCloseable {
      * @param limit how long it may take at most
      * @throws LinuxException {@code ETIMEDOUT} if the other end did not take it in time, {@code EPIPE} or
      *     {@code ECONNRESET} if it has left; a part may be sent
+     * @throws IllegalStateException if one of the files, or this, is closed; nothing is sent
      */
     public void send(MemorySegment bytes, List<OpenFile> files, Duration limit) throws LinuxException {
-        files.forEach(OpenFile::enter);
+        int entered = 0;
         try {
+            // One that is closed ends this in the middle.
+            for (; entered < files.size(); entered++) {
+                files.get(entered).enter();
+            }
             send(bytes, files, OpenFile::descriptor, limit);
         } finally {
-            files.forEach(OpenFile::leave);
+            files.subList(0, entered).forEach(OpenFile::leave);
         }
     }
 

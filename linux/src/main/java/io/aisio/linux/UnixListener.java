@@ -6,6 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.UserPrincipalNotFoundException;
 import java.time.Duration;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +50,18 @@ public final class UnixListener implements AutoCloseable {
      *     the message says the next step
      */
     public static UnixListener bind(Path path, int backlog) throws IOException {
+        return bind(path, backlog, OWNER_ONLY, null);
+    }
+
+    /**
+     * The same, for others to connect to too.
+     *
+     * @param permissions such as 0660: whoever may write may connect. Until it has them, its owner alone may
+     * @param group that it becomes, by name; null for the process's
+     * @throws IOException as above, or if there is no such group, or it cannot be given to it
+     */
+    public static UnixListener bind(Path path, int backlog, int permissions, @Nullable String group)
+            throws IOException {
         Path folder = path.toAbsolutePath().getParent();
         if (folder == null) {
             throw new IOException(path + " names no socket");
@@ -66,7 +80,7 @@ public final class UnixListener implements AutoCloseable {
                 throw e;
             }
             removeStale(path);
-            return bindNew(path, backlog);
+            return bindNew(path, backlog, permissions, group);
         } catch (LinuxException e) {
             if (e.errno() == Errno.ENOENT) {
                 throw new IOException(path + ": there is no folder " + folder + "; next: make it (mkdir -p)", e);
@@ -111,7 +125,8 @@ public final class UnixListener implements AutoCloseable {
                 path + ": a server listens there already; next: choose another path, or end that server", cause);
     }
 
-    private static UnixListener bindNew(Path path, int backlog) throws IOException {
+    private static UnixListener bindNew(Path path, int backlog, int permissions, @Nullable String group)
+            throws IOException {
         int fd = Libc.socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC);
         if (fd < 0) {
             throw failed("socket", path);
@@ -127,6 +142,7 @@ public final class UnixListener implements AutoCloseable {
                 throw failed("bind", path);
             }
             bound = true;
+            open(path, permissions, group);
             if (Libc.listen(fd, backlog) != 0) {
                 throw failed("listen", path);
             }
@@ -137,6 +153,23 @@ public final class UnixListener implements AutoCloseable {
                 Files.deleteIfExists(path);
             }
             throw e;
+        }
+    }
+
+    /** First whose it is, then what they may; the umask has no say. */
+    private static void open(Path path, int permissions, @Nullable String group) throws IOException {
+        if (group != null) {
+            try {
+                Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+                        .setGroup(path.getFileSystem()
+                                .getUserPrincipalLookupService()
+                                .lookupPrincipalByGroupName(group));
+            } catch (UserPrincipalNotFoundException e) {
+                throw new IOException(path + ": there is no group '" + group + "'; next: groupadd " + group, e);
+            }
+        }
+        if (permissions != OWNER_ONLY) {
+            Files.setAttribute(path, "unix:mode", permissions);
         }
     }
 

@@ -120,6 +120,23 @@ public final class VfioDevice implements AutoCloseable {
     }
 
     /**
+     * Takes over a device that another process has opened and put into an address space, and whose descriptor it passed.
+     *
+     * @param file its descriptor; it becomes this object's
+     */
+    public static VfioDevice passed(OpenFile file) {
+        return new VfioDevice(file);
+    }
+
+    /**
+     * The device's own file, by which regions are mapped. Whoever it is passed to has all of the device: it is this object's,
+     * and closed with it.
+     */
+    public OpenFile file() {
+        return file;
+    }
+
+    /**
      * Whether the function can be reset by itself.
      *
      * @throws IOException if it is no PCI function

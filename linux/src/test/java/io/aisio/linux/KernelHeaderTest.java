@@ -90,6 +90,7 @@ class KernelHeaderTest {
         ours.put("offsetof(struct nvme_passthru_cmd, timeout_ms)", (long) NvmePassthrough.TIMEOUT_MS);
         ours.put("offsetof(struct nvme_passthru_cmd, result)", (long) NvmePassthrough.RESULT);
         ioUring(ours);
+        ublk(ours);
         ours.put("NVME_IOCTL_ID", NvmePassthrough.NVME_IOCTL_ID);
         ours.put("NVME_IOCTL_IO64_CMD", NvmePassthrough.NVME_IOCTL_IO64_CMD);
         ours.put("sizeof(struct nvme_passthru_cmd64)", (long) NvmePassthrough.BYTES_64);
@@ -190,13 +191,101 @@ class KernelHeaderTest {
         ours.put("offsetof(struct nvme_uring_cmd, cdw12)", (long) IoUring.NVME_CMD_CDW12);
     }
 
+    private static void ublk(Map<String, Long> ours) {
+        // The header of Linux 6.1 numbers commands; from 6.4 on they are encoded, which 6.12's calls UBLK_U_CMD_….
+        ours.put("(int) _IOR('u', UBLK_CMD_GET_DEV_INFO, struct ublksrv_ctrl_cmd)", (long) Ublk.GET_DEV_INFO);
+        ours.put("(int) _IOWR('u', UBLK_CMD_ADD_DEV, struct ublksrv_ctrl_cmd)", (long) Ublk.ADD_DEV);
+        ours.put("(int) _IOWR('u', UBLK_CMD_DEL_DEV, struct ublksrv_ctrl_cmd)", (long) Ublk.DEL_DEV);
+        ours.put("(int) _IOWR('u', UBLK_CMD_START_DEV, struct ublksrv_ctrl_cmd)", (long) Ublk.START_DEV);
+        ours.put("(int) _IOWR('u', UBLK_CMD_STOP_DEV, struct ublksrv_ctrl_cmd)", (long) Ublk.STOP_DEV);
+        ours.put("(int) _IOWR('u', UBLK_CMD_SET_PARAMS, struct ublksrv_ctrl_cmd)", (long) Ublk.SET_PARAMS);
+        ours.put("(int) _IOR('u', UBLK_CMD_GET_PARAMS, struct ublksrv_ctrl_cmd)", (long) Ublk.GET_PARAMS);
+        ours.put("(int) _IOWR('u', UBLK_CMD_START_USER_RECOVERY, struct ublksrv_ctrl_cmd)", (long)
+                Ublk.START_USER_RECOVERY);
+        ours.put(
+                "(int) _IOWR('u', UBLK_CMD_END_USER_RECOVERY, struct ublksrv_ctrl_cmd)", (long) Ublk.END_USER_RECOVERY);
+        ours.put("(int) _IOR('u', 0x13, struct ublksrv_ctrl_cmd)", (long) Ublk.GET_FEATURES);
+        ours.put("(int) _IOWR('u', UBLK_IO_FETCH_REQ, struct ublksrv_io_cmd)", (long) Ublk.FETCH_REQ);
+        ours.put("(int) _IOWR('u', UBLK_IO_COMMIT_AND_FETCH_REQ, struct ublksrv_io_cmd)", (long)
+                Ublk.COMMIT_AND_FETCH_REQ);
+        ours.put("sizeof(struct ublksrv_ctrl_cmd)", (long) Ublk.CTRL_BYTES);
+        ours.put("offsetof(struct ublksrv_ctrl_cmd, dev_id)", (long) Ublk.CTRL_DEV_ID);
+        ours.put("offsetof(struct ublksrv_ctrl_cmd, queue_id)", (long) Ublk.CTRL_QUEUE_ID);
+        ours.put("offsetof(struct ublksrv_ctrl_cmd, len)", (long) Ublk.CTRL_LEN);
+        ours.put("offsetof(struct ublksrv_ctrl_cmd, addr)", (long) Ublk.CTRL_ADDR);
+        ours.put("offsetof(struct ublksrv_ctrl_cmd, data)", (long) Ublk.CTRL_DATA);
+        ours.put("sizeof(struct ublksrv_ctrl_dev_info)", (long) Ublk.INFO_BYTES);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, nr_hw_queues)", (long) Ublk.INFO_QUEUES);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, queue_depth)", (long) Ublk.INFO_DEPTH);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, state)", (long) Ublk.INFO_STATE);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, max_io_buf_bytes)", (long) Ublk.INFO_MAX_IO_BYTES);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, dev_id)", (long) Ublk.INFO_DEV_ID);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, ublksrv_pid)", (long) Ublk.INFO_PID);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, flags)", (long) Ublk.INFO_FLAGS);
+        ours.put("offsetof(struct ublksrv_ctrl_dev_info, ublksrv_flags)", (long) Ublk.INFO_SERVER_FLAGS);
+        ours.put("UBLK_S_DEV_DEAD", (long) UblkInfo.DEAD);
+        ours.put("UBLK_S_DEV_LIVE", (long) UblkInfo.LIVE);
+        ours.put("UBLK_S_DEV_QUIESCED", (long) UblkInfo.QUIESCED);
+        ours.put("UBLK_F_USER_RECOVERY", UblkInfo.USER_RECOVERY);
+        ours.put("UBLK_F_USER_RECOVERY_REISSUE", UblkInfo.USER_RECOVERY_REISSUE);
+        ours.put("offsetof(struct ublk_params, len)", (long) Ublk.PARAMS_LEN);
+        ours.put("offsetof(struct ublk_params, types)", (long) Ublk.PARAMS_TYPES);
+        ours.put("offsetof(struct ublk_params, basic)", (long) Ublk.PARAMS_BASIC);
+        ours.put("offsetof(struct ublk_params, discard)", (long) Ublk.PARAMS_DISCARD);
+        ours.put("(offsetof(struct ublk_params, discard) + sizeof(struct ublk_param_discard) + 7) & -8", (long)
+                Ublk.PARAMS_BYTES);
+        ours.put("offsetof(struct ublk_param_basic, attrs)", (long) Ublk.BASIC_ATTRS);
+        ours.put("offsetof(struct ublk_param_basic, logical_bs_shift)", (long) Ublk.BASIC_LOGICAL_SHIFT);
+        ours.put("offsetof(struct ublk_param_basic, physical_bs_shift)", (long) Ublk.BASIC_PHYSICAL_SHIFT);
+        ours.put("offsetof(struct ublk_param_basic, io_opt_shift)", (long) Ublk.BASIC_IO_OPT_SHIFT);
+        ours.put("offsetof(struct ublk_param_basic, io_min_shift)", (long) Ublk.BASIC_IO_MIN_SHIFT);
+        ours.put("offsetof(struct ublk_param_basic, max_sectors)", (long) Ublk.BASIC_MAX_SECTORS);
+        ours.put("offsetof(struct ublk_param_basic, dev_sectors)", (long) Ublk.BASIC_DEV_SECTORS);
+        ours.put("offsetof(struct ublk_param_discard, discard_alignment)", (long) Ublk.DISCARD_ALIGNMENT);
+        ours.put("offsetof(struct ublk_param_discard, discard_granularity)", (long) Ublk.DISCARD_GRANULARITY);
+        ours.put("offsetof(struct ublk_param_discard, max_discard_sectors)", (long) Ublk.DISCARD_MAX_SECTORS);
+        ours.put("offsetof(struct ublk_param_discard, max_write_zeroes_sectors)", (long)
+                Ublk.DISCARD_MAX_ZEROES_SECTORS);
+        ours.put("offsetof(struct ublk_param_discard, max_discard_segments)", (long) Ublk.DISCARD_MAX_SEGMENTS);
+        ours.put("UBLK_PARAM_TYPE_BASIC", (long) Ublk.TYPE_BASIC);
+        ours.put("UBLK_PARAM_TYPE_DISCARD", (long) Ublk.TYPE_DISCARD);
+        ours.put("UBLK_ATTR_READ_ONLY", (long) UblkParameters.READ_ONLY);
+        ours.put("UBLK_ATTR_VOLATILE_CACHE", (long) UblkParameters.VOLATILE_CACHE);
+        ours.put("UBLK_ATTR_FUA", (long) UblkParameters.FUA);
+        ours.put("sizeof(struct ublksrv_io_desc)", (long) Ublk.DESC_BYTES);
+        ours.put("offsetof(struct ublksrv_io_desc, op_flags)", (long) Ublk.DESC_OP_FLAGS);
+        ours.put("offsetof(struct ublksrv_io_desc, nr_sectors)", (long) Ublk.DESC_SECTORS);
+        ours.put("offsetof(struct ublksrv_io_desc, start_sector)", (long) Ublk.DESC_START);
+        ours.put("sizeof(struct ublksrv_io_cmd)", (long) Ublk.IO_BYTES);
+        ours.put("offsetof(struct ublksrv_io_cmd, q_id)", (long) Ublk.IO_QUEUE);
+        ours.put("offsetof(struct ublksrv_io_cmd, tag)", (long) Ublk.IO_TAG);
+        ours.put("offsetof(struct ublksrv_io_cmd, result)", (long) Ublk.IO_RESULT);
+        ours.put("offsetof(struct ublksrv_io_cmd, addr)", (long) Ublk.IO_ADDR);
+        ours.put("UBLK_MAX_QUEUE_DEPTH", (long) Ublk.MAX_DEPTH);
+        ours.put("UBLK_IO_RES_OK", (long) Ublk.RES_OK);
+        ours.put("UBLK_IO_OP_READ", (long) UblkQueue.READ);
+        ours.put("UBLK_IO_OP_WRITE", (long) UblkQueue.WRITE);
+        ours.put("UBLK_IO_OP_FLUSH", (long) UblkQueue.FLUSH);
+        ours.put("UBLK_IO_OP_DISCARD", (long) UblkQueue.DISCARD);
+        ours.put("UBLK_IO_OP_WRITE_ZEROES", (long) UblkQueue.WRITE_ZEROES);
+        ours.put("UBLK_IO_F_FUA", (long) UblkQueue.FUA);
+        ours.put("UBLK_IO_F_NOUNMAP", (long) UblkQueue.NO_UNMAP);
+        ours.put("PR_SET_IO_FLUSHER", (long) Libc.PR_SET_IO_FLUSHER);
+        ours.put("IORING_ENTER_EXT_ARG", (long) IoUring.ENTER_EXT_ARG);
+        ours.put("IORING_FEAT_EXT_ARG", (long) IoUring.FEAT_EXT_ARG);
+        ours.put("sizeof(struct io_uring_getevents_arg)", (long) IoUring.GETEVENTS_ARG_BYTES);
+        ours.put("offsetof(struct io_uring_getevents_arg, ts)", (long) IoUring.GETEVENTS_ARG_TS);
+        ours.put("IORING_OP_POLL_ADD", (long) IoUring.OP_POLL_ADD);
+        ours.put("offsetof(struct io_uring_sqe, poll32_events)", (long) IoUring.SQE_OP_FLAGS);
+    }
+
     @Test
     void everyRequestAndOffsetIsTheHeaders() throws Exception {
         assumeTrue(Files.exists(HEADER), "needs the kernel's headers (apt-get install linux-libc-dev)");
         assumeTrue(Files.exists(Path.of("/usr/bin/cc")), "needs a C compiler (apt-get install gcc)");
         StringBuilder source = new StringBuilder(
                 "#include <stddef.h>\n#include <stdio.h>\n#include <linux/vfio.h>\n#include <linux/nvme_ioctl.h>\n"
-                        + "#include <linux/io_uring.h>\n"
+                        + "#include <linux/io_uring.h>\n#include <linux/ublk_cmd.h>\n#include <linux/prctl.h>\n"
                         + "int main(void) {\n");
         List<String> expressions = new ArrayList<>(ours().keySet());
         for (String expression : expressions) {

@@ -93,6 +93,17 @@ class UnixConnectionTest {
     }
 
     @Test
+    void holdsNoFileAfterItDidNotSendIt() throws Exception {
+        OpenFile open = OpenFile.inMemory("open", 4096);
+        OpenFile closed = OpenFile.inMemory("closed", 4096);
+        closed.close();
+        assertThatThrownBy(() -> client.send(bytes("x"), List.of(open, closed), SOON))
+                .isInstanceOf(IllegalStateException.class);
+        Thread closes = Thread.ofPlatform().daemon().start(open::close);
+        assertThat(closes.join(SOON)).as("it could be closed").isTrue();
+    }
+
+    @Test
     void closesWhatItHasNoRoomForAndSaysSo() throws Exception {
         try (OpenFile file = OpenFile.inMemory("many", 4096)) {
             int before = openDescriptors();

@@ -1,5 +1,6 @@
 package io.aisio.xal;
 
+import io.aisio.linux.OpenFile;
 import io.aisio.xal.backend.Backend;
 import io.aisio.xal.index.IndexReader;
 import io.aisio.xal.index.IndexReader.Listed;
@@ -207,6 +208,42 @@ public final class Index implements AutoCloseable {
      */
     public static Index attach(String sharedName) throws IOException {
         return attach(sharedPath(sharedName));
+    }
+
+    /**
+     * Maps an index that another process owns and gives the memory of, to who may not open it by its name.
+     *
+     * @param name by which messages name it
+     * @param memory is asked for the memory, and again, on any thread that reads the index, whenever its owner has moved
+     *     it to another file
+     * @throws IndexException if it is none, of another version, or not built yet
+     * @throws IOException if there is none, or it cannot be mapped
+     */
+    public static Index attach(String name, Memory memory) throws IOException {
+        return new Index(IndexReader.attach(name, memory), null, null, null);
+    }
+
+    /** Gives the memory of an index that another process owns, as its {@link #openMemory} has opened it. */
+    @FunctionalInterface
+    public interface Memory {
+        /**
+         * The file of now.
+         *
+         * @return an open file, which whoever asked closes; null if there is no such index any more
+         * @throws IOException if its owner does not answer
+         */
+        @Nullable
+        OpenFile open() throws IOException;
+    }
+
+    /**
+     * Opens the memory of a shared index, for a process that it is passed to: to be read and mapped, not to be written to.
+     *
+     * @throws IllegalStateException if the memory is private
+     * @throws IOException if the kernel refuses
+     */
+    public OpenFile openMemory() throws IOException {
+        return reader.openMemory();
     }
 
     static Index attach(Path shared) throws IOException {

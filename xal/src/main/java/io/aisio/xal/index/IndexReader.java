@@ -2,11 +2,13 @@ package io.aisio.xal.index;
 
 import io.aisio.linux.Errno;
 import io.aisio.linux.LinuxException;
+import io.aisio.linux.OpenFile;
 import io.aisio.xal.Entry;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileExtents;
 import io.aisio.xal.FileName;
 import io.aisio.xal.FileType;
+import io.aisio.xal.Index;
 import io.aisio.xal.IndexException;
 import io.aisio.xal.Inode;
 import io.aisio.xal.Volume;
@@ -35,11 +37,19 @@ public final class IndexReader implements AutoCloseable {
     private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
 
     private final @Nullable IndexWriter writer;
-    private final @Nullable Path shared;
+    private final @Nullable Source shared;
     private volatile @Nullable View view;
     private volatile boolean closed;
     private volatile long asked;
     private volatile boolean ownerGone;
+
+    /** Where the regions of another process's index come from, one after another. */
+    @FunctionalInterface
+    private interface Source {
+        /** The one of now; null if there is none any more. */
+        @Nullable
+        Region open() throws IOException;
+    }
 
     /** A region and its columns. */
     private record View(Region region, Tables tables) {}
@@ -63,7 +73,7 @@ public final class IndexReader implements AutoCloseable {
         this.shared = null;
     }
 
-    private IndexReader(Path shared, Region region) {
+    private IndexReader(Source shared, Region region) {
         this.writer = null;
         this.shared = shared;
         view = new View(region, new Tables(region));
@@ -81,14 +91,48 @@ public final class IndexReader implements AutoCloseable {
 
     /** As {@link #attach(Path)}, waiting no longer than so many nanoseconds for one change to end. */
     static IndexReader attach(Path shared, long patience) throws IOException {
-        Region region = Region.attach(shared);
+        return attach(() -> open(shared), Region.attach(shared), patience);
+    }
+
+    /**
+     * Maps another process's index to read, of which that process gives the file.
+     *
+     * @param name by which messages name it
+     * @param memory is asked for the file, and again whenever the index was copied to another
+     * @throws IndexException if it is none, of another version, or not built yet
+     * @throws IOException if there is none, or it cannot be mapped
+     */
+    public static IndexReader attach(String name, Index.Memory memory) throws IOException {
+        Source source = () -> {
+            OpenFile file = memory.open();
+            return file == null ? null : Region.attach(name, file);
+        };
+        Region first = source.open();
+        if (first == null) {
+            throw new IndexException(name, "there is none");
+        }
+        return attach(source, first, Region.PATIENCE_NANOS);
+    }
+
+    private static IndexReader attach(Source source, Region region, long patience) throws IOException {
         region.patience = patience;
         if (region.state() == Region.BUILDING) {
             int owner = region.owner();
             region.close();
-            throw new IndexException(shared.toString(), "it is being built by process " + owner);
+            throw new IndexException(region.name, "it is being built by process " + owner);
         }
-        return new IndexReader(shared, region);
+        return new IndexReader(source, region);
+    }
+
+    private static @Nullable Region open(Path shared) throws IOException {
+        try {
+            return Region.attach(shared);
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return null;
+            }
+            throw e;
+        }
     }
 
     private View view() throws IOException {
@@ -118,12 +162,10 @@ public final class IndexReader implements AutoCloseable {
         if (shared == null || closed) {
             throw new IllegalStateException("the index is closed");
         }
-        Region region;
-        try {
-            region = Region.attach(shared);
-        } catch (LinuxException e) {
-            if (old == null || e.errno() != Errno.ENOENT) {
-                throw e;
+        Region region = shared.open();
+        if (region == null) {
+            if (old == null) {
+                throw new IllegalStateException("the index is closed");
             }
             ownerGone = true;
             return old;
@@ -480,6 +522,26 @@ public final class IndexReader implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    /**
+     * The file of the memory, only to be read, for another process to {@linkplain #attach(String, Index.Memory) attach} to.
+     *
+     * @throws IllegalStateException if the memory is private
+     * @throws IOException if the kernel refuses
+     */
+    public OpenFile openMemory() throws IOException {
+        while (true) {
+            Region region = view().region();
+            try {
+                return region.openToRead();
+            } catch (IllegalStateException e) {
+                // Copied elsewhere meanwhile, or private, or closed.
+                if (closed || region == view().region()) {
+                    throw e;
+                }
+            }
+        }
     }
 
     /** Unmaps another process's index. Closing again does nothing; the writer's memory is the writer's. */

@@ -165,41 +165,60 @@ final class Region implements AutoCloseable {
         OpenFile file = OpenFile.openItself(path, OpenFile.Access.READ_ONLY);
         try {
             FileStatus status = file.status();
-            if (!status.isRegular()) {
-                throw new IndexException(path.toString(), "it is no file");
-            }
-            if (status.owner() != FileStatus.effectiveUser() && status.owner() != 0) {
+            if (status.isRegular() && status.owner() != FileStatus.effectiveUser() && status.owner() != 0) {
                 throw new IndexException(
                         path.toString(), "it is user " + status.owner() + "'s, and neither yours nor root's");
             }
-            return new Region(path.toString(), check(path, file, status.size()), map(file, status), file, false);
+        } catch (IOException | RuntimeException e) {
+            file.close();
+            throw e;
+        }
+        return attach(path.toString(), file);
+    }
+
+    /** Another process's, to read, of which the file is open; it is closed with this, or if this fails. */
+    static Region attach(String name, OpenFile file) throws IOException {
+        try {
+            FileStatus status = file.status();
+            if (!status.isRegular()) {
+                throw new IndexException(name, "it is no file");
+            }
+            return new Region(name, check(name, file, status.size()), map(file, status), file, false);
         } catch (IOException | RuntimeException e) {
             file.close();
             throw e;
         }
     }
 
+    /** Its file once more, only to be read, whatever name it has meanwhile. */
+    OpenFile openToRead() throws IOException {
+        if (file == null) {
+            throw new IllegalStateException("the index is private: no other process can map it");
+        }
+        return file.againToRead();
+    }
+
     private static Mapping map(OpenFile file, FileStatus status) throws IOException {
         return Mapping.of(file, status.size() & -Mapping.PAGE_SIZE);
     }
 
-    private static Layout check(Path path, OpenFile file, long size) throws IOException {
+    private static Layout check(String name, OpenFile file, long size) throws IOException {
         if (size < Layout.HEADER_BYTES) {
-            throw new IndexException(path.toString(), "it has " + size + " bytes, fewer than a header");
+            throw new IndexException(name, "it has " + size + " bytes, fewer than a header");
         }
         try (Mapping copy = Mapping.anonymous(Layout.HEADER_BYTES)) {
             MemorySegment header = copy.segment();
             if (file.read(header, 0) != Layout.HEADER_BYTES) {
-                throw new IndexException(path.toString(), "its header cannot be read");
+                throw new IndexException(name, "its header cannot be read");
             }
             if (header.get(JAVA_LONG, Layout.MAGIC) != Layout.MAGIC_VALUE) {
                 throw new IndexException(
-                        path.toString(),
+                        name,
                         "it is no index, or not yet: magic 0x" + Long.toHexString(header.get(JAVA_LONG, Layout.MAGIC)));
             }
             if (header.get(JAVA_INT, Layout.VERSION) != Layout.VERSION_VALUE) {
                 throw new IndexException(
-                        path.toString(),
+                        name,
                         "its layout is version " + header.get(JAVA_INT, Layout.VERSION) + ", known is "
                                 + Layout.VERSION_VALUE);
             }
@@ -210,18 +229,16 @@ final class Region implements AutoCloseable {
             long names = header.get(JAVA_LONG, Layout.NAME_ROOM);
             for (int rows : new int[] {inodes, directories, entries, extents}) {
                 if (rows < 1 || rows > Layout.MAX_ROWS) {
-                    throw new IndexException(path.toString(), "a column has room for " + rows + " rows");
+                    throw new IndexException(name, "a column has room for " + rows + " rows");
                 }
             }
             int block = header.get(JAVA_INT, Layout.BLOCK_BYTES);
             if (names < 1 || names > Layout.MAX_NAMES || block < 1) {
-                throw new IndexException(
-                        path.toString(), "room for " + names + " bytes of names, blocks of " + block + " bytes");
+                throw new IndexException(name, "room for " + names + " bytes of names, blocks of " + block + " bytes");
             }
             Layout layout = new Layout(inodes, directories, entries, extents, names);
             if (layout.bytes > size) {
-                throw new IndexException(
-                        path.toString(), "it has " + size + " bytes, its columns take " + layout.bytes);
+                throw new IndexException(name, "it has " + size + " bytes, its columns take " + layout.bytes);
             }
             return layout;
         }

@@ -3,6 +3,7 @@ package io.aisio.xal.index;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aisio.linux.OpenFile;
 import io.aisio.xal.Extent;
 import io.aisio.xal.FileExtents;
 import io.aisio.xal.FileType;
@@ -762,6 +763,37 @@ class IndexWriterTest {
             assertThat(reader.find("/a")).isEqualTo(2);
         } finally {
             reader.close();
+        }
+    }
+
+    @Test
+    void isReadByOneWhoIsPassedItsMemoryAndMayNotWriteToIt() throws Exception {
+        Path shared = folder.resolve("aisio-passed");
+        IndexReader reader;
+        try (IndexWriter writer = IndexWriter.create(VOLUME, shared, 1);
+                IndexReader own = writer.reader()) {
+            read(writer, true);
+            int[] passed = {0};
+            reader = IndexReader.attach("passed", () -> {
+                passed[0]++;
+                OpenFile file = own.openMemory();
+                assertThat(file.access()).isEqualTo(OpenFile.Access.READ_ONLY);
+                return file;
+            });
+            assertThat(reader.find("/a")).isEqualTo(2);
+            // More than it has room for: it is copied, and its memory of now is asked for.
+            for (int i = 0; i < 3000; i++) {
+                writer.addName(1, "name" + i, 100 + i);
+            }
+            assertThat(reader.find("/name2999")).isEqualTo(3099);
+            assertThat(passed[0]).isGreaterThan(1);
+            assertThat(reader.hasLostOwner()).isFalse();
+        }
+        assertThat(reader.hasLostOwner()).isTrue();
+        reader.close();
+        try (IndexWriter private0 = IndexWriter.create(VOLUME, null, 1);
+                IndexReader own = private0.reader()) {
+            assertThatThrownBy(own::openMemory).hasMessageContaining("the index is private");
         }
     }
 

@@ -3,15 +3,17 @@ package io.aisio.cuda;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.spi.LeasedDevice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory on a GPU for the data of queue pairs that kernels drive: a piece for each slot of each, and the PRP entries and lists
- * that name it to the device.
+ * Memory for the data of queue pairs that kernels drive: a piece for each slot of each, and the PRP entries and lists that name it
+ * to the device. It is the GPU's, or the host's where the device is another process's, which reaches no other.
  */
 public final class DataSlots implements AutoCloseable {
     private static final int PAGE = 4096;
@@ -25,26 +27,46 @@ public final class DataSlots implements AutoCloseable {
     private final int slots;
 
     private final long stride;
-    private final GpuMemory data;
+    private final Data data;
     private final GpuMemory entries;
-    private final Buffer mapped;
     private final @Nullable Lists lists;
 
-    private DataSlots(
-            long count,
-            int slots,
-            long stride,
-            GpuMemory data,
-            GpuMemory entries,
-            Buffer mapped,
-            @Nullable Lists lists) {
+    private DataSlots(long count, int slots, long stride, Data data, GpuMemory entries, @Nullable Lists lists) {
         this.count = count;
         this.slots = slots;
         this.stride = stride;
         this.data = data;
         this.entries = entries;
-        this.mapped = mapped;
         this.lists = lists;
+    }
+
+    /** The data's memory: as the device finds it, and as the GPU does, in its own memory or in the host's. */
+    private record Data(
+            Buffer mapped,
+            @Nullable GpuMemory onGpu,
+            @Nullable PinnedMemory onHost) implements AutoCloseable {
+        long address() {
+            return onGpu == null ? Objects.requireNonNull(onHost).address() : onGpu.address();
+        }
+
+        void fill(byte value) throws CudaException {
+            if (onGpu == null) {
+                mapped.segment().fill(value);
+            } else {
+                onGpu.fill(value);
+            }
+        }
+
+        @Override
+        public void close() {
+            if (onHost != null) {
+                onHost.close();
+            }
+            mapped.close();
+            if (onGpu != null) {
+                onGpu.close();
+            }
+        }
     }
 
     /** PRP lists: where the device finds them, and the memory of the GPU that they are in, if they are. */
@@ -71,21 +93,38 @@ public final class DataSlots implements AutoCloseable {
         device.geometry().requireTransfer(bytes);
         long stride = (bytes + PAGE - 1L) & -PAGE;
         int pages = (int) (stride / PAGE);
-        GpuMemory data = gpu.allocate(Math.multiplyExact((long) pairs * slots, stride));
+        Data data = allocateData(device, gpu, Math.multiplyExact((long) pairs * slots, stride));
         GpuMemory entries = null;
-        Buffer mapped = null;
         Lists lists = null;
         try {
             entries = gpu.allocate((long) pairs * slots * ENTRY_BYTES);
-            mapped = device.map(data);
             if (pages > 2) {
                 lists = allocateLists(device, gpu, (long) pairs * slots * listPages(pages) * PAGE);
             }
-            DataSlots all = new DataSlots((long) pairs * slots, slots, stride, data, entries, mapped, lists);
+            DataSlots all = new DataSlots((long) pairs * slots, slots, stride, data, entries, lists);
             all.describe(pairs * slots, pages);
             return all;
         } catch (IOException | RuntimeException e) {
-            close(lists, mapped, entries, data);
+            close(lists, entries, data);
+            throw e;
+        }
+    }
+
+    private static Data allocateData(Device device, Gpu gpu, long bytes) throws IOException {
+        if (device instanceof LeasedDevice) {
+            Buffer mapped = device.allocate(bytes);
+            try {
+                return new Data(mapped, null, gpu.register(mapped.segment()));
+            } catch (IOException | RuntimeException e) {
+                mapped.close();
+                throw e;
+            }
+        }
+        GpuMemory memory = gpu.allocate(bytes);
+        try {
+            return new Data(device.map(memory), memory, null);
+        } catch (IOException | RuntimeException e) {
+            memory.close();
             throw e;
         }
     }
@@ -111,7 +150,7 @@ public final class DataSlots implements AutoCloseable {
     }
 
     private void describe(int count, int pages) throws IOException {
-        DmaMemory memory = mapped.memory();
+        DmaMemory memory = data.mapped.memory();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment described = arena.allocate((long) count * ENTRY_BYTES, 8);
             int listPages = pages > 2 ? listPages(pages) : 0;
@@ -166,9 +205,19 @@ public final class DataSlots implements AutoCloseable {
         return entries.address();
     }
 
-    /** The memory of the data: slot after slot, pair after pair. */
-    public GpuMemory memory() {
-        return data;
+    /** Where a kernel finds the data: slot after slot, pair after pair. */
+    public long address() {
+        return data.address();
+    }
+
+    /** Whether the data is in the GPU's memory, rather than in the host's. */
+    public boolean onGpu() {
+        return data.onGpu != null;
+    }
+
+    /** Fills all of the data's memory with a byte. No command that names it may be in flight. */
+    public void fill(byte value) throws CudaException {
+        data.fill(value);
     }
 
     /** Bytes from one slot's data to the next's, whole pages. */
@@ -184,16 +233,12 @@ public final class DataSlots implements AutoCloseable {
     /** Takes the memory away from the device and frees it. No command that names it may be in flight. Closing again does nothing. */
     @Override
     public void close() {
-        close(lists, mapped, entries, data);
+        close(lists, entries, data);
     }
 
-    private static void close(
-            @Nullable Lists lists, @Nullable Buffer mapped, @Nullable GpuMemory entries, GpuMemory data) {
+    private static void close(@Nullable Lists lists, @Nullable GpuMemory entries, Data data) {
         if (lists != null) {
             lists.close();
-        }
-        if (mapped != null) {
-            mapped.close();
         }
         if (entries != null) {
             entries.close();

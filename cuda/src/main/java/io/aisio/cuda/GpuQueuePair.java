@@ -1,13 +1,17 @@
 package io.aisio.cuda;
 
+import io.aisio.nvme.ForeignQueues;
 import io.aisio.nvme.LentQueuePair;
+import io.aisio.nvme.MappedQueuePair;
 import io.aisio.nvme.NvmeException;
+import io.aisio.nvme.QueuePair;
 import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.upcie.MappedBar;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.DeviceUri;
+import io.aisio.xnvme.spi.LeasedDevice;
 import io.aisio.xnvme.spi.NvmeDevice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -82,7 +86,7 @@ public final class GpuQueuePair implements AutoCloseable {
     private final int id;
     private final GpuMemory state;
     private final PinnedMemory lost;
-    private final @Nullable LentQueuePair lent;
+    private final @Nullable ForeignQueues lent;
     private final Deque<AutoCloseable> resources;
     private boolean closed;
 
@@ -92,7 +96,7 @@ public final class GpuQueuePair implements AutoCloseable {
             int id,
             GpuMemory state,
             PinnedMemory lost,
-            @Nullable LentQueuePair lent,
+            @Nullable ForeignQueues lent,
             Deque<AutoCloseable> resources) {
         this.name = name;
         this.depth = depth;
@@ -120,7 +124,7 @@ public final class GpuQueuePair implements AutoCloseable {
     /**
      * Creates a queue pair.
      *
-     * @param device a controller on the bus, {@code gpu:}, or {@code emu:}, which reaches rings in the host's memory only
+     * @param device a controller on the bus, {@code gpu:}, or {@code emu:} or a lease, which reach rings in the host's memory only
      * @param depth commands in flight at most, 1 to {@link #MOST_SLOTS}: as many threads drive it, so whole warps are best
      * @param deadline how long a command may take before the kernel gives the queue pair up
      * @throws UnsupportedOperationException if the device has no queue pairs that a GPU could drive; one sentence
@@ -142,10 +146,11 @@ public final class GpuQueuePair implements AutoCloseable {
             return switch (device) {
                 case GpuDevice own -> onGpu(own, gpu, depth, placement, deadline, resources);
                 case NvmeDevice nvme -> onController(nvme, gpu, depth, placement, deadline, resources);
+                case LeasedDevice leased -> onLease(leased, gpu, depth, placement, deadline, resources);
                 default ->
                     throw new UnsupportedOperationException(device.name()
                             + " has no queue pairs that a GPU could drive: its data goes through " + device.path()
-                            + "; next: a controller on the bus, gpu: or emu:");
+                            + "; next: a controller on the bus, gpu:, emu: or a lease of one (homi:)");
             };
         } catch (IOException | RuntimeException e) {
             if (device instanceof NvmeDevice nvme && nvme.controller().mayStillAccessMemory()) {
@@ -214,6 +219,11 @@ public final class GpuQueuePair implements AutoCloseable {
             throw new UnsupportedOperationException(
                     device.name() + ": its doorbells are not mapped into this process, so no GPU can ring them");
         }
+        if (device.controller().movesDoorbells()) {
+            throw new UnsupportedOperationException(device.name()
+                    + " lends its doorbells to other processes, which replaces pages that a GPU would have registered;"
+                    + " next: open the controller without the option shared");
+        }
         boolean onBus = isOnBus(device);
         if (placement == Placement.DEVICE && !onBus) {
             throw new UnsupportedOperationException(
@@ -241,6 +251,40 @@ public final class GpuQueuePair implements AutoCloseable {
                 new int[] {lent.entries(), lent.qid(), placement == Placement.HOST ? FAR : 0, device.nsid()},
                 deadline);
         return new GpuQueuePair(device.name(), depth, lent.qid(), state, lost, lent, resources);
+    }
+
+    /** The rings and doorbells are memory of the process that has the controller, mapped into this one. */
+    private static GpuQueuePair onLease(
+            LeasedDevice device,
+            Gpu gpu,
+            int depth,
+            Placement placement,
+            Duration deadline,
+            Deque<AutoCloseable> resources)
+            throws IOException {
+        if (placement == Placement.DEVICE) {
+            throw new UnsupportedOperationException(
+                    device.name()
+                            + " is leased, and its rings are memory of the host's that both processes map; next: the queue memory 'host'");
+        }
+        GpuMemory state = keep(resources, gpu.allocate(STATE_BYTES));
+        PinnedMemory lost = keep(resources, gpu.allocatePinned(PAGE));
+        MappedQueuePair mapped = keep(resources, device.mapQueuePair(depth));
+        PinnedMemory rings = keep(resources, gpu.register(mapped.rings().segment()));
+        PinnedMemory doorbells = keep(resources, gpu.register(mapped.doorbells()));
+        write(
+                gpu,
+                state,
+                lost,
+                new long[] {
+                    rings.address(),
+                    rings.address() + QueuePair.completionRingAt(depth),
+                    doorbells.address() + mapped.tailDoorbell(),
+                    doorbells.address() + mapped.headDoorbell()
+                },
+                new int[] {depth + 1, mapped.qid(), FAR, device.nsid()},
+                deadline);
+        return new GpuQueuePair(device.name(), depth, mapped.qid(), state, lost, mapped, resources);
     }
 
     /** A ring: as the device sees it, and where the GPU finds it. */
@@ -390,13 +434,13 @@ public final class GpuQueuePair implements AutoCloseable {
             AutoCloseable resource = resources.pop();
             try {
                 resource.close();
-                if (resource instanceof LentQueuePair pair && pair.mayStillAccessMemory()) {
+                if (resource instanceof ForeignQueues pair && pair.mayStillAccessMemory()) {
                     throw new NvmeException(
                             "the controller failed and could not be stopped: memory that it may still write to"
                                     + " is kept until this program ends");
                 }
             } catch (IOException | RuntimeException e) {
-                if (resource instanceof LentQueuePair pair && !pair.mayStillAccessMemory()) {
+                if (resource instanceof ForeignQueues pair && !pair.mayStillAccessMemory()) {
                     closeRest(resources, e);
                 }
                 throw e;

@@ -81,12 +81,12 @@ public final class QueueVerify implements AutoCloseable {
      */
     public List<Result> pass(boolean write, long ios, long seed, BooleanSupplier cancelled, Duration limit)
             throws IOException {
-        data.memory().fill(POISON);
+        data.fill(POISON);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment p = arena.allocate(PARAMETERS_BYTES, 8);
             p.set(ValueLayout.JAVA_LONG, 0, kernel.queues());
             p.set(ValueLayout.JAVA_LONG, 8, data.entries());
-            p.set(ValueLayout.JAVA_LONG, 16, data.memory().address());
+            p.set(ValueLayout.JAVA_LONG, 16, data.address());
             p.set(ValueLayout.JAVA_LONG, 24, data.stride());
             p.set(ValueLayout.JAVA_LONG, 32, kernel.results());
             p.set(ValueLayout.JAVA_LONG, 40, kernel.stop());

@@ -1,5 +1,6 @@
 package io.aisio.emu;
 
+import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.Sgl;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Wire;
@@ -11,6 +12,8 @@ import java.lang.foreign.MemorySegment;
 final class Command {
     /** Words in a submission queue entry. */
     static final int WORDS = Sqe.BYTES / Long.BYTES;
+
+    private static final int COSTLY_BLOCKS_SHIFT = 3;
 
     /** The queue that it came from. */
     int queue;
@@ -107,6 +110,17 @@ final class Command {
     /** Whether it asks for fused execution, or for SGLs where the controller has none: admin commands have PRPs. */
     boolean fusedOrSgl() {
         return Sqe.fuse(word0) != 0 || (psdt() != 0 && (!sgls || queue == 0 || psdt() != Sgl.PSDT));
+    }
+
+    /**
+     * What it takes of the controller's time, roughly: 1 for a read or write of 8 blocks or less, more for a longer one, and
+     * {@link Dispatcher#STEP} for what may take as long as it likes.
+     */
+    int cost() {
+        int opcode = opcode();
+        return opcode == Opcode.READ || opcode == Opcode.WRITE
+                ? 1 + ((int) (cdw12 & 0xFFFF) >>> COSTLY_BLOCKS_SHIFT)
+                : Dispatcher.STEP;
     }
 
     /** Dwords 0 and 1 of its completion. */

@@ -27,6 +27,8 @@ final class CompletionQueue {
     boolean untold;
     /** The entries. Freed memory throws {@link IllegalStateException}; the driver may give it again. */
     MemorySegment ring;
+    /** The memory that the entries are in. */
+    final IovaSpace.Region region;
 
     /** How many submission queues complete into this one. */
     int submissionQueues;
@@ -42,7 +44,15 @@ final class CompletionQueue {
     /** The head doorbell as last looked at, to tell each wrong value once. */
     private int seen;
 
-    CompletionQueue(int id, int entries, long address, int vector, MemorySegment ring, RegisterFile registers) {
+    CompletionQueue(
+            int id,
+            int entries,
+            long address,
+            int vector,
+            MemorySegment ring,
+            IovaSpace.Region region,
+            RegisterFile registers) {
+        this.region = region;
         this.id = id;
         this.entries = entries;
         this.address = address;

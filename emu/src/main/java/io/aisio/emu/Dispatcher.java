@@ -18,6 +18,12 @@ final class Dispatcher {
         VANISH
     }
 
+    /**
+     * What I/O commands may cost between two looks at the rest, the admin queue and CC among it ({@link Command#cost}): so
+     * many short ones that the looks cost nothing in comparison, or a single one that may be long.
+     */
+    static final int STEP = 256;
+
     private static final int MORE = 1 << 13;
     /** Bits of an opcode that say which way data goes, and what they are where it goes to the driver. */
     private static final int TRANSFERS = 3;
@@ -37,6 +43,9 @@ final class Dispatcher {
     private final Command command;
     /** Whether SGLs may describe an I/O command's data. */
     private final boolean sgls;
+
+    /** What is left of {@link #STEP}. */
+    private int left;
 
     private @Nullable End end;
     /** A second completion that its queue had no room for yet. */
@@ -105,19 +114,35 @@ final class Dispatcher {
         return faults == null || faults.held(queue.id) < queue.entries;
     }
 
-    /** Serves an I/O queue: everything that is in it, or that is due. */
+    /** A step begins. */
+    void beginStep() {
+        left = STEP;
+    }
+
+    /** Whether I/O commands may be executed in this step. */
+    boolean mayGoOn() {
+        return left > 0;
+    }
+
+    /** Serves an I/O queue: everything that is in it, or that is due, as far as the step goes. */
     int serve(SubmissionQueue queue) {
+        if (queue.broken) {
+            return 0;
+        }
         int done = faults == null ? 0 : release(queue, faults);
         DelayLine delayed = queue.delayed;
         if (delayed != null && pace != null) {
             return done + serveDelayed(queue, delayed, pace);
         }
         int tail = queue.tail();
-        while (queue.head != tail && end == null && queue.completions.hasRoom() && mayHoldMore(queue)) {
+        int rest = left;
+        while (queue.head != tail && rest > 0 && end == null && queue.completions.hasRoom() && mayHoldMore(queue)) {
             fetch(queue);
+            rest -= command.cost();
             run(queue);
             done++;
         }
+        left = rest;
         return done;
     }
 
@@ -132,17 +157,19 @@ final class Dispatcher {
             fetch(queue);
             done++;
             if (!delayed.contains(command.cid())) {
-                delayed.add(command, due.due(now, nvm.bytesMoved(command)));
+                delayed.add(command, due.due(now, nvm.bytesMoved(command, queue.domain)));
             } else {
                 complete(queue, command.cid(), Status.CID_CONFLICT | Status.DNR_BIT);
             }
         }
         while (!delayed.isEmpty()
                 && delayed.due() - now <= 0
+                && left > 0
                 && end == null
                 && queue.completions.hasRoom()
                 && mayHoldMore(queue)) {
             if (delayed.take(queue.id, command)) {
+                left -= command.cost();
                 run(queue);
             }
             done++;
@@ -157,6 +184,7 @@ final class Dispatcher {
     }
 
     private void run(SubmissionQueue queue) {
+        prps.within(queue.domain);
         if (faults != null) {
             runWithFaults(queue, faults);
             return;
@@ -194,6 +222,12 @@ final class Dispatcher {
             return nvm.execute(command);
         } catch (IllegalStateException e) {
             return transferError(e);
+        } catch (InternalError | OutOfMemoryError e) {
+            // A page that the domain's user has taken away, and that is not to be had again.
+            if (prps.domain() == null) {
+                throw e;
+            }
+            return Status.DATA_TRANSFER_ERROR | Status.DNR_BIT;
         }
     }
 
@@ -346,6 +380,7 @@ final class Dispatcher {
                 break;
             }
             held.restore(command);
+            prps.within(queue.domain);
             if (held.status == AdminCommands.NO_COMPLETION) {
                 finish(queue, injector, held.faults);
             } else {

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param metadata what blocks have beside their data, at first
  * @param zones the zones of its namespaces, null for none
  * @param placement Flexible Data Placement, null for none
+ * @param shared whether other processes may have queue pairs of it: each pair's doorbells are on pages of their own, and each
+ *     user's commands are kept to that user's memory
  */
 public record EmuConfiguration(
         Medium medium,
@@ -47,7 +49,8 @@ public record EmuConfiguration(
         boolean sgl,
         Metadata metadata,
         @Nullable Zones zones,
-        @Nullable Placement placement) {
+        @Nullable Placement placement,
+        boolean shared) {
     /** The most namespaces: chosen so that one list of Identify names all. */
     public static final int MAX_NAMESPACES = 1024;
     /** The most queue pairs: queue identifiers have 16 bits, and 0 is the admin queue's. */
@@ -173,6 +176,11 @@ public record EmuConfiguration(
             throw new IllegalArgumentException(
                     "an image is one namespace, not " + namespaces + ": leave out the number of namespaces");
         }
+        if (shared && (doorbellStride != MAX_STRIDE || shadow)) {
+            throw new IllegalArgumentException(
+                    "a controller whose queue pairs others have rings doorbells that are a page" + " apart: leave out "
+                            + (shadow ? "shadow" : "dstrd"));
+        }
         requireMetadata(medium, metadata, zones);
         if (zones != null) {
             requireZones(medium, zones, lbaBytes);
@@ -214,7 +222,8 @@ public record EmuConfiguration(
                 sgl,
                 Metadata.NONE,
                 null,
-                null);
+                null,
+                false);
     }
 
     /** A controller whose one namespace is memory, {@code bytes} large. */
@@ -334,6 +343,14 @@ public record EmuConfiguration(
         return with(changed -> changed.placement = value);
     }
 
+    /** The same, with queue pairs that other processes may have or without; it has the doorbell stride for that then. */
+    public EmuConfiguration withShared(boolean value) {
+        return with(changed -> {
+            changed.shared = value;
+            changed.doorbellStride = value ? MAX_STRIDE : changed.doorbellStride;
+        });
+    }
+
     private EmuConfiguration with(Consumer<Changed> change) {
         Changed changed = new Changed(this);
         change.accept(changed);
@@ -365,6 +382,8 @@ public record EmuConfiguration(
         @Nullable
         Placement placement;
 
+        boolean shared;
+
         Changed(EmuConfiguration from) {
             medium = from.medium;
             namespaces = from.namespaces;
@@ -384,6 +403,7 @@ public record EmuConfiguration(
             metadata = from.metadata;
             zones = from.zones;
             placement = from.placement;
+            shared = from.shared;
         }
 
         EmuConfiguration configuration() {
@@ -405,7 +425,8 @@ public record EmuConfiguration(
                     sgl,
                     metadata,
                     zones,
-                    placement);
+                    placement,
+                    shared);
         }
     }
 

@@ -66,6 +66,11 @@ public final class EmuController implements AutoCloseable {
     private @Nullable InterruptVectors interrupts;
 
     private boolean vanished;
+    /** Whose memory the controller's thread looks at, to know whose fault it is if that is not there. */
+    private @Nullable SubmissionQueue serving;
+    /** The place, among the I/O queues, of the one that is served first. */
+    private int first;
+
     private int idleSteps;
     private int busySteps;
     /** Held while it is closed. */
@@ -93,8 +98,7 @@ public final class EmuController implements AutoCloseable {
         logs = new Logs(counters, features, sanitizer, placement);
         long maxTransfer = (long) PrpWalk.PAGE << configuration.mdts();
         PrpWalk prps = new PrpWalk(space, maxTransfer);
-        NvmCommands nvm =
-                new NvmCommands(namespaces, space, prps, maxTransfer, features, counters, sanitizer, placement);
+        NvmCommands nvm = new NvmCommands(namespaces, prps, maxTransfer, features, counters, sanitizer, placement);
         admin = new AdminCommands(
                 configuration, registers, queues, prps, namespaces, features, logs, events, sanitizer, maxTransfer);
         Pace pace = configuration.isPaced()
@@ -239,10 +243,13 @@ public final class EmuController implements AutoCloseable {
 
     /** The function leaves the bus, as if somebody pulled it: its registers read as all ones from now on. Any thread. */
     public void vanish() {
-        wish(() -> {
-            vanished = true;
-            registers.vanish();
-        });
+        wish(this::goAway);
+    }
+
+    private void goAway() {
+        vanished = true;
+        queues.clear();
+        registers.vanish();
     }
 
     private Namespace requireNamespace(int nsid) {
@@ -273,6 +280,11 @@ public final class EmuController implements AutoCloseable {
     /** Bytes of the registers and doorbells of such a controller. */
     static long registerBytes(EmuConfiguration configuration) {
         return RegisterFile.bytes(configuration.queuePairs() + 1, configuration.doorbellStride());
+    }
+
+    /** Its registers and doorbells. */
+    RegisterFile registers() {
+        return registers;
     }
 
     /** The memory that it reaches, for who says which that is. */
@@ -351,7 +363,12 @@ public final class EmuController implements AutoCloseable {
         }
         for (SubmissionQueue queue : queues.io()) {
             DelayLine delayed = queue.delayed;
-            if (delayed != null && !delayed.isEmpty() && delayed.due() - next < 0) {
+            // Who takes no completions is not waited for awake.
+            if (delayed != null
+                    && !delayed.isEmpty()
+                    && delayed.due() - next < 0
+                    && !queue.broken
+                    && queue.completions.hasRoom()) {
                 next = delayed.due();
             }
         }
@@ -368,17 +385,46 @@ public final class EmuController implements AutoCloseable {
                 == Registers.CSTS_RDY;
     }
 
+    /**
+     * The controller's thread met memory that is not there, or found none.
+     *
+     * @return whether that is one user's affair, whose queue is served no more: a file in memory can lose its pages, and there
+     *     may be none for it when they are touched next
+     */
+    boolean endures() {
+        SubmissionQueue queue = serving == null ? queues.looking() : serving;
+        serving = null;
+        if (queue == null || queue.domain == null || queue.broken) {
+            return false;
+        }
+        queue.broken = true;
+        return true;
+    }
+
+    /** The controller's thread has ended by a fault of ours: the driver is told, and nobody's memory is used any more. */
+    void die() {
+        fail();
+        queues.clear();
+    }
+
     private int serve() {
         int done = 0;
         SubmissionQueue current = queues.submission(0);
+        serving = current;
         try {
             if (current != null) {
                 done += dispatcher.serveAdmin(current);
             }
-            for (SubmissionQueue queue : queues.io()) {
-                current = queue;
-                done += dispatcher.serve(queue);
+            dispatcher.beginStep();
+            SubmissionQueue[] io = queues.io();
+            int at = first < io.length ? first : 0;
+            for (int i = 0; i < io.length && dispatcher.mayGoOn(); i++) {
+                current = io[at];
+                serving = current;
+                done += dispatcher.serve(current);
+                at = at + 1 < io.length ? at + 1 : 0;
             }
+            first = at;
             done += deliverEvents();
         } catch (IllegalStateException e) {
             // A queue's memory was freed, so that nothing can be told through it. Anything else is a fault of ours.
@@ -392,8 +438,7 @@ public final class EmuController implements AutoCloseable {
         if (end == Dispatcher.End.FATAL) {
             fail();
         } else if (end == Dispatcher.End.VANISH) {
-            vanished = true;
-            registers.vanish();
+            goAway();
         }
         return done;
     }
@@ -447,6 +492,7 @@ public final class EmuController implements AutoCloseable {
     }
 
     private void checkDoorbells() {
+        serving = null;
         try {
             queues.checkDoorbells();
         } catch (IllegalStateException e) {

@@ -75,17 +75,30 @@ final class EmuThread {
 
     private void run() {
         try {
-            int idle = 0;
             while (running) {
-                if (controller.doStep() > 0) {
-                    idle = 0;
-                } else {
-                    rest(++idle);
+                try {
+                    steps();
+                } catch (InternalError | OutOfMemoryError e) {
+                    // The virtual machine tells of a page that is not there a little later: here at the latest.
+                    if (!controller.endures()) {
+                        throw e;
+                    }
                 }
             }
         } catch (Throwable t) {
-            controller.fail();
+            controller.die();
             throw t;
+        }
+    }
+
+    private void steps() {
+        int idle = 0;
+        while (running) {
+            if (controller.doStep() > 0) {
+                idle = 0;
+            } else {
+                rest(++idle);
+            }
         }
     }
 

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
  * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
  * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code faults}
- * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}. Metadata: {@code ms} (bytes a block), {@code extended}, {@code pi} (protection type),
+ * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}, {@code shared} (other processes may have queue pairs). Metadata: {@code ms} (bytes a block), {@code extended}, {@code pi} (protection type),
  * {@code pifirst}, {@code guard} (16, 32 or 64 bits). Zones: {@code zoned} (size), {@code zonecap} (capacity),
  * {@code maxopen}, {@code maxactive}. Data placement: {@code fdp} (reclaim unit handles), {@code rusize} (of a reclaim
  * unit).
@@ -69,6 +69,7 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 "faults",
                 "shadow",
                 "sgl",
+                "shared",
                 "ms",
                 "extended",
                 "pi",
@@ -93,6 +94,7 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
         String serial = uri.options().get("serial");
         String bandwidth = uri.options().get("bw");
         String faults = uri.options().get("faults");
+        boolean shared = uri.flag("shared");
         EmuConfiguration plain = new EmuConfiguration(
                 medium(uri.target()),
                 count(uri, "namespaces", defaults.namespaces()),
@@ -101,7 +103,7 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 count(uri, "qpairs", defaults.queuePairs()),
                 count(uri, "entries", defaults.entries()),
                 count(uri, "mdts", defaults.mdts()),
-                count(uri, "dstrd", defaults.doorbellStride()),
+                count(uri, "dstrd", shared ? EmuConfiguration.MAX_STRIDE : defaults.doorbellStride()),
                 serial == null ? defaults.serial() : serial,
                 latency(uri.options().get("latency")),
                 count(uri, "iops", 0),
@@ -109,7 +111,16 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 faults == null ? FaultPlan.NONE : FaultPlan.parse(faults),
                 uri.flag("shadow"),
                 uri.flag("sgl"));
-        return plain.withMetadata(metadata(uri)).withZones(zones(uri)).withPlacement(placement(uri));
+        EmuConfiguration whole =
+                plain.withMetadata(metadata(uri)).withZones(zones(uri)).withPlacement(placement(uri));
+        if (!shared) {
+            return whole;
+        }
+        if (whole.doorbellStride() != EmuConfiguration.MAX_STRIDE) {
+            throw new IllegalArgumentException(
+                    "option 'shared' puts doorbells on pages of their own: leave out 'dstrd'");
+        }
+        return whole.withShared(true);
     }
 
     private static EmuConfiguration.Metadata metadata(DeviceUri uri) {

@@ -2,6 +2,7 @@ package io.aisio.emu;
 
 import io.aisio.linux.AddressSpace;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import io.aisio.upcie.DmaMemory;
 import io.aisio.upcie.PeerMemory;
 import java.io.IOException;
@@ -58,6 +59,12 @@ final class IovaSpace {
         final long bytes;
         /** Whether the controller may only read it. */
         final boolean readOnly;
+        /** Whose memory it is, null for the function's own: commands of other domains' queues do not reach it. */
+        final @Nullable ProtectionDomain domain;
+        /** Rings of queues in it; counted where it is a domain's. Written by whoever runs the controller. */
+        private volatile int rings;
+        /** Whether it is being taken back, so that no queue is created in it. */
+        private volatile boolean ending;
 
         private final Holding holding;
 
@@ -68,6 +75,20 @@ final class IovaSpace {
             this.bytes = memory.byteSize();
             this.readOnly = memory.isReadOnly();
             peer = null;
+            domain = null;
+        }
+
+        private Region(ProtectionDomain domain, Mapping mapping, OpenFile file, long iova) {
+            this.holding = () -> {
+                mapping.close();
+                file.close();
+            };
+            this.memory = mapping.segment();
+            this.iova = iova;
+            this.bytes = memory.byteSize();
+            this.readOnly = false;
+            this.domain = domain;
+            peer = null;
         }
 
         private Region(PeerMemory peer, Arena arena, long iova) {
@@ -77,6 +98,7 @@ final class IovaSpace {
             this.iova = iova;
             this.bytes = peer.size();
             this.readOnly = false;
+            domain = null;
         }
 
         /** Whether all of {@code length} bytes at {@code address} lie in here; {@code length} is not negative. */
@@ -109,6 +131,44 @@ final class IovaSpace {
                 throw new IllegalStateException("the other device's memory has been freed");
             }
             return iova + offset;
+        }
+
+        /**
+         * A ring of a queue that is created lies in it.
+         *
+         * @return false if it is being taken back; there is no ring then
+         */
+        boolean ringBegins() {
+            int before = rings;
+            // Counted first, and looked after: who takes it back does it the other way round, so that one sees the
+            // other.
+            rings = before + 1;
+            if (ending) {
+                rings = before;
+                return false;
+            }
+            return true;
+        }
+
+        /** From now on no ring begins: the first step of taking it back, before {@link #hasRings} is asked. */
+        void refuseRings() {
+            ending = true;
+        }
+
+        /** It is not taken back after all. */
+        void takeRings() {
+            ending = false;
+        }
+
+        /** A queue is deleted, or gone with a reset. */
+        void ringEnds() {
+            int before = rings;
+            rings = before - 1;
+        }
+
+        /** Whether a queue that exists has a ring in it. */
+        boolean hasRings() {
+            return rings > 0;
         }
 
         /** Takes it out of the table, then unmaps it, which waits for the kernel to finish a call on it. */
@@ -179,6 +239,22 @@ final class IovaSpace {
             mapping.close();
             throw e;
         }
+    }
+
+    /**
+     * Takes in memory of a domain's, which another process has too.
+     *
+     * @param mapping of the file; both become the region's, and are closed with it
+     * @throws IOException if there is no range of addresses for it
+     * @throws IllegalStateException if the function is closed
+     */
+    Region map(ProtectionDomain domain, Mapping mapping, OpenFile file) throws IOException {
+        return place(mapping.segment().byteSize(), iova -> new Region(domain, mapping, file, iova));
+    }
+
+    /** Whether nothing can be allocated any more. */
+    synchronized boolean isClosed() {
+        return closed;
     }
 
     /** Frees everything, what an earlier call did not come to among it; from now on nothing can be allocated. */

@@ -20,6 +20,11 @@ final class NvmCommands {
     /** CDW12: the directive's type, which only reclaim units have one of. */
     private static final long DIRECTIVE_TYPE = 0xFL << Directive.WRITE_TYPE_SHIFT;
 
+    /** How long one command of a domain deallocates: chosen so that the controller still answers in time. */
+    private static final long MOST_DEALLOCATION_NANOS = 50_000_000;
+    /** Bytes of which the clock is looked at in between. */
+    private static final long DEALLOCATED_AT_ONCE = 64 << 20;
+
     private final Namespace[] namespaces;
     private final PrpWalk prps;
     private final long maxTransfer;
@@ -28,6 +33,9 @@ final class NvmCommands {
     /** Ranges of Dataset Management, brought together from the pages that they lie in. */
     private final MemorySegment ranges = Arena.ofAuto().allocate(DatasetRange.MAX * DatasetRange.BYTES, Long.BYTES);
 
+    /** What is put together before it is delivered: as large as has been asked for, and no larger than a transfer. */
+    private MemorySegment reply = MemorySegment.NULL;
+
     private final Sanitizer sanitizer;
     private final @Nullable PlacementTable placement;
     private final StagedBlocks staged;
@@ -35,7 +43,6 @@ final class NvmCommands {
 
     NvmCommands(
             Namespace[] namespaces,
-            IovaSpace space,
             PrpWalk prps,
             long maxTransfer,
             Features features,
@@ -45,7 +52,7 @@ final class NvmCommands {
         this.namespaces = namespaces;
         this.sanitizer = sanitizer;
         this.placement = placement;
-        staged = new StagedBlocks(space, prps, maxTransfer, counters, placement);
+        staged = new StagedBlocks(prps, maxTransfer, counters, placement);
         this.prps = prps;
         this.maxTransfer = maxTransfer;
         this.features = features;
@@ -57,6 +64,13 @@ final class NvmCommands {
         prps.movedBy(command.opcode());
         if (sanitizer.holdsIo()) {
             return sanitizer.isRunning() ? Status.SANITIZE_IN_PROGRESS : Status.SANITIZE_FAILED | DNR;
+        }
+        ProtectionDomain domain = prps.domain();
+        if (domain != null) {
+            int status = checkDomain(domain, command);
+            if (status != Status.SUCCESS) {
+                return status;
+            }
         }
         return switch (command.opcode()) {
             case Opcode.READ -> read(command);
@@ -77,8 +91,36 @@ final class NvmCommands {
         };
     }
 
-    /** Bytes that the command would move, for the rate limit; 0 for one that moves none. */
-    long bytesMoved(Command command) {
+    /** A domain's commands are about its namespace alone, not about all either, and change nothing if it is read-only. */
+    private static int checkDomain(ProtectionDomain domain, Command command) {
+        if (command.nsid() != domain.nsid()) {
+            return Status.INVALID_NAMESPACE_OR_FORMAT | DNR;
+        }
+        return domain.isReadOnly() && changesMedia(command) ? Status.NAMESPACE_WRITE_PROTECTED | DNR : Status.SUCCESS;
+    }
+
+    /** Whether the command changes what is on the media, or how it is kept there. */
+    private static boolean changesMedia(Command command) {
+        return switch (command.opcode()) {
+            case Opcode.READ,
+                    Opcode.COMPARE,
+                    Opcode.VERIFY,
+                    Opcode.FLUSH,
+                    Opcode.IO_MANAGEMENT_RECEIVE,
+                    Opcode.ZONE_MANAGEMENT_RECEIVE -> false;
+            // Hints change nothing.
+            case Opcode.DATASET_MANAGEMENT -> (command.dword11() & DatasetRange.DEALLOCATE) != 0;
+            default -> true;
+        };
+    }
+
+    /**
+     * Bytes that the command would move, for the rate limit; 0 for one that moves none, or will be refused: users share the
+     * rate, and what one of them never moves is not to be waited for by the others.
+     *
+     * @param domain whose command it is; null for the function's own
+     */
+    long bytesMoved(Command command, @Nullable ProtectionDomain domain) {
         int opcode = command.opcode();
         if (opcode != Opcode.READ
                 && opcode != Opcode.WRITE
@@ -87,7 +129,13 @@ final class NvmCommands {
             return 0;
         }
         Namespace namespace = namespace(command);
-        return namespace == null ? 0 : blocks(command) << namespace.shift;
+        if (namespace == null
+                || !namespace.holds(command.cdw10, blocks(command))
+                || (domain != null && checkDomain(domain, command) != Status.SUCCESS)) {
+            return 0;
+        }
+        long bytes = blocks(command) << namespace.shift;
+        return bytes > maxTransfer ? 0 : bytes;
     }
 
     /** The namespace that the command names, or null if there is none of that number. */
@@ -248,12 +296,31 @@ final class NvmCommands {
                 return Status.LBA_OUT_OF_RANGE | DNR;
             }
         }
+        long end = System.nanoTime() + MOST_DEALLOCATION_NANOS;
         for (int i = 0; deallocate && i < count && status == Status.SUCCESS; i++) {
             if (rangeBlocks(i) > 0) {
-                status = deallocate(namespace, rangeStart(i), rangeBlocks(i));
+                status = prps.domain() == null
+                        ? deallocate(namespace, rangeStart(i), rangeBlocks(i))
+                        : deallocateUntil(end, namespace, rangeStart(i), rangeBlocks(i));
             }
         }
         return mediaStatus(status);
+    }
+
+    /**
+     * Deallocates piece by piece, as far as the time goes: where the media can only be written with zeroes, a range can take
+     * minutes, and others wait. It is a hint, so that what is not done stays as it is.
+     */
+    private static int deallocateUntil(long end, Namespace namespace, long start, long count) {
+        long most = DEALLOCATED_AT_ONCE >>> namespace.shift;
+        int status = Status.SUCCESS;
+        long lba = start;
+        while (lba < start + count && status == Status.SUCCESS && System.nanoTime() - end < 0) {
+            long part = Math.min(start + count - lba, most - lba % most);
+            status = deallocate(namespace, lba, part);
+            lba += part;
+        }
+        return status;
     }
 
     /** Blocks in zones stay: what may be written where is the zones' alone. */
@@ -369,7 +436,7 @@ final class NvmCommands {
         if ((dword13 & 0xFF) != ZoneReport.RECEIVE_REPORT || bytes < ZoneReport.HEADER_BYTES || bytes > maxTransfer) {
             return Status.INVALID_FIELD | DNR;
         }
-        MemorySegment report = Arena.ofAuto().allocate(bytes, Long.BYTES);
+        MemorySegment report = zeroedReply(bytes);
         boolean partial = (dword13 & ZoneReport.PARTIAL) != 0;
         int option = dword13 >>> ZoneReport.OPTION_SHIFT & 0xFF;
         return zones.report(zones.zone(command.cdw10), option, partial, report)
@@ -389,7 +456,7 @@ final class NvmCommands {
         if (bytes > maxTransfer) {
             return Status.INVALID_FIELD | DNR;
         }
-        MemorySegment all = Arena.ofAuto().allocate(Math.max(bytes, 4096), Long.BYTES);
+        MemorySegment all = zeroedReply(Math.max(bytes, 4096));
         table.status(namespace.shift, all);
         return deliver(command, all.asSlice(0, bytes));
     }
@@ -435,6 +502,16 @@ final class NvmCommands {
     /** A 0's based count of dwords, in bytes. */
     private static long dwords(int field) {
         return ((field & 0xFFFF_FFFFL) + 1) * Integer.BYTES;
+    }
+
+    /** Zeroed memory that is used again for the next reply: a command allocates none that a collector must find. */
+    private MemorySegment zeroedReply(long bytes) {
+        if (reply.byteSize() < bytes) {
+            reply = Arena.ofAuto().allocate(Math.max(maxTransfer, bytes), Long.BYTES);
+        }
+        MemorySegment zeroed = reply.asSlice(0, bytes);
+        zeroed.fill((byte) 0);
+        return zeroed;
     }
 
     private int deliver(Command command, MemorySegment source) {

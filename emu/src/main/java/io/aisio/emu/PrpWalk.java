@@ -47,6 +47,9 @@ final class PrpWalk {
     /** A copy of entries that lie in another device's memory. */
     private MemorySegment copied = MemorySegment.NULL;
 
+    /** Whose memory commands reach. */
+    private @Nullable ProtectionDomain domain;
+
     /** @param maxBytes the longest transfer that will be asked for */
     PrpWalk(IovaSpace space, long maxBytes) {
         this.space = space;
@@ -55,6 +58,26 @@ final class PrpWalk {
         regions = new IovaSpace.Region[pages];
         offsets = new long[pages];
         lengths = new long[pages];
+    }
+
+    /** Says whose the next commands are: they reach memory of this domain alone, null for the function's own. */
+    void within(@Nullable ProtectionDomain whose) {
+        // Mostly it is the same as last time, and a store that the collector must know of costs more than a look.
+        if (domain != whose) {
+            domain = whose;
+        }
+    }
+
+    /** Whose memory the next commands reach; null for the function's own. */
+    @Nullable
+    ProtectionDomain domain() {
+        return domain;
+    }
+
+    /** The region of the command's domain that holds all of {@code length} bytes at {@code address}, or null. */
+    IovaSpace.@Nullable Region find(long address, long length) {
+        IovaSpace.Region region = space.find(address, length);
+        return region == null || region.domain != domain ? null : region;
     }
 
     /** Says how the next command describes its data, by its PSDT. */
@@ -212,7 +235,7 @@ final class PrpWalk {
             long needed = (rest + PAGE - 1) / PAGE;
             boolean chained = needed > room;
             int entries = chained ? room - 1 : (int) needed;
-            IovaSpace.Region region = space.find(at, (long) (entries + (chained ? 1 : 0)) * ENTRY);
+            IovaSpace.Region region = find(at, (long) (entries + (chained ? 1 : 0)) * ENTRY);
             if (region == null) {
                 return refuse(Status.DATA_TRANSFER_ERROR);
             }
@@ -272,7 +295,7 @@ final class PrpWalk {
             if (left < 0) {
                 return refuse(Status.INVALID_SGL_COUNT);
             }
-            IovaSpace.Region region = space.find(at, length);
+            IovaSpace.Region region = find(at, length);
             if (region == null) {
                 return refuse(Status.DATA_TRANSFER_ERROR);
             }
@@ -325,6 +348,9 @@ final class PrpWalk {
                 return false;
             }
             last = region;
+        }
+        if (region.domain != domain) {
+            return false;
         }
         if (written && region.readOnly) {
             return false;

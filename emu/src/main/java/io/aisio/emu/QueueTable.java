@@ -18,6 +18,8 @@ final class QueueTable {
     private final @Nullable CompletionQueue[] completion;
     /** The I/O submission queues, to go round. */
     private SubmissionQueue[] io = NONE;
+    /** Whose doorbells are looked at. */
+    private @Nullable SubmissionQueue looking;
     /** What the driver writes instead of doorbells; null until it says where. */
     private @Nullable ShadowDoorbells shadow;
 
@@ -65,27 +67,33 @@ final class QueueTable {
      */
     @Nullable
     CompletionQueue createCompletion(int id, long address, int entries, int vector) {
-        MemorySegment ring = ring(address, (long) entries << Cqe.SHIFT);
-        if (ring == null || ring.isReadOnly()) {
+        IovaSpace.Region region = region(address, (long) entries << Cqe.SHIFT);
+        if (region == null || region.readOnly || !region.ringBegins()) {
             return null;
         }
         registers.clearDoorbell(Registers.cqHeadDoorbell(id, registers.stride()));
-        CompletionQueue queue = new CompletionQueue(id, entries, address, vector, ring, registers);
+        MemorySegment ring = region.memory.asSlice(address - region.iova, (long) entries << Cqe.SHIFT);
+        CompletionQueue queue = new CompletionQueue(id, entries, address, vector, ring, region, registers);
         completion[id] = queue;
         follow(queue, false);
         return queue;
     }
 
-    /** Creates a submission queue; null if the memory is not all there, or is another device's. */
+    /**
+     * Creates a submission queue; null if the memory is not all there, is another device's, or of another domain than the
+     * completion queue's.
+     */
     @Nullable
     SubmissionQueue createSubmission(int id, long address, int entries, CompletionQueue completions) {
-        MemorySegment ring = ring(address, (long) entries << Sqe.SHIFT);
-        if (ring == null) {
+        IovaSpace.Region region = region(address, (long) entries << Sqe.SHIFT);
+        if (region == null || region.domain != completions.region.domain || !region.ringBegins()) {
             return null;
         }
         registers.clearDoorbell(Registers.sqTailDoorbell(id, registers.stride()));
         DelayLine delayed = paced && id != 0 ? new DelayLine(entries) : null;
-        SubmissionQueue queue = new SubmissionQueue(id, entries, address, ring, completions, delayed, registers);
+        MemorySegment ring = region.memory.asSlice(address - region.iova, (long) entries << Sqe.SHIFT);
+        SubmissionQueue queue =
+                new SubmissionQueue(id, entries, address, ring, region, completions, delayed, registers);
         submission[id] = queue;
         completions.submissionQueues++;
         follow(queue, false);
@@ -95,6 +103,7 @@ final class QueueTable {
 
     void deleteSubmission(SubmissionQueue queue) {
         submission[queue.id] = null;
+        queue.region.ringEnds();
         queue.completions.submissionQueues--;
         registers.clearDoorbell(Registers.sqTailDoorbell(queue.id, registers.stride()));
         collect();
@@ -102,6 +111,7 @@ final class QueueTable {
 
     void deleteCompletion(CompletionQueue queue) {
         completion[queue.id] = null;
+        queue.region.ringEnds();
         registers.clearDoorbell(Registers.cqHeadDoorbell(queue.id, registers.stride()));
     }
 
@@ -118,7 +128,9 @@ final class QueueTable {
                 || first.readOnly
                 || second.readOnly
                 || first.peer != null
-                || second.peer != null) {
+                || second.peer != null
+                || first.domain != null
+                || second.domain != null) {
             return false;
         }
         shadow = new ShadowDoorbells(first, values - first.iova, second, events - second.iova);
@@ -157,13 +169,30 @@ final class QueueTable {
     /** All queues go, and the shadow doorbells. */
     void clear() {
         shadow = null;
+        for (SubmissionQueue queue : submission) {
+            if (queue != null) {
+                queue.region.ringEnds();
+            }
+        }
+        for (CompletionQueue queue : completion) {
+            if (queue != null) {
+                queue.region.ringEnds();
+            }
+        }
         Arrays.fill(submission, null);
         Arrays.fill(completion, null);
         io = NONE;
     }
 
+    /** Whose doorbells {@link #checkDoorbells} looks at, or looked at last. */
+    @Nullable
+    SubmissionQueue looking() {
+        return looking;
+    }
+
     /** Looks at every doorbell: those of queues that exist for wrong values, the others for any. */
     void checkDoorbells() {
+        looking = null;
         int stride = 4 << registers.stride();
         int index = 0;
         for (long at = Registers.DOORBELLS; at < registers.size(); at += stride) {
@@ -172,6 +201,9 @@ final class QueueTable {
             index++;
             CompletionQueue completions = head ? completion(id) : null;
             SubmissionQueue submissions = head ? null : submission(id);
+            if (!head) {
+                looking = submissions;
+            }
             if (completions != null) {
                 boolean ignored = completions.look();
             } else if (submissions != null) {
@@ -213,8 +245,13 @@ final class QueueTable {
 
     /** Where entries are that are looked at again and again: in the host's memory, as no copy of them would do. */
     private @Nullable MemorySegment ring(long address, long bytes) {
+        IovaSpace.Region region = region(address, bytes);
+        return region == null ? null : region.memory.asSlice(address - region.iova, bytes);
+    }
+
+    private IovaSpace.@Nullable Region region(long address, long bytes) {
         IovaSpace.Region region = space.find(address, bytes);
-        return region == null || region.peer != null ? null : region.memory.asSlice(address - region.iova, bytes);
+        return region == null || region.peer != null ? null : region;
     }
 
     private void collect() {

@@ -2,12 +2,16 @@ package io.aisio.emu;
 
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import io.aisio.nvme.spec.Registers;
 import io.aisio.upcie.MappedBar;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
  * BAR 0 (section 3.1) on plain memory. Nothing tells the controller of a store: it compares what is there with what it
@@ -20,6 +24,9 @@ final class RegisterFile {
 
     /** What stands in a doorbell whose value was taken: no queue is as large. */
     static final int TAKEN = -1;
+
+    /** Bytes of a pair's doorbells where each has a page for itself. */
+    static final int DOORBELL_PAGES = 2 * Mapping.PAGE_SIZE;
 
     /** AQA: bits that are not reserved. */
     private static final int AQA_MASK = 0x0FFF_0FFF;
@@ -35,10 +42,15 @@ final class RegisterFile {
     private static final VarHandle LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
+    private static final MemorySegment ZERO = Arena.global().allocate(Integer.BYTES);
+
     private final Mapping mapping;
     private final MemorySegment memory;
     private final MappedBar bar;
     private final long capabilities;
+    /** The files that pairs' doorbells are in, by the offset of the first. */
+    private final Map<Long, OpenFile> shared = new HashMap<>();
+
     private final int stride;
     private int status;
     private int interruptMask;
@@ -153,14 +165,75 @@ final class RegisterFile {
         return value == TAKEN ? value : (int) INT.getAndSet(memory, offset, TAKEN);
     }
 
+    /**
+     * The pages of one pair's doorbells, as a file that others may map: it is made when it is asked for first.
+     *
+     * @param at of the first of the two, which are a page apart
+     * @throws LinuxException if there is no memory
+     */
+    synchronized OpenFile shareDoorbells(long at) throws LinuxException {
+        OpenFile there = shared.get(at);
+        if (there != null) {
+            return there;
+        }
+        OpenFile file = OpenFile.inMemory("aisio-doorbells", DOORBELL_PAGES);
+        try {
+            // What was rung before; nobody rings meanwhile, as the pair has not been given to anybody.
+            file.write(memory.asSlice(at, DOORBELL_PAGES), 0);
+            mapping.replace(at, DOORBELL_PAGES, file);
+        } catch (LinuxException | RuntimeException e) {
+            file.close();
+            throw e;
+        }
+        shared.put(at, file);
+        return file;
+    }
+
+    /** Fresh pages for a pair's doorbells, which whoever has mapped the old ones does not reach. */
+    synchronized void unshareDoorbells(long at) throws LinuxException {
+        OpenFile file = shared.get(at);
+        if (file != null) {
+            mapping.replace(at, DOORBELL_PAGES, null);
+            shared.remove(at);
+            file.close();
+        }
+    }
+
     /** Sets a doorbell to 0, as for a queue that is new or gone. */
-    void clearDoorbell(long offset) {
-        bar.write32(offset, 0);
+    synchronized void clearDoorbell(long offset) {
+        long in = (offset - Registers.DOORBELLS) % DOORBELL_PAGES;
+        OpenFile file = shared.get(offset - in);
+        if (file == null) {
+            bar.write32(offset, 0);
+        } else {
+            clear(file, in);
+        }
     }
 
     /** Sets all doorbells to 0. */
-    void clearDoorbells() {
-        memory.asSlice(Registers.DOORBELLS).fill((byte) 0);
+    synchronized void clearDoorbells() {
+        if (shared.isEmpty()) {
+            memory.asSlice(Registers.DOORBELLS).fill((byte) 0);
+            return;
+        }
+        for (long at = Registers.DOORBELLS; at < size(); at += DOORBELL_PAGES) {
+            OpenFile file = shared.get(at);
+            if (file == null) {
+                memory.asSlice(at, Math.min(DOORBELL_PAGES, size() - at)).fill((byte) 0);
+            } else {
+                clear(file, 0);
+                clear(file, Mapping.PAGE_SIZE);
+            }
+        }
+    }
+
+    /** By the file: a store to a page that whoever has it too has taken away may find none to put in its place. */
+    private static void clear(OpenFile file, long offset) {
+        try {
+            file.write(ZERO, offset);
+        } catch (LinuxException e) {
+            // There is no page then, and what is not there is zero.
+        }
     }
 
     /** The end of the doorbells. */
@@ -216,8 +289,10 @@ final class RegisterFile {
         memory.fill((byte) 0xFF);
     }
 
-    void close() {
+    synchronized void close() {
         mapping.close();
+        shared.values().forEach(OpenFile::close);
+        shared.clear();
     }
 
     /** Either of INTMS and INTMC shows the mask; what differs from it was written. */

@@ -35,7 +35,6 @@ final class StagedBlocks {
     /** MSRC, as a count: the most source ranges of one Copy. */
     static final int COPY_RANGES = 128;
 
-    private final IovaSpace space;
     private final PrpWalk prps;
     private final long maxTransfer;
     private final Counters counters;
@@ -50,9 +49,7 @@ final class StagedBlocks {
     private MemorySegment otherData = MemorySegment.NULL;
     private MemorySegment otherMetadata = MemorySegment.NULL;
 
-    StagedBlocks(
-            IovaSpace space, PrpWalk prps, long maxTransfer, Counters counters, @Nullable PlacementTable placement) {
-        this.space = space;
+    StagedBlocks(PrpWalk prps, long maxTransfer, Counters counters, @Nullable PlacementTable placement) {
         this.prps = prps;
         this.maxTransfer = maxTransfer;
         this.counters = counters;
@@ -441,7 +438,7 @@ final class StagedBlocks {
         if ((command.mptr & 3) != 0) {
             return Status.INVALID_FIELD | DNR;
         }
-        return space.find(command.mptr, (long) count * beside) == null
+        return prps.find(command.mptr, (long) count * beside) == null
                 ? Status.DATA_TRANSFER_ERROR | DNR
                 : Status.SUCCESS;
     }
@@ -560,7 +557,7 @@ final class StagedBlocks {
         if (bytes == 0) {
             return Status.SUCCESS;
         }
-        IovaSpace.Region region = space.find(command.mptr, bytes);
+        IovaSpace.Region region = prps.find(command.mptr, bytes);
         if (region == null || (!fromDriver && region.readOnly)) {
             return Status.DATA_TRANSFER_ERROR | DNR;
         }

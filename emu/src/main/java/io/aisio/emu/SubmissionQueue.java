@@ -14,8 +14,18 @@ final class SubmissionQueue {
     MemorySegment ring;
 
     final CompletionQueue completions;
+    /** The memory that the entries are in. */
+    final IovaSpace.Region region;
+    /** Whose memory its commands reach. */
+    final @Nullable ProtectionDomain domain;
     /** Where its commands wait until they are due; null if they are executed as they come. */
     final @Nullable DelayLine delayed;
+
+    /**
+     * Whether it is served no more, until it is deleted: its user has taken the pages away that its entries, completions or
+     * doorbells were in.
+     */
+    boolean broken;
 
     /** The entry that is fetched next. */
     int head;
@@ -34,6 +44,7 @@ final class SubmissionQueue {
             int entries,
             long address,
             MemorySegment ring,
+            IovaSpace.Region region,
             CompletionQueue completions,
             @Nullable DelayLine delayed,
             RegisterFile registers) {
@@ -41,6 +52,8 @@ final class SubmissionQueue {
         this.entries = entries;
         this.address = address;
         this.ring = ring;
+        this.region = region;
+        domain = region.domain;
         this.completions = completions;
         this.delayed = delayed;
         this.registers = registers;

@@ -62,6 +62,10 @@ public final class VfioUserServer implements AutoCloseable {
      */
     public static VfioUserServer open(Path socket, EmuConfiguration configuration, Consumer<String> notes)
             throws IOException {
+        if (configuration.shared()) {
+            throw new IllegalArgumentException(
+                    "a controller that is served by a socket has one user: leave out 'shared'");
+        }
         // Whether the media can be opened is said now, not to the first client.
         EmuController.open("the controller", configuration).close();
         return new VfioUserServer(UnixListener.bind(socket, BACKLOG), configuration, notes);

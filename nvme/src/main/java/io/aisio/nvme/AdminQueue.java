@@ -1,6 +1,7 @@
 package io.aisio.nvme;
 
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Status;
 import io.aisio.upcie.DmaMemory;
 import java.time.Duration;
@@ -28,7 +29,7 @@ final class AdminQueue {
     private static final Duration LONGEST_GRACE = Duration.ofSeconds(5);
 
     /** A command in flight, or one that was. */
-    static final class Pending {
+    static final class Pending implements QueueHost.Abort {
         final Command command;
         final int epoch;
         private final long started = System.nanoTime();
@@ -47,12 +48,14 @@ final class AdminQueue {
         }
 
         /** Whether it has been completed or given up. */
-        boolean isDone() {
+        @Override
+        public boolean isDone() {
             return done;
         }
 
         /** Of an Abort that is done: whether the command was aborted (dword 0, bit 0 clear). */
-        boolean hasAborted() {
+        @Override
+        public boolean hasAborted() {
             return done && failure == null && (result & 1) == 0;
         }
     }
@@ -89,7 +92,18 @@ final class AdminQueue {
         this.recovery = recovery;
         this.timeouts = timeouts;
         this.rings = rings;
-        pair = new QueuePair(controller, recovery.epoch, 0, DEPTH, rings, registers, null, 0);
+        int stride = registers.doorbellStride();
+        pair = new QueuePair(
+                new OwnQueues(controller, recovery, 0, DEPTH + 1, rings, null),
+                recovery.epoch(),
+                0,
+                DEPTH,
+                rings,
+                registers.bar(),
+                Registers.sqTailDoorbell(0, stride),
+                Registers.cqHeadDoorbell(0, stride),
+                null,
+                0);
     }
 
     /** Where the device finds the submission queue. */
@@ -155,11 +169,11 @@ final class AdminQueue {
             if (slot < 0 || recovery.isAnothers()) {
                 return null;
             }
-            if (epoch != Recovery.ANY && epoch != recovery.epoch) {
+            if (epoch != Recovery.ANY && epoch != recovery.epoch()) {
                 throw givenUp(name + ": " + Opcode.adminName(command.opcode()), recovery.lastReset());
             }
             binding.bind(pair, slot);
-            Pending started = new Pending(command, recovery.epoch);
+            Pending started = new Pending(command, recovery.epoch());
             pair.submit(new int[] {slot}, new long[] {command.cdw10()}, 1);
             started.cid = pair.cid(slot);
             pending[slot] = started;
@@ -188,7 +202,7 @@ final class AdminQueue {
         int epoch = pair.epoch();
         try {
             // One at a time, as each one's result is asked for.
-            while (recovery.epoch == pair.epoch() && pair.poll(completed) == 1) {
+            while (recovery.epoch() == pair.epoch() && pair.poll(completed) == 1) {
                 int slot = completed[0] < 0 ? ~completed[0] : completed[0];
                 complete(slot, completed[0] < 0 ? pair.failure(slot) : null);
             }
@@ -366,7 +380,7 @@ final class AdminQueue {
             }
             eventRequests.clear();
             broken = null;
-            pair.startAnew(recovery.epoch);
+            pair.startAnew(recovery.epoch());
         } finally {
             lock.unlock();
         }

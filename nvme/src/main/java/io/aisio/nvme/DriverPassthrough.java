@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Single commands through this driver: admin commands by the controller's admin queue, I/O commands by a queue pair of its
- * own, which is created with the first of them. Who opens it closes it, before the controller.
+ * own, which is created with the first of them. Who opens it closes it, before the source.
  */
 public final class DriverPassthrough implements Passthrough, AutoCloseable {
     /** Polls before the wait sleeps between two of them. */
@@ -20,25 +20,25 @@ public final class DriverPassthrough implements Passthrough, AutoCloseable {
     /** The least memory that is kept for data: what most commands need. */
     private static final long LEAST_BYTES = 64 << 10;
 
-    private final NvmeController controller;
+    private final QueueSource source;
     private final int nsid;
     private @Nullable QueuePair pair;
     private @Nullable DmaMemory memory;
     private boolean closed;
 
     /**
-     * Over a controller, which stays the caller's.
+     * Over a controller, or a lease of one, which stays the caller's.
      *
      * @param nsid the namespace that I/O commands go to unless they name another
      */
-    public DriverPassthrough(NvmeController controller, int nsid) {
-        this.controller = controller;
+    public DriverPassthrough(QueueSource source, int nsid) {
+        this.source = source;
         this.nsid = nsid;
     }
 
     @Override
     public String name() {
-        return controller.name();
+        return source.name();
     }
 
     @Override
@@ -53,7 +53,7 @@ public final class DriverPassthrough implements Passthrough, AutoCloseable {
         if (command.opcode() == Opcode.FORMAT_NVM) {
             closeQueue();
         }
-        return controller.execute(command, data);
+        return source.execute(command, data);
     }
 
     @Override
@@ -61,17 +61,16 @@ public final class DriverPassthrough implements Passthrough, AutoCloseable {
             throws IOException {
         requireOpen();
         long metadataAt = data.byteSize() + Prp.PAGE - 1 & -Prp.PAGE;
-        if (data.byteSize() > controller.maxTransferBytes()) {
+        if (data.byteSize() > source.maxTransferBytes()) {
             throw new IllegalArgumentException("%s: %s with %d bytes of data; at most %d are possible"
-                    .formatted(
-                            name(), Opcode.nvmName(command.opcode()), data.byteSize(), controller.maxTransferBytes()));
+                    .formatted(name(), Opcode.nvmName(command.opcode()), data.byteSize(), source.maxTransferBytes()));
         }
         if (data.byteSize() == 0 && metadata.byteSize() != 0) {
             throw new IllegalArgumentException(name() + ": metadata without data");
         }
         QueuePair queue = pair;
         if (queue == null) {
-            queue = controller.createQueuePair(1);
+            queue = source.createQueuePair(1);
             pair = queue;
         }
         Command named = command.nsid() == 0 ? command.withNamespace(nsid) : command;
@@ -124,7 +123,7 @@ public final class DriverPassthrough implements Passthrough, AutoCloseable {
         if (there != null && there.size() >= bytes) {
             return there;
         }
-        DmaMemory larger = controller.function().allocate(Math.max(LEAST_BYTES, Long.highestOneBit(bytes - 1) << 1));
+        DmaMemory larger = source.allocate(Math.max(LEAST_BYTES, Long.highestOneBit(bytes - 1) << 1));
         memory = larger;
         free(there);
         return larger;
@@ -141,7 +140,7 @@ public final class DriverPassthrough implements Passthrough, AutoCloseable {
     }
 
     private void free(@Nullable DmaMemory buffer) {
-        if (buffer != null && !controller.mayStillAccessMemory()) {
+        if (buffer != null && !source.mayStillAccessMemory()) {
             buffer.close();
         }
     }

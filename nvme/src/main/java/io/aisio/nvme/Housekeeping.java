@@ -103,7 +103,7 @@ final class Housekeeping {
 
     private void tick() {
         Recovery recovery = controller.recovery();
-        int epoch = recovery.epoch;
+        int epoch = recovery.epoch();
         recovery.look(epoch);
         AdminQueue admin = controller.admin();
         admin.poll();

@@ -1,7 +1,6 @@
 package io.aisio.nvme;
 
 import io.aisio.upcie.DmaMemory;
-import io.aisio.upcie.PciFunction;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -23,13 +22,13 @@ final class ListPages {
     /** A page, as the processor and as the device finds it. */
     record Page(MemorySegment memory, long iova) {}
 
-    private final PciFunction function;
+    private final QueueHost host;
     private final Page[][] ofSlot;
     private final List<DmaMemory> chunks = new ArrayList<>();
     private int usedOfLast = CHUNK;
 
-    ListPages(PciFunction function, int slots) {
-        this.function = function;
+    ListPages(QueueHost host, int slots) {
+        this.host = host;
         ofSlot = new Page[slots][];
         Arrays.fill(ofSlot, NONE);
     }
@@ -55,7 +54,7 @@ final class ListPages {
     private Page take() {
         if (usedOfLast == CHUNK) {
             try {
-                chunks.add(function.allocate((long) CHUNK * Prp.PAGE));
+                chunks.add(host.allocate((long) CHUNK * Prp.PAGE));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }

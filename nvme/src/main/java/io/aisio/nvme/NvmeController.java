@@ -8,15 +8,20 @@ import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
+import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Wire;
+import io.aisio.upcie.DmaDomain;
 import io.aisio.upcie.DmaMemory;
+import io.aisio.upcie.DoorbellPages;
 import io.aisio.upcie.Interrupt;
 import io.aisio.upcie.MappedBar;
 import io.aisio.upcie.PciFunction;
+import io.aisio.upcie.PeerMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.BitSet;
@@ -38,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A thread of the controller's own listens to its events; nothing waits for it.
  */
-public final class NvmeController implements AdminCommands, AutoCloseable {
+public final class NvmeController implements QueueSource {
     /** I/O queue pairs that the driver asks for; a controller grants what it has. */
     private static final int WANTED_QUEUE_PAIRS = 1024;
     /** Interrupt vectors that are asked for at most: the system has only so many, and few threads sleep. */
@@ -75,6 +80,8 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     private volatile Duration keepAlive = Duration.ZERO;
     /** When the last Keep Alive was sent; the controller's own thread's. */
     private long keptAlive = System.nanoTime();
+    /** Whether doorbells are rung in any case, and nothing is stored for the controller to look at. */
+    private volatile boolean rings;
     /** Where the controller looks for doorbells, null while it does not. */
     private volatile @Nullable ShadowDoorbells shadow;
     /** The same, once it ever did. */
@@ -190,7 +197,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
 
     /** Gives the controller pages for shadow doorbells if it takes some: empty ones, whatever was there before a reset. */
     private void shareDoorbells() throws IOException {
-        if ((offer.adminCommands() & IdentifyController.OACS_DOORBELL_BUFFER) == 0) {
+        if (rings || (offer.adminCommands() & IdentifyController.OACS_DOORBELL_BUFFER) == 0) {
             shadow = null;
             return;
         }
@@ -277,6 +284,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     // What a caller asks.
 
     /** The function's name. */
+    @Override
     public String name() {
         return function.name();
     }
@@ -314,6 +322,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      *
      * @throws NvmeException if it is not active, or was described in a way that makes no sense
      */
+    @Override
     public Namespace namespace(int nsid) throws NvmeException {
         Namespace namespace = namespaces.get(nsid);
         if (namespace == null) {
@@ -327,19 +336,33 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      * The most that one command transfers, in bytes: what the controller allows (MDTS), at most 64 MiB, or the 2 MiB that a
      * PRP list of one page names where it knows no limit.
      */
+    @Override
     public int maxTransferBytes() {
         long mdts = identity.maxTransferBytes();
         return mdts == 0 ? Prp.ONE_LIST_BYTES : (int) Math.min(mdts, Prp.MAX_BYTES);
     }
 
     /** The most commands that a queue pair holds in flight: one less than the entries that CAP.MQES allows. */
+    @Override
     public int maxDepth() {
         return Math.min(registers.maxQueueEntries() - 1, QueuePair.MAX_DEPTH);
     }
 
     /** How many I/O queue pairs the controller granted. */
+    @Override
     public int maxQueuePairs() {
         return maxQueuePairs;
+    }
+
+    /** Allocates memory of the function's, as {@link PciFunction#allocate} does: it is closed before the function. */
+    @Override
+    public DmaMemory allocate(long bytes) throws IOException {
+        return function.allocate(bytes);
+    }
+
+    @Override
+    public DmaMemory map(PeerMemory memory) throws IOException {
+        return function.map(memory);
     }
 
     /**
@@ -349,6 +372,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      * @throws NvmeException if the controller refuses, or all queue pairs are in use
      * @throws IOException if memory cannot be had
      */
+    @Override
     public QueuePair createQueuePair(int depth) throws IOException {
         return createQueuePair(depth, false);
     }
@@ -362,6 +386,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      *     one
      * @throws IOException if memory or interrupts cannot be had
      */
+    @Override
     public QueuePair createSleepingQueuePair(int depth) throws IOException {
         return createQueuePair(depth, true);
     }
@@ -385,8 +410,19 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
             requireContiguous(rings, QueuePair.ringBytes(entries));
             interrupt = sleeping ? takeInterrupt(qid) : null;
             long timeout = timeouts.io().toNanos();
-            pair = new QueuePair(this, Recovery.NEVER, qid, depth, rings, registers, interrupt, timeout);
-            recreate(pair);
+            int stride = registers.doorbellStride();
+            pair = new QueuePair(
+                    new OwnQueues(this, recovery, qid, entries, rings, interrupt),
+                    Recovery.NEVER,
+                    qid,
+                    depth,
+                    rings,
+                    registers.bar(),
+                    Registers.sqTailDoorbell(qid, stride),
+                    Registers.cqHeadDoorbell(qid, stride),
+                    interrupt,
+                    timeout);
+            pair.recreate();
             return pair;
         } catch (IOException | RuntimeException e) {
             if (pair != null) {
@@ -416,35 +452,43 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         int entries = depth + 1;
         requireRing("submission", submission, (long) entries * Sqe.BYTES);
         requireRing("completion", completion, (long) entries * Cqe.BYTES);
-        requireZeroed(completion, (long) entries * Cqe.BYTES);
+        requireZeroed(completion, 0, (long) entries * Cqe.BYTES);
+        return lend(entries, submission.iova(0), completion.iova(0));
+    }
+
+    /**
+     * The same with both rings in one memory, as a {@link QueuePair} drives them ({@link QueuePair#attach}): another process's,
+     * for example.
+     *
+     * @param rings of {@link QueuePair#bytesOfRings}, zeroed, in a row for the device, as memory of a
+     *     {@linkplain #openDomain domain} is
+     * @param depth the most commands in flight, 1 to {@link #maxDepth()}; the rings have one entry more
+     * @throws IllegalArgumentException if the memory is not as it must be
+     * @throws NvmeException as above
+     */
+    public LentQueuePair lendQueuePair(DmaMemory rings, int depth) throws IOException {
+        requireDepth(depth);
+        int entries = depth + 1;
+        long completion = QueuePair.completionRing(entries);
+        requireRing("submission and a completion", rings, QueuePair.ringBytes(entries));
+        requireZeroed(rings, completion, (long) entries * Cqe.BYTES);
+        return lend(entries, rings.iova(0), rings.iova(completion));
+    }
+
+    private LentQueuePair lend(int entries, long submission, long completion) throws NvmeException {
         int qid = takeQid();
         try {
-            for (int attempt = 1; ; attempt++) {
-                recovery.awaitSettled();
-                recovery.requireWorking();
-                int epoch = recovery.epoch;
-                requireDoorbells(qid);
-                try {
-                    createCompletionQueue(epoch, qid, entries, completion.iova(0), null);
-                    createSubmissionQueue(epoch, qid, entries, submission.iova(0));
-                    return new LentQueuePair(
-                            this,
-                            epoch,
-                            qid,
-                            entries,
-                            registers.doorbellStride(),
-                            submission.iova(0),
-                            completion.iova(0));
-                } catch (NvmeException e) {
-                    if (recovery.epoch == epoch || attempt == ATTEMPTS) {
-                        throw e;
-                    }
-                }
-            }
-        } catch (IOException | RuntimeException e) {
+            int epoch = createLentQueues(qid, entries, submission, completion);
+            return new LentQueuePair(this, epoch, qid, entries, registers.doorbellStride(), submission, completion);
+        } catch (NvmeException | RuntimeException e) {
             giveQidBack(qid);
             throw e;
         }
+    }
+
+    /** Creates the queues of a pair that somebody else drives; the epoch in which they are. */
+    int createLentQueues(int qid, int entries, long submission, long completion) throws NvmeException {
+        return createQueues(qid, entries, submission, completion, null, true);
     }
 
     private void requireRing(String which, DmaMemory memory, long bytes) throws NvmeException {
@@ -457,12 +501,19 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     /** A phase tag that is left from before would be taken for a completion. Memory of other devices is not seen here. */
-    private void requireZeroed(DmaMemory completion, long bytes) {
-        if (completion.segment().byteSize() < bytes) {
+    private void requireZeroed(DmaMemory completion, long from, long bytes) {
+        if (completion.segment().byteSize() < from + bytes) {
             return;
         }
-        for (long at = 0; at < bytes; at += Long.BYTES) {
-            if (Wire.i64(completion.segment(), at) != 0) {
+        // Copied first: what another process has too may lose its pages meanwhile, if they are huge ones.
+        byte[] seen = new byte[Math.toIntExact(bytes)];
+        try {
+            MemorySegment.copy(completion.segment(), ValueLayout.JAVA_BYTE, from, seen, 0, seen.length);
+        } catch (InternalError e) {
+            throw new IllegalArgumentException(name() + ": the memory for a completion queue is gone", e);
+        }
+        for (int at = 0; at < seen.length; at++) {
+            if (seen[at] != 0) {
                 throw new IllegalArgumentException(
                         "%s: the memory for a completion queue is not zeroed, at byte %d".formatted(name(), at));
             }
@@ -479,21 +530,11 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         }
     }
 
-    /** Deletes a queue pair that was lent, for good. */
-    void delete(LentQueuePair pair) throws IOException {
-        try {
-            if (!pair.isLost()) {
-                deleteQueues(pair.epoch(), pair.qid());
-            }
-        } catch (NvmeException e) {
-            // As with the driver's own: only a disabled controller leaves the memory alone.
-            if (!pair.isLost()) {
-                recovery.reset(pair.epoch(), e);
-                throw e;
-            }
-        } finally {
-            giveQidBack(pair.qid());
-        }
+    /** Takes back from a lent pair, whose queues are gone, its doorbells and its identifier. */
+    void takeBack(LentQueuePair pair) throws IOException {
+        // Should that fail, the identifier stays taken, as the next pair's doorbells would be this one's too.
+        function.takeDoorbellsBack(pair.tailDoorbell(), pair.headDoorbell());
+        giveQidBack(pair.qid());
     }
 
     /** The doorbells and all other registers, if they are mapped; null if every access is a call. */
@@ -501,20 +542,78 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         return registers.bar() instanceof MappedBar bar ? bar : null;
     }
 
-    /** Creates the queues of a pair anew, after a reset or after they were deleted, with nothing in flight. */
-    void recreate(QueuePair pair) throws NvmeException {
+    /**
+     * Opens a domain for the memory of one user of this controller, another process for example: what is lent to it has its
+     * rings there. Closed after those queue pairs, and before the function.
+     *
+     * <p>A controller that looks for doorbells in memory is reset with the first domain, and does not afterwards.
+     *
+     * @param readOnly whether that user's commands are to write nothing to the media, where the device can see to that
+     * @param nsid the one namespace that they are to be about, where the device can see to that
+     * @throws UnsupportedOperationException if the function's memory cannot be another process's too; the message is one
+     *     sentence with the next step
+     * @throws IOException if the system refuses, or the controller has failed
+     */
+    public DmaDomain openDomain(boolean readOnly, int nsid) throws IOException {
+        requireOpen();
+        DmaDomain domain = function.openDomain(readOnly, nsid);
+        try {
+            ringDoorbells();
+            return domain;
+        } catch (NvmeException | RuntimeException e) {
+            domain.close();
+            throw e;
+        }
+    }
+
+    /** Has the controller look for no doorbells in memory any more, which takes a reset if it does: users' queues ring. */
+    private synchronized void ringDoorbells() throws NvmeException {
+        rings = true;
+        if (shadow != null) {
+            recovery.reset(
+                    recovery.epoch(),
+                    new NvmeException(name() + ": its queues are to be driven by others, who ring doorbells"));
+            recovery.requireWorking();
+        }
+    }
+
+    /** Whether the pages of doorbells are replaced as pairs come and go: {@link PciFunction#movesDoorbells}. */
+    public boolean movesDoorbells() {
+        return function.movesDoorbells();
+    }
+
+    /** Where the user of a lent queue pair maps its doorbells: {@link LentQueuePair#doorbellPages}. */
+    public DoorbellPages doorbellPages(LentQueuePair pair) throws IOException {
+        return pair.doorbellPages();
+    }
+
+    DoorbellPages doorbellPagesOf(LentQueuePair pair) throws IOException {
+        requireNotClosed();
+        return function.doorbellPages(pair.tailDoorbell(), pair.headDoorbell());
+    }
+
+    /** Creates the queues of a pair with nothing in flight; the epoch in which they are. */
+    int createQueues(int qid, int entries, long submission, long completion, @Nullable Interrupt interrupt)
+            throws NvmeException {
+        return createQueues(qid, entries, submission, completion, interrupt, false);
+    }
+
+    private int createQueues(
+            int qid, int entries, long submission, long completion, @Nullable Interrupt interrupt, boolean lent)
+            throws NvmeException {
         for (int attempt = 1; ; attempt++) {
             recovery.awaitSettled();
             recovery.requireWorking();
-            int epoch = recovery.epoch;
-            pair.startAnew(Recovery.NEVER);
+            int epoch = recovery.epoch();
+            if (lent) {
+                requireDoorbells(qid);
+            }
             try {
-                createCompletionQueue(epoch, pair.qid(), pair.entries(), pair.completionQueue(), pair.interrupt());
-                createSubmissionQueue(epoch, pair.qid(), pair.entries(), pair.submissionQueue());
-                pair.startAnew(epoch);
-                return;
+                createCompletionQueue(epoch, qid, entries, completion, interrupt);
+                createSubmissionQueue(epoch, qid, entries, submission);
+                return epoch;
             } catch (NvmeException e) {
-                if (recovery.epoch == epoch || attempt == ATTEMPTS) {
+                if (recovery.epoch() == epoch || attempt == ATTEMPTS) {
                     throw e;
                 }
             }
@@ -578,7 +677,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
                     address,
                     0);
         } catch (NvmeException e) {
-            if (recovery.epoch == epoch) {
+            if (recovery.epoch() == epoch) {
                 takeBackCompletionQueue(epoch, qid, e);
             }
             throw e;
@@ -601,21 +700,27 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
         admin.execute(epoch, Command.of(Opcode.DELETE_IO_CQ, 0, qid), 0, 0);
     }
 
-    /** Deletes a queue pair, for good. */
-    void delete(QueuePair pair) throws IOException {
+    /** Deletes a pair's queues for good, if they are of this epoch. */
+    void delete(int epoch, int qid, @Nullable Interrupt interrupt) throws IOException {
         try {
-            if (pair.exists()) {
-                deleteQueues(pair.epoch(), pair.qid());
+            endQueues(epoch, qid);
+        } finally {
+            giveInterruptBack(interrupt);
+            giveQidBack(qid);
+        }
+    }
+
+    void endQueues(int epoch, int qid) throws NvmeException {
+        try {
+            if (recovery.epoch() == epoch) {
+                deleteQueues(epoch, qid);
             }
         } catch (NvmeException e) {
             // Whoever keeps a queue keeps writing to its memory: only a disabled controller lets it be freed.
-            if (pair.exists()) {
-                recovery.reset(pair.epoch(), e);
+            if (recovery.epoch() == epoch) {
+                recovery.reset(epoch, e);
                 throw e;
             }
-        } finally {
-            giveInterruptBack(pair.interrupt());
-            giveQidBack(pair.qid());
         }
     }
 
@@ -741,7 +846,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
      */
     public void reset() throws NvmeException {
         requireOpen();
-        recovery.reset(recovery.epoch, new NvmeException(name() + ": a reset was asked for"));
+        recovery.reset(recovery.epoch(), new NvmeException(name() + ": a reset was asked for"));
         recovery.requireWorking();
     }
 
@@ -797,6 +902,7 @@ public final class NvmeController implements AdminCommands, AutoCloseable {
     }
 
     /** Whether the controller could not be stopped after it failed: memory that it knows must not be used again. */
+    @Override
     public boolean mayStillAccessMemory() {
         return recovery.mayStillAccessMemory();
     }

@@ -27,10 +27,9 @@ final class Overdue {
     /** How long commands have to come back once they were aborted, at most; less where they had less time before. */
     private static final long MAX_GRACE_NANOS = 5_000_000_000L;
 
-    private final int qid;
     private final long timeoutNanos;
     private final long interval;
-    private final AdminQueue admin;
+    private final QueueHost host;
     private final long[] seenToken;
     private final long[] seenAt;
     private final int[] seenTimes;
@@ -41,13 +40,12 @@ final class Overdue {
     private long since;
     private boolean anyOverdue;
     private int first;
-    private AdminQueue.@Nullable Pending abort;
+    private QueueHost.@Nullable Abort abort;
     private int abortedSlot;
 
-    Overdue(int qid, int slots, long timeoutNanos, AdminQueue admin) {
-        this.qid = qid;
+    Overdue(int slots, long timeoutNanos, QueueHost host) {
         this.timeoutNanos = timeoutNanos;
-        this.admin = admin;
+        this.host = host;
         interval = Math.min(timeoutNanos / LOOKS_AT_LEAST, MAX_LOOK_NANOS);
         seenToken = new long[slots];
         seenAt = new long[slots];
@@ -113,12 +111,12 @@ final class Overdue {
 
     /** Has an overdue command aborted, once; false if the controller has answered that it was not. */
     private boolean abort(int slot, long token) {
-        AdminQueue.Pending last = abort;
+        QueueHost.Abort last = abort;
         if (abortedToken[slot] == token) {
             return last == null || abortedSlot != slot || !last.isDone() || last.hasAborted();
         }
         if (last == null || last.isDone()) {
-            AdminQueue.Pending request = admin.abort(qid, QueuePair.cid(token));
+            QueueHost.Abort request = host.abort(QueuePair.cid(token));
             if (request != null) {
                 abort = request;
                 abortedSlot = slot;

@@ -1,9 +1,9 @@
 package io.aisio.nvme;
 
 import io.aisio.linux.AddressSpace;
+import io.aisio.linux.EventFd;
 import io.aisio.nvme.spec.Cqe;
 import io.aisio.nvme.spec.Opcode;
-import io.aisio.nvme.spec.Registers;
 import io.aisio.nvme.spec.Sgl;
 import io.aisio.nvme.spec.Sqe;
 import io.aisio.nvme.spec.Status;
@@ -79,8 +79,10 @@ public final class QueuePair implements AutoCloseable {
     /** In {@link #failed}, above the status: the controller never completed the command. */
     private static final int GIVEN_UP = 1 << 15;
 
-    private final NvmeController controller;
-    private final Recovery recovery;
+    private final QueueHost host;
+    /** The host's number, which moves on when queues are lost. */
+    private final QueueEpoch current;
+
     private final int qid;
     private final int depth;
     private final int entries;
@@ -135,6 +137,15 @@ public final class QueuePair implements AutoCloseable {
     private int head;
     private long phase = PHASE;
     private int outstanding;
+
+    // For whoever counts what goes through: the owner adds once a batch, and once a bind.
+    private long completions;
+    private long failures;
+    private long boundReads;
+    private long boundReadBlocks;
+    private long boundWrites;
+    private long boundWriteBlocks;
+    private long boundOthers;
     /**
      * Who uses it; null once it is closed. Compared with the current thread at each batch: another thread would corrupt the
      * rings, and {@link #close()} frees memory that the owner reads unchecked.
@@ -144,7 +155,7 @@ public final class QueuePair implements AutoCloseable {
     private boolean closed;
 
     private int polls;
-    /** The controller's epoch in which the queues were created: another one now means that they are gone. */
+    /** The host's epoch in which the queues were created: another one now means that they are gone. */
     private int epoch;
     /** A rule that the controller broke, until something has been done about it. */
     private @Nullable NvmeException trouble;
@@ -152,39 +163,44 @@ public final class QueuePair implements AutoCloseable {
     private @Nullable NvmeException lost;
 
     /**
-     * @param epoch the controller's, in which the queues were created
+     * @param epoch the host's, in which the queues were created
      * @param memory of {@link #ringBytes}: submission ring first, completion ring at {@link #completionRing}
      * @param depth the most commands outstanding; the rings have one entry more
+     * @param bar where the doorbells are
+     * @param tailDoorbell where in it the submission queue's is
+     * @param headDoorbell where in it the completion queue's is
      * @param interrupt what the completion queue was created with, null for none
      * @param timeoutNanos how long a command may take; 0 if somebody else sees to that
      */
     QueuePair(
-            NvmeController controller,
+            QueueHost host,
             int epoch,
             int qid,
             int depth,
             DmaMemory memory,
-            ControllerRegisters registers,
+            Bar bar,
+            long tailDoorbell,
+            long headDoorbell,
             @Nullable Interrupt interrupt,
             long timeoutNanos) {
-        this.controller = controller;
-        this.recovery = controller.recovery();
+        this.host = host;
+        this.current = host.epoch();
         this.epoch = epoch;
         this.qid = qid;
         this.depth = depth;
         this.entries = depth + 1;
         this.interrupt = interrupt;
         this.memory = memory;
-        lists = new ListPages(controller.function(), depth);
-        bar = registers.bar();
+        this.bar = bar;
+        lists = new ListPages(host, depth);
         rings = memory.segment();
         ringsAddress = rings.address();
         sqAddress = ringsAddress;
         cqAddress = ringsAddress + completionRing(entries);
         mapped = bar instanceof MappedBar;
         barAddress = bar instanceof MappedBar m ? m.segment().address() : 0;
-        sqTailDoorbell = barAddress + Registers.sqTailDoorbell(qid, registers.doorbellStride());
-        cqHeadDoorbell = barAddress + Registers.cqHeadDoorbell(qid, registers.doorbellStride());
+        sqTailDoorbell = barAddress + tailDoorbell;
+        cqHeadDoorbell = barAddress + headDoorbell;
 
         int slotBits = 32 - Integer.numberOfLeadingZeros(depth - 1);
         slotMask = (1 << slotBits) - 1;
@@ -196,14 +212,83 @@ public final class QueuePair implements AutoCloseable {
         templatesAddress = templates.address();
         token = new long[slots];
         failed = new int[slots];
-        overdue = timeoutNanos == 0 ? null : new Overdue(qid, slots, timeoutNanos, controller.admin());
+        overdue = timeoutNanos == 0 ? null : new Overdue(slots, timeoutNanos, host);
         Arrays.fill(token, UNBOUND);
         chooseDoorbells();
     }
 
     private void chooseDoorbells() {
-        shadow = controller.shadowDoorbells(qid);
+        // Whoever drives the queues of another process's controller has none: they are refused where they would be
+        // needed.
+        shadow = host instanceof OwnQueues own ? own.shadowDoorbells() : null;
         absolute = !CHECKED && mapped && shadow == null;
+    }
+
+    /**
+     * Drives queues that somebody else has created, mostly another process that has the controller: by their rings and their
+     * doorbells, as fast as a controller's own. It is polled, and aborts and recovers by its host.
+     *
+     * @param host who has the controller
+     * @param epoch the host's in which the queues were created, read before they were
+     * @param qid their identifier, the same for both queues, 1 to 65535
+     * @param depth the most commands in flight, 1 to 16384; each ring has one entry more
+     * @param rings the memory of both, of {@link #bytesOfRings}: it becomes the pair's, which closes it. Nothing else writes
+     *     to it but the controller
+     * @param doorbells the mapped memory that they are in, for as long as the pair is open; it stays the caller's
+     * @param tail where in it the submission queue's tail doorbell is, in bytes
+     * @param head where in it the completion queue's head doorbell is, in bytes
+     * @param timeout how long a command may take before it is aborted
+     * @throws IllegalArgumentException if one of these cannot be
+     */
+    public static QueuePair attach(
+            QueueHost host,
+            int epoch,
+            int qid,
+            int depth,
+            DmaMemory rings,
+            MemorySegment doorbells,
+            long tail,
+            long head,
+            Duration timeout) {
+        if (qid < 1 || qid > 0xFFFF || depth < 1 || depth > MAX_DEPTH) {
+            throw new IllegalArgumentException("%s: queue %d of depth %d; identifiers are 1 to 65535, depths 1 to %d"
+                    .formatted(host.name(), qid, depth, MAX_DEPTH));
+        }
+        if (rings.segment().byteSize() < bytesOfRings(depth) || (rings.segment().address() & Prp.PAGE - 1) != 0) {
+            throw new IllegalArgumentException("%s: %d bytes for the rings of queue %d; it needs %d, from a page on"
+                    .formatted(host.name(), rings.segment().byteSize(), qid, bytesOfRings(depth)));
+        }
+        if (outside(doorbells, tail) || outside(doorbells, head) || tail == head) {
+            throw new IllegalArgumentException("%s: doorbells at %d and %d of %d bytes that are mapped"
+                    .formatted(host.name(), tail, head, doorbells.byteSize()));
+        }
+        if (timeout.isNegative() || timeout.isZero()) {
+            throw new IllegalArgumentException(host.name() + ": a command may take " + timeout);
+        }
+        QueuePair pair = new QueuePair(
+                host, epoch, qid, depth, rings, new MappedBar(doorbells), tail, head, null, timeout.toNanos());
+        pair.startAnew(epoch);
+        return pair;
+    }
+
+    private static boolean outside(MemorySegment doorbells, long at) {
+        return !doorbells.isNative()
+                || at < 0
+                || at > doorbells.byteSize() - Integer.BYTES
+                || (doorbells.address() + at) % Integer.BYTES != 0;
+    }
+
+    /**
+     * Bytes of the memory of both rings, for a depth: the submission ring from the start on, the completion ring from the next
+     * page on. The device must find them in one piece.
+     */
+    public static long bytesOfRings(int depth) {
+        return ringBytes(depth + 1);
+    }
+
+    /** Where the completion ring begins in the memory of both, for a depth, in bytes. */
+    public static long completionRingAt(int depth) {
+        return completionRing(depth + 1);
     }
 
     /** Where the completion ring begins in the memory of both: on the page after the submission ring. */
@@ -285,7 +370,7 @@ public final class QueuePair implements AutoCloseable {
 
     /** Describes the data by an SGL if the controller takes one and it is shorter than the PRP list. */
     private boolean bindSgl(int slot, Command command, DmaMemory data, long offset, int bytes, long metadataIova) {
-        if (qid == 0 || !controller.takesSgl(bytes)) {
+        if (!host.takesSgl(bytes)) {
             return false;
         }
         int runs = SglList.runs(data, offset, bytes);
@@ -320,10 +405,46 @@ public final class QueuePair implements AutoCloseable {
         entry.set(LONG_UNALIGNED, Sqe.CDW10, command.cdw10());
         entry.set(LONG_UNALIGNED, Sqe.CDW12, command.cdw12());
         entry.set(LONG_UNALIGNED, Sqe.CDW14, command.cdw14());
+        count(command);
         wide |= metadataIova != 0 || command.cdw14() != 0 || command.cdw2() != 0;
         if (token[slot] == UNBOUND) {
             token[slot] = FREE << FREE_SHIFT | (long) slot << Cqe.CID_SHIFT | (long) qid << Cqe.SQID_SHIFT;
         }
+    }
+
+    private void count(Command command) {
+        long blocks = (command.cdw12() & 0xFFFF) + 1;
+        if (command.opcode() == Opcode.READ) {
+            boundReads++;
+            boundReadBlocks += blocks;
+        } else if (command.opcode() == Opcode.WRITE) {
+            boundWrites++;
+            boundWriteBlocks += blocks;
+        } else {
+            boundOthers++;
+        }
+    }
+
+    /**
+     * What went through a queue pair since it was made. Which of the commands that were bound are complete is not counted, as
+     * it would cost something for each: of a queue whose slots are bound once, or anew for each command, shares and mean sizes
+     * of what was bound are those of what is complete.
+     *
+     * @param completed commands that the controller completed
+     * @param failed of them, those with an error
+     * @param reads commands to read that were bound
+     * @param readBlocks logical blocks of these
+     * @param writes commands to write that were bound
+     * @param writeBlocks logical blocks of these
+     * @param others commands of other kinds that were bound
+     */
+    public record Counts(
+            long completed, long failed, long reads, long readBlocks, long writes, long writeBlocks, long others) {}
+
+    /** What went through it, as another thread than the owner sees it: a moment late. */
+    public Counts counts() {
+        return new Counts(
+                completions, failures, boundReads, boundReadBlocks, boundWrites, boundWriteBlocks, boundOthers);
     }
 
     private void requireFree(int slot) {
@@ -356,7 +477,7 @@ public final class QueuePair implements AutoCloseable {
             enter();
         }
         // Another epoch, and the queues are gone: what is in flight is to be given up, then they are created anew.
-        if (recovery.epoch != epoch && !isRenewed()) {
+        if (current.value != epoch && !isRenewed()) {
             claim(slots, lbas, n);
             return;
         }
@@ -413,12 +534,21 @@ public final class QueuePair implements AutoCloseable {
      * submitted shares the fate of what was submitted just before the reset.
      */
     private boolean isRenewed() throws NvmeException {
-        recovery.requireWorking();
+        NvmeException gone = host.failure();
+        if (gone != null) {
+            throw Recovery.failed(gone);
+        }
         if (outstanding != 0) {
             return false;
         }
-        controller.recreate(this);
+        recreate();
         return true;
+    }
+
+    /** Creates the queues, anew after a reset or after they were deleted, with nothing in flight. */
+    void recreate() throws NvmeException {
+        startAnew(Recovery.NEVER);
+        startAnew(host.recreate());
     }
 
     /** Takes commands that nobody will see: the next polls return them as given up. */
@@ -483,17 +613,33 @@ public final class QueuePair implements AutoCloseable {
         if ((++polls & POLLS_PER_LOOK - 1) == 0) {
             look();
         }
-        return n == 0 && outstanding != 0 && recovery.epoch != epoch ? giveUp(completed) : n;
-    }
-
-    @Nullable
-    Interrupt interrupt() {
-        return interrupt;
+        return n == 0 && outstanding != 0 && current.value != epoch ? giveUp(completed) : n;
     }
 
     /** Whether {@link #await} sleeps; otherwise a queue can only be polled. */
     public boolean sleeps() {
         return interrupt != null;
+    }
+
+    /**
+     * The event counter that interrupts add to, for who waits for other things as well and then polls, with {@link
+     * #pollAfterSleep} once in a while; null if there is none.
+     */
+    public @Nullable EventFd event() {
+        return interrupt == null ? null : interrupt.event();
+    }
+
+    /**
+     * Takes completed commands as {@link #poll} does, and watches the time at once, as that does after some hundred calls:
+     * for who has slept, a tenth of a second at most.
+     */
+    public int pollAfterSleep(int[] completed) {
+        int n = poll(completed);
+        if (n == 0) {
+            look();
+            n = poll(completed);
+        }
+        return n;
     }
 
     /**
@@ -553,9 +699,10 @@ public final class QueuePair implements AutoCloseable {
             head = h;
             phase = ph;
             outstanding -= n;
+            completions += n;
             // A release: the controller may reuse the entries only after they were read here. Queues that are gone have
             // no doorbells either.
-            if (recovery.epoch == epoch) {
+            if (current.value == epoch) {
                 ring(cqHeadDoorbell, h);
             }
         }
@@ -564,6 +711,7 @@ public final class QueuePair implements AutoCloseable {
 
     private int failed(int slot, long word) {
         failed[slot] = Cqe.status(word);
+        failures++;
         return ~slot;
     }
 
@@ -581,7 +729,7 @@ public final class QueuePair implements AutoCloseable {
         if (overdue == null) {
             trouble = why;
         } else {
-            recovery.reset(epoch, why);
+            host.reset(epoch, why);
         }
     }
 
@@ -597,12 +745,11 @@ public final class QueuePair implements AutoCloseable {
     private void look() {
         Overdue watch = overdue;
         long now = System.nanoTime();
-        if (watch == null || outstanding == 0 || recovery.epoch != epoch || !watch.isTime(now)) {
+        if (watch == null || outstanding == 0 || current.value != epoch || !watch.isTime(now)) {
             return;
         }
-        recovery.look(epoch);
-        controller.admin().poll();
-        if (recovery.epoch == epoch && watch.look(now, token) == Overdue.Step.DELETE) {
+        host.look(epoch);
+        if (current.value == epoch && watch.look(now, token) == Overdue.Step.DELETE) {
             deleteQueues(
                     new NvmeException("%s: no answer within %d ms".formatted(describe(watch.first()), watch.millis())));
         }
@@ -612,33 +759,13 @@ public final class QueuePair implements AutoCloseable {
     private void deleteQueues(NvmeException why) {
         int before = epoch;
         try {
-            controller.deleteQueues(before, qid);
+            host.stop(before);
             lost = why;
             epoch = Recovery.NEVER;
         } catch (NvmeException e) {
             why.addSuppressed(e);
-            recovery.reset(before, why);
+            host.reset(before, why);
         }
-    }
-
-    /** Entries of each ring. */
-    int entries() {
-        return entries;
-    }
-
-    /** Where the device finds the submission ring. */
-    long submissionQueue() {
-        return memory.iova(0);
-    }
-
-    /** Where the device finds the completion ring. */
-    long completionQueue() {
-        return memory.iova(completionRing(entries));
-    }
-
-    /** Whether the controller has the queues, as far as this side knows. */
-    boolean exists() {
-        return recovery.epoch == epoch;
     }
 
     /** The epoch in which the queues were created. */
@@ -679,8 +806,7 @@ public final class QueuePair implements AutoCloseable {
     /** Returns what is in flight as failed, once the queues are gone: nothing more can complete. */
     private int giveUp(int[] completed) {
         if (epoch != Recovery.NEVER) {
-            NvmeException failure = recovery.failure();
-            lost = failure == null ? recovery.lastReset() : failure;
+            lost = host.loss();
         }
         // What was completed before the queues went is as good as any; a poll takes it first.
         long word = getLongAcquire(cqAddress + (long) head * Cqe.BYTES + Cqe.WORD1);
@@ -697,6 +823,8 @@ public final class QueuePair implements AutoCloseable {
             }
         }
         outstanding -= n;
+        completions += n;
+        failures += n;
         return n;
     }
 
@@ -728,9 +856,9 @@ public final class QueuePair implements AutoCloseable {
         }
         Status status = new Status(failed[slot] & ~GIVEN_UP);
         if (failed[slot] == status.bits()) {
-            return new NvmeException(describe(slot), status, !status.doNotRetry(), controller.retryDelay(status.crd()));
+            return new NvmeException(describe(slot), status, !status.doNotRetry(), host.retryDelay(status.crd()));
         }
-        NvmeException gone = recovery.failure();
+        NvmeException gone = host.failure();
         NvmeException why = gone == null ? lost : gone;
         // Whoever prints no causes is told too that the device was removed, or what it was reset for.
         String what = why == null ? describe(slot) : describe(slot) + " (" + why.getMessage() + ")";
@@ -779,7 +907,7 @@ public final class QueuePair implements AutoCloseable {
         closed = true;
         owner = null;
         try {
-            controller.delete(this);
+            host.close(epoch);
         } finally {
             free();
         }
@@ -789,7 +917,7 @@ public final class QueuePair implements AutoCloseable {
     void free() {
         closed = true;
         owner = null;
-        if (controller.mayStillAccessMemory()) {
+        if (host.mayStillAccessMemory()) {
             return;
         }
         memory.close();
@@ -798,7 +926,7 @@ public final class QueuePair implements AutoCloseable {
     }
 
     private String name() {
-        return controller.name() + ": queue " + qid;
+        return host.name() + ": queue " + qid;
     }
 
     private String describe(int slot) {

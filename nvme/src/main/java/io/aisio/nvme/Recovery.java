@@ -48,10 +48,10 @@ final class Recovery {
     private final ReentrantLock lock = new ReentrantLock();
 
     /**
-     * Moves on with each reset, and when the controller fails: what a queue pair was created in is gone then. The one field
+     * Moves on with each reset, and when the controller fails: what a queue pair was created in is gone then. The one thing
      * that the hot path reads.
      */
-    volatile int epoch;
+    private final QueueEpoch current = new QueueEpoch();
 
     private volatile @Nullable NvmeException failure;
     private volatile boolean mayStillAccessMemory;
@@ -68,6 +68,16 @@ final class Recovery {
         this.controller = controller;
         this.function = function;
         this.registers = registers;
+    }
+
+    /** What moves on. */
+    QueueEpoch current() {
+        return current;
+    }
+
+    /** The number as it is now. */
+    int epoch() {
+        return current.value;
     }
 
     /** Why the controller failed, or null. */
@@ -181,7 +191,7 @@ final class Recovery {
     void reset(int seen, NvmeException why) {
         lock.lock();
         try {
-            if (epoch != seen || failure != null || released) {
+            if (current.value != seen || failure != null || released) {
                 return;
             }
             resetting = Thread.currentThread();
@@ -204,7 +214,7 @@ final class Recovery {
             // Here the controller is quiet: whatever it had of the host's memory may be used again.
             lastReset = why;
             if (first) {
-                moveOn();
+                current.moveOn();
             }
             controller.admin().giveUp(why);
             controller.bringUp();
@@ -240,15 +250,9 @@ final class Recovery {
         }
         failure = why;
         // After the failure: who sees the epoch moved finds out why.
-        moveOn();
+        current.moveOn();
         controller.admin().giveUp(why);
         controller.tell(new ControllerEvent.Failed(String.valueOf(why.getMessage())));
-    }
-
-    /** Under the lock. */
-    private void moveOn() {
-        int before = epoch;
-        epoch = before + 1;
     }
 
     /** Keeps a controller that cannot be disabled from memory by other means; whether that worked. */

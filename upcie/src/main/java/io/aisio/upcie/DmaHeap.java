@@ -2,6 +2,7 @@ package io.aisio.upcie;
 
 import io.aisio.linux.AddressSpace;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -25,6 +26,7 @@ final class DmaHeap implements AutoCloseable {
     private final DmaSpace space;
     private final List<Slab> slabs = new ArrayList<>();
     private final List<PeerPiece> peers = new ArrayList<>();
+    private final List<Domain> domains = new ArrayList<>();
     private boolean closed;
 
     DmaHeap(String name, DmaSpace space) {
@@ -75,6 +77,20 @@ final class DmaHeap implements AutoCloseable {
         return piece;
     }
 
+    /**
+     * Opens a domain of memory that another process has too. Nothing keeps the function's commands within it.
+     *
+     * @param readOnly what its user is told
+     */
+    synchronized DmaDomain openDomain(boolean readOnly) {
+        if (closed) {
+            throw new IllegalStateException(name + " is closed");
+        }
+        Domain domain = new Domain(readOnly);
+        domains.add(domain);
+        return domain;
+    }
+
     /** Takes every piece back, also those that were not closed: an access to them fails from now on. */
     @Override
     public synchronized void close() {
@@ -91,6 +107,14 @@ final class DmaHeap implements AutoCloseable {
             }
         }
         peers.clear();
+        for (Domain domain : domains) {
+            try {
+                domain.end();
+            } catch (IllegalStateException e) {
+                first = first == null ? e : first;
+            }
+        }
+        domains.clear();
         for (Slab slab : slabs) {
             try {
                 space.unmap(slab.region);
@@ -150,6 +174,182 @@ final class DmaHeap implements AutoCloseable {
         void end() {
             arena.close();
             region.release();
+        }
+    }
+
+    /** One user's memory. */
+    private final class Domain implements DmaDomain {
+        private final boolean readOnly;
+        private final List<SharedPiece> shared = new ArrayList<>();
+        private boolean ended;
+
+        Domain(boolean readOnly) {
+            this.readOnly = readOnly;
+        }
+
+        @Override
+        public boolean isProtected() {
+            return false;
+        }
+
+        @Override
+        public boolean isReadOnly() {
+            return readOnly;
+        }
+
+        @Override
+        public SharedMemory allocate(long bytes) throws IOException {
+            if (bytes < 1) {
+                throw new IllegalArgumentException(bytes + " bytes of memory");
+            }
+            if (bytes > Long.MAX_VALUE - space.regionBytes()) {
+                throw new IOException(name + ": no memory for " + bytes + " bytes of a domain; next: ask for less");
+            }
+            OpenFile file = space.shared(bytes);
+            try {
+                return add(file, Mapping.of(file, 0, file.size(), true));
+            } catch (IOException | RuntimeException e) {
+                file.close();
+                throw e;
+            }
+        }
+
+        @Override
+        public SharedMemory map(OpenFile file, long bytes) throws IOException {
+            Mapping mapping = UserFile.map(name, file, bytes, true);
+            OpenFile own;
+            try {
+                own = file.another();
+            } catch (IOException | RuntimeException e) {
+                mapping.close();
+                throw e;
+            }
+            try {
+                return add(own, mapping);
+            } catch (IOException | RuntimeException e) {
+                own.close();
+                throw e;
+            }
+        }
+
+        private SharedPiece add(OpenFile file, Mapping mapping) throws IOException {
+            try {
+                requireOpen();
+                // Without the lock: the kernel may pin for seconds, and the others' memory is not to wait for that.
+                DmaSpace.Region region = space.map(file, mapping);
+                synchronized (DmaHeap.this) {
+                    if (!ended) {
+                        SharedPiece piece = new SharedPiece(this, file, region);
+                        shared.add(piece);
+                        return piece;
+                    }
+                }
+                space.unmap(region);
+                throw closed();
+            } catch (IOException | RuntimeException e) {
+                mapping.close();
+                throw e;
+            }
+        }
+
+        private void requireOpen() {
+            synchronized (DmaHeap.this) {
+                if (ended) {
+                    throw closed();
+                }
+            }
+        }
+
+        private IllegalStateException closed() {
+            return new IllegalStateException(name + ": the domain is closed");
+        }
+
+        @Override
+        public void close() {
+            synchronized (DmaHeap.this) {
+                domains.remove(this);
+                end();
+            }
+        }
+
+        /** Takes back all of it, whatever becomes of one piece. */
+        void end() {
+            ended = true;
+            IllegalStateException first = null;
+            while (!shared.isEmpty()) {
+                try {
+                    shared.removeLast().end();
+                } catch (IllegalStateException e) {
+                    first = first == null ? e : first;
+                }
+            }
+            if (first != null) {
+                throw first;
+            }
+        }
+    }
+
+    /** Memory of a domain's, all of its region. */
+    private final class SharedPiece implements SharedMemory {
+        private final Domain domain;
+        private final OpenFile file;
+        private final DmaSpace.Region region;
+        private final Arena arena = Arena.ofShared();
+        private final MemorySegment segment;
+
+        SharedPiece(Domain domain, OpenFile file, DmaSpace.Region region) {
+            this.domain = domain;
+            this.file = file;
+            this.region = region;
+            segment = region.mapping().lend(arena, 0, region.bytes());
+        }
+
+        @Override
+        public OpenFile file() {
+            return file;
+        }
+
+        @Override
+        public MemorySegment segment() {
+            return segment;
+        }
+
+        @Override
+        public long iova(long at) {
+            if (at < 0 || at >= segment.byteSize()) {
+                throw new IndexOutOfBoundsException(
+                        "byte " + at + " of DMA memory of " + segment.byteSize() + " bytes");
+            }
+            return region.iova(at);
+        }
+
+        @Override
+        public void close() {
+            synchronized (DmaHeap.this) {
+                if (domain.shared.remove(this)) {
+                    end();
+                }
+            }
+        }
+
+        void end() {
+            try {
+                endAccess(arena, segment);
+                space.unmap(region);
+            } finally {
+                file.close();
+            }
+        }
+    }
+
+    /** Ends access to memory, once a system call on it has returned. */
+    private static void endAccess(Arena arena, MemorySegment segment) {
+        while (segment.scope().isAlive()) {
+            try {
+                arena.close();
+            } catch (IllegalStateException e) {
+                LockSupport.parkNanos(WAIT_NANOS);
+            }
         }
     }
 
@@ -220,15 +420,8 @@ final class DmaHeap implements AutoCloseable {
             }
         }
 
-        /** Ends access to it, once a system call on it has returned. */
         void end() {
-            while (segment.scope().isAlive()) {
-                try {
-                    arena.close();
-                } catch (IllegalStateException e) {
-                    LockSupport.parkNanos(WAIT_NANOS);
-                }
-            }
+            endAccess(arena, segment);
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.aisio.upcie;
 
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import java.io.IOException;
 
 /** What a function can reach of this process's memory: regions that are made and given up whole. */
@@ -68,6 +69,25 @@ interface DmaSpace {
      * @throws IOException if the system refuses; the message says the next step
      */
     PeerRegion map(PeerMemory memory) throws IOException;
+
+    /**
+     * Makes a file of zeroed memory, of which the function is to reach all, and which another process can have too.
+     *
+     * @param bytes at least 1
+     * @return the file, sealed, of at least so many bytes; {@link #map(OpenFile, Mapping)} comes next
+     * @throws UnsupportedOperationException if there is no way to that; the message is one sentence
+     * @throws IOException if there is no memory; the message says the next step
+     */
+    OpenFile shared(long bytes) throws IOException;
+
+    /**
+     * Lets the function reach memory that another process has too.
+     *
+     * @param file of {@link #shared}, or a user's that has been looked at
+     * @param mapping of it from its start on; it becomes the region's, unless this fails
+     * @throws IOException if the function cannot be let to it; the message says the next step
+     */
+    Region map(OpenFile file, Mapping mapping) throws IOException;
 
     /** Takes the memory away from the function, and frees it. */
     void unmap(Region region);

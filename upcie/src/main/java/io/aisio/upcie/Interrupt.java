@@ -1,7 +1,9 @@
 package io.aisio.upcie;
 
+import io.aisio.linux.EventFd;
 import java.io.IOException;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** One interrupt vector of a function, from {@link PciFunction#enableInterrupts}. It ends with the function. */
 public interface Interrupt {
@@ -17,4 +19,12 @@ public interface Interrupt {
      * @throws IOException if the function can no longer tell
      */
     boolean await(Duration limit) throws IOException;
+
+    /**
+     * The event counter that it adds to, for who waits for other things as well; it stays this one's. Null where it has
+     * none.
+     */
+    default @Nullable EventFd event() {
+        return null;
+    }
 }

@@ -1,5 +1,8 @@
 package io.aisio.upcie;
 
+import io.aisio.linux.Iommufd;
+import io.aisio.linux.OpenFile;
+import io.aisio.linux.VfioDevice;
 import java.io.IOException;
 import java.util.List;
 
@@ -28,6 +31,25 @@ public interface PciFunction extends AutoCloseable {
         return access == Access.UIO
                 ? UioFunction.open(bus, device, options.hugePageBytes())
                 : VfioFunction.open(bus, device, access, options.hugePageBytes());
+    }
+
+    /**
+     * Opens a function that another process has opened and lends ({@link LentFunction}), by the descriptors that it passed. It
+     * is reset, if it can be, and reaches no memory yet. It is given back when it is closed, or this process ends.
+     *
+     * @param name how messages name it
+     * @param device its descriptor; it becomes the function's, also if this fails
+     * @param space that of the iommufd that it is in; the same
+     * @param spaceId the number of its address space there
+     * @param hugePageBytes size of the huge pages that its memory comes from, 2 MiB or 1 GiB
+     * @param atEnd what is done once it has been closed: to tell the process that lends it. Not if this fails
+     * @throws IOException if they are not what they should be, or the kernel refuses
+     */
+    static PciFunction passed(
+            String name, OpenFile device, OpenFile space, int spaceId, long hugePageBytes, Runnable atEnd)
+            throws IOException {
+        return VfioFunction.passed(
+                name, VfioDevice.passed(device), Iommufd.passed(space, spaceId), hugePageBytes, atEnd);
     }
 
     /** The way by which it was got, for people: {@code VFIO with iommufd}. */
@@ -65,6 +87,58 @@ public interface PciFunction extends AutoCloseable {
      */
     default DmaMemory map(PeerMemory memory) throws IOException {
         throw new UnsupportedOperationException(name() + " reaches no memory of other devices");
+    }
+
+    /**
+     * Opens a domain: the memory of one user, another process for example, that this function is to reach.
+     *
+     * @param readOnly whether that user's commands are to write nothing to the media; the device sees to it only where the
+     *     domain is {@linkplain DmaDomain#isProtected() protected}
+     * @param nsid the one namespace that the commands are to be about, at least 1; the device sees to it where the domain is
+     *     protected
+     * @throws UnsupportedOperationException if the function's memory cannot be another process's too; the message is one
+     *     sentence with the next step
+     * @throws IllegalStateException if the function is closed
+     * @throws IOException if the system refuses
+     */
+    default DmaDomain openDomain(boolean readOnly, int nsid) throws IOException {
+        throw new UnsupportedOperationException(name()
+                + " has no memory that another process could have too; next: use emu:…?shared, or a device that is bound to"
+                + " vfio-pci or uio_pci_generic");
+    }
+
+    /**
+     * Where a queue pair's user maps its doorbells.
+     *
+     * @param tail where in BAR 0 the tail doorbell is, in bytes
+     * @param head where in BAR 0 the head doorbell is, in bytes
+     * @throws UnsupportedOperationException if the doorbells cannot be mapped by another process; the message is one sentence
+     *     with the next step
+     * @throws IllegalArgumentException if BAR 0 has no such doorbells
+     * @throws IOException if the system refuses
+     */
+    default DoorbellPages doorbellPages(long tail, long head) throws IOException {
+        throw new UnsupportedOperationException(name()
+                + " has no doorbells that another process could map; next: use emu:…?shared, or a device that is bound to"
+                + " vfio-pci or uio_pci_generic");
+    }
+
+    /**
+     * Takes a pair's doorbells back from whoever was told of them: its queues have been deleted, and the next pair of that
+     * identifier is another's. Where doorbells are pages of the device itself, nothing can be done, and this does nothing.
+     *
+     * @param tail as {@link #doorbellPages} was asked for
+     * @param head the same
+     * @throws IOException if the system refuses; the next pair would share its doorbells
+     */
+    default void takeDoorbellsBack(long tail, long head) throws IOException {}
+
+    /**
+     * Whether the pages of doorbells are replaced when pairs are lent and taken back ({@link #doorbellPages}), so that who has
+     * registered them, as a GPU does, may be left with others.
+     */
+    default boolean movesDoorbells() {
+        return false;
     }
 
     /** How many interrupt vectors it has that can be enabled; 0 where it can only be polled. */

@@ -1,17 +1,23 @@
 package io.aisio.upcie;
 
 import io.aisio.linux.Errno;
+import io.aisio.linux.FileSystemKind;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
+import io.aisio.linux.OpenFile;
 import io.aisio.linux.PageMap;
 import io.aisio.linux.UdmabufImport;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 
 /**
  * Memory that no IOMMU of ours translates: the function gets physical addresses. It comes from huge pages, which the
  * kernel does not move, and each of which lies in a row.
  */
 final class PhysicalSpace implements DmaSpace {
+    private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+
     private final String name;
     private final long hugePageBytes;
 
@@ -39,6 +45,38 @@ final class PhysicalSpace implements DmaSpace {
             mapping.close();
             throw e;
         }
+    }
+
+    /** Of huge pages, which the kernel does not move. */
+    @Override
+    public OpenFile shared(long bytes) throws IOException {
+        long whole = Math.addExact(bytes, hugePageBytes - 1) & -hugePageBytes;
+        try {
+            return OpenFile.inHugePages("aisio-domain", whole, hugePageBytes);
+        } catch (LinuxException e) {
+            throw withoutHugePages(name, e, hugePageBytes);
+        }
+    }
+
+    @Override
+    public Region map(OpenFile file, Mapping mapping) throws IOException {
+        FileSystemKind kind = file.fileSystem();
+        if (!kind.hasHugePages() || kind.blockBytes() != hugePageBytes) {
+            throw new IOException(
+                    "%s: no IOMMU translates for this device, so that memory for it comes in a file of huge pages of %d KiB;"
+                                    .formatted(name, hugePageBytes >> 10)
+                            + " next: make it by memfd_create with MFD_HUGETLB, or have it allocated");
+        }
+        try {
+            // So that each page is there.
+            for (long at = 0; at < mapping.segment().byteSize(); at += hugePageBytes) {
+                // By an addition of nothing: its user may store there at the same time.
+                int _ = (int) INT.getAndAdd(mapping.segment(), at, 0);
+            }
+        } catch (InternalError e) {
+            throw new IOException(name + ": the file has no huge page at some place, and none is free", e);
+        }
+        return new Region(mapping, hugePageBytes, PageMap.physicalAddresses(mapping.segment(), hugePageBytes));
     }
 
     static IOException withoutHugePages(String name, LinuxException e, long hugePageBytes) {

@@ -76,6 +76,22 @@ final class SharedSpace implements DmaSpace, VfioUserLink.MemoryAccess {
         }
     }
 
+    @Override
+    public OpenFile shared(long bytes) {
+        throw notShared();
+    }
+
+    @Override
+    public Region map(OpenFile file, Mapping mapping) {
+        throw notShared();
+    }
+
+    private UnsupportedOperationException notShared() {
+        return new UnsupportedOperationException(
+                name + ": a controller in another process is this process's alone; next: use"
+                        + " emu:…?shared in the process that lends, or a controller on the bus");
+    }
+
     private static MemorySegment mapMessage(long iova, long bytes) {
         MemorySegment message = MemorySegment.ofArray(new byte[VfioUser.DMA_MAP_BYTES]);
         VfioUser.u32(message, VfioUser.ARGSZ, VfioUser.DMA_MAP_BYTES);

@@ -37,21 +37,38 @@ final class TranslatedSpace implements DmaSpace {
     public Region map(long bytes) throws IOException {
         Mapping mapping = memory(bytes);
         try {
-            long iova = addresses.allocate(bytes, Mapping.HUGE_PAGE_SIZE);
-            try {
-                iommu.map(mapping.segment(), iova);
-            } catch (IOException | RuntimeException e) {
-                addresses.free(iova, bytes);
-                throw e;
-            }
-            return new Region(mapping, bytes, iova);
-        } catch (LinuxException e) {
-            mapping.close();
-            throw explained(e, bytes);
+            return reached(mapping);
         } catch (IOException | RuntimeException e) {
             mapping.close();
             throw e;
         }
+    }
+
+    private Region reached(Mapping mapping) throws IOException {
+        long bytes = mapping.segment().byteSize();
+        long iova = addresses.allocate(bytes, Mapping.HUGE_PAGE_SIZE);
+        try {
+            iommu.map(mapping.segment(), iova);
+        } catch (LinuxException e) {
+            addresses.free(iova, bytes);
+            throw explained(e, bytes);
+        } catch (RuntimeException e) {
+            addresses.free(iova, bytes);
+            throw e;
+        }
+        return new Region(mapping, bytes, iova);
+    }
+
+    /** Of ordinary pages, which the kernel pins while the function may reach them. */
+    @Override
+    public OpenFile shared(long bytes) throws IOException {
+        return OpenFile.inMemory("aisio-domain", Math.addExact(bytes, Mapping.PAGE_SIZE - 1) & -Mapping.PAGE_SIZE);
+    }
+
+    @Override
+    public Region map(OpenFile file, Mapping mapping) throws IOException {
+        boolean _ = mapping.preferHugePages();
+        return reached(mapping);
     }
 
     private Mapping memory(long bytes) throws IOException {

@@ -24,10 +24,16 @@ final class UioFunction implements PciFunction {
     private final ConfigSpace config;
     private final DmaHeap heap;
     private final @Nullable Mapping[] mappings = new Mapping[BARS];
+    private final Path folder;
+    /** The file of BAR 0, once somebody else was to map it. */
+    private @Nullable OpenFile registers;
+
     private boolean closed;
 
-    private UioFunction(String name, FunctionClaim claim, OpenFile device, OpenFile configFile, long hugePageBytes) {
+    private UioFunction(
+            String name, Path folder, FunctionClaim claim, OpenFile device, OpenFile configFile, long hugePageBytes) {
         this.name = name;
+        this.folder = folder;
         this.claim = claim;
         this.device = device;
         this.configFile = configFile;
@@ -51,7 +57,7 @@ final class UioFunction implements PciFunction {
             try {
                 OpenFile configFile = OpenFile.open(folder.resolve("config"), OpenFile.Access.READ_WRITE);
                 UioFunction function =
-                        new UioFunction(pci.address().toString(), claim, device, configFile, hugePageBytes);
+                        new UioFunction(pci.address().toString(), folder, claim, device, configFile, hugePageBytes);
                 try {
                     function.start(pci, folder);
                     return function;
@@ -129,6 +135,27 @@ final class UioFunction implements PciFunction {
         return heap.map(memory);
     }
 
+    /** Nothing keeps users to their memory. */
+    @Override
+    public DmaDomain openDomain(boolean readOnly, int nsid) {
+        return heap.openDomain(readOnly);
+    }
+
+    /** Of the BAR's file in sysfs, which stays open from the first call on. */
+    @Override
+    public synchronized DoorbellPages doorbellPages(long tail, long head) throws IOException {
+        Mapping mapping = mappings[0];
+        if (closed || mapping == null) {
+            throw new IllegalStateException(name + (closed ? " is closed" : " has no memory BAR 0"));
+        }
+        OpenFile file = registers;
+        if (file == null) {
+            file = OpenFile.open(folder.resolve("resource0"), OpenFile.Access.READ_WRITE);
+            registers = file;
+        }
+        return DoorbellPages.ofDevice(file, 0, mapping.segment().byteSize(), tail, head);
+    }
+
     @Override
     public void startDma() throws IOException {
         config.command(ConfigSpace.BUS_MASTER, 0);
@@ -151,6 +178,10 @@ final class UioFunction implements PciFunction {
             // The kernel does it, too, as the device is closed.
         }
         unmapBars();
+        OpenFile file = registers;
+        if (file != null) {
+            file.close();
+        }
         configFile.close();
         // Before memory is given back: nothing but the end of its bus mastering keeps the function from that.
         device.close();

@@ -38,7 +38,9 @@ final class VfioFunction implements PciFunction {
 
     private final String name;
     private final Access access;
-    private final FunctionClaim claim;
+    /** Null where another process has claimed it, and lends it. */
+    private final @Nullable FunctionClaim claim;
+
     private final VfioDevice device;
     /** The container or the address space: closed last. */
     private final IoAddressSpace space;
@@ -51,6 +53,9 @@ final class VfioFunction implements PciFunction {
 
     private final List<EventFd> events = new ArrayList<>();
     private volatile Runnable removal = () -> {};
+    /** Whom to tell that it has been closed. */
+    private volatile Runnable end = () -> {};
+
     private @Nullable EventFd request;
     private @Nullable Thread requestWatch;
     private volatile boolean closed;
@@ -58,7 +63,7 @@ final class VfioFunction implements PciFunction {
     /** What the two ways to a device have in common once they have led there. */
     private record Opened(VfioDevice device, IoAddressSpace space, DmaSpace memory) {}
 
-    private VfioFunction(String name, Access access, FunctionClaim claim, Opened opened) throws IOException {
+    private VfioFunction(String name, Access access, @Nullable FunctionClaim claim, Opened opened) throws IOException {
         this.name = name;
         this.access = access;
         this.claim = claim;
@@ -98,39 +103,74 @@ final class VfioFunction implements PciFunction {
             Opened opened = access == Access.IOMMUFD
                     ? openByIommufd(bus, pci, hugePageBytes)
                     : openByGroup(pci, access, hugePageBytes);
-            VfioFunction function;
-            try {
-                function = new VfioFunction(name, access, claim, opened);
-            } catch (IOException | RuntimeException e) {
-                opened.device.close();
-                opened.space.close();
-                throw e;
-            }
-            try {
-                function.start();
-                return function;
-            } catch (IOException | RuntimeException e) {
-                function.close();
-                throw e;
-            }
+            return started(name, access, claim, opened);
         } catch (IOException | RuntimeException e) {
             claim.close();
             throw e;
         }
     }
 
+    private static VfioFunction started(String name, Access access, @Nullable FunctionClaim claim, Opened opened)
+            throws IOException {
+        VfioFunction function;
+        try {
+            function = new VfioFunction(name, access, claim, opened);
+        } catch (IOException | RuntimeException e) {
+            opened.device.close();
+            opened.space.close();
+            throw e;
+        }
+        try {
+            function.start();
+            return function;
+        } catch (IOException | RuntimeException e) {
+            function.close();
+            throw e;
+        }
+    }
+
+    /** Opens a function that another process lends. */
+    static VfioFunction passed(String name, VfioDevice device, Iommufd space, long hugePageBytes, Runnable atEnd)
+            throws IOException {
+        try {
+            VfioFunction function = started(
+                    name,
+                    Access.IOMMUFD,
+                    null,
+                    new Opened(device, space, new TranslatedSpace(name, space, space.iovaRanges(), hugePageBytes)));
+            function.end = atEnd;
+            return function;
+        } catch (IOException | RuntimeException e) {
+            device.close();
+            space.close();
+            throw e;
+        }
+    }
+
     private static Opened openByIommufd(PciBus bus, PciDevice pci, long hugePageBytes) throws IOException {
         String name = pci.address().toString();
+        OpenedByIommufd opened = openByIommufd(bus, pci);
+        try {
+            return new Opened(
+                    opened.device,
+                    opened.space,
+                    new TranslatedSpace(name, opened.space, opened.space.iovaRanges(), hugePageBytes));
+        } catch (IOException | RuntimeException e) {
+            opened.device.close();
+            opened.space.close();
+            throw e;
+        }
+    }
+
+    /** A device in an address space of its own. */
+    record OpenedByIommufd(VfioDevice device, Iommufd space) {}
+
+    /** Opens a device's own file, and puts it into an empty address space. */
+    static OpenedByIommufd openByIommufd(PciBus bus, PciDevice pci) throws IOException {
         Path path = deviceFile(bus, pci);
         Iommufd space = explaining(Iommufd.PATH, Iommufd::open);
         try {
-            VfioDevice device = explaining(path, () -> VfioDevice.open(path, space));
-            try {
-                return new Opened(device, space, new TranslatedSpace(name, space, space.iovaRanges(), hugePageBytes));
-            } catch (IOException | RuntimeException e) {
-                device.close();
-                throw e;
-            }
+            return new OpenedByIommufd(explaining(path, () -> VfioDevice.open(path, space)), space);
         } catch (IOException | RuntimeException e) {
             space.close();
             throw e;
@@ -245,6 +285,20 @@ final class VfioFunction implements PciFunction {
     @Override
     public DmaMemory map(PeerMemory memory) throws IOException {
         return heap.map(memory);
+    }
+
+    /** The IOMMU, where there is one, keeps all users together to their memory; nothing keeps them apart. */
+    @Override
+    public DmaDomain openDomain(boolean readOnly, int nsid) {
+        return heap.openDomain(readOnly);
+    }
+
+    /** Of the device's own file. */
+    @Override
+    public DoorbellPages doorbellPages(long tail, long head) throws IOException {
+        Bar _ = bar(0);
+        VfioDevice.Region region = device.region(0);
+        return DoorbellPages.ofDevice(device.file(), region.offset(), region.size(), tail, head);
     }
 
     @Override
@@ -367,7 +421,10 @@ final class VfioFunction implements PciFunction {
             device.close();
             space.close();
             events.forEach(EventFd::close);
-            claim.close();
+            if (claim != null) {
+                claim.close();
+            }
+            end.run();
         }
     }
 

@@ -63,10 +63,66 @@ class DmaHeapTest {
         }
 
         @Override
+        public OpenFile shared(long bytes) throws IOException {
+            return OpenFile.inMemory("heap", Math.ceilDiv(bytes, 4096) * 4096L);
+        }
+
+        @Override
+        public Region map(OpenFile file, Mapping mapping) {
+            Region region = new Region(mapping, mapping.segment().byteSize(), next);
+            next -= 3 * REGION;
+            mapped.add(region);
+            return region;
+        }
+
+        @Override
         public void unmap(Region region) {
             assertThat(mapped.remove(region)).isTrue();
             region.mapping().close();
         }
+    }
+
+    @Test
+    void memoryOfADomainIsAFileThatOthersMap() throws Exception {
+        DmaDomain domain = heap.openDomain(true);
+        assertThat(domain.isReadOnly()).isTrue();
+        assertThat(domain.isProtected()).isFalse();
+        SharedMemory memory = domain.allocate(5000);
+        assertThat(memory.size()).isEqualTo(8192);
+        assertThat(memory.file().size()).isEqualTo(8192);
+        assertThat(memory.iova(4096)).isEqualTo(memory.iova(0) + 4096);
+        assertThatThrownBy(() -> memory.iova(8192)).isInstanceOf(IndexOutOfBoundsException.class);
+        try (Mapping theirs = Mapping.of(memory.file(), 8192);
+                OpenFile own = OpenFile.inMemory("own", 8192);
+                OpenFile file = own.another()) {
+            theirs.segment().set(ValueLayout.JAVA_INT, 4, 77);
+            assertThat(memory.segment().get(ValueLayout.JAVA_INT, 4)).isEqualTo(77);
+            assertThatThrownBy(() -> domain.map(own, 12288)).isInstanceOf(IOException.class);
+            SharedMemory given = domain.map(own, 4096);
+            own.close();
+            assertThat(file.isSealedAgainstShrinking()).isTrue();
+            assertThat(space.mapped).hasSize(2);
+            memory.close();
+            memory.close();
+            assertThat(space.mapped).hasSize(1);
+            assertThatThrownBy(() -> memory.segment().get(ValueLayout.JAVA_INT, 4))
+                    .isInstanceOf(IllegalStateException.class);
+            assertThat(theirs.segment().get(ValueLayout.JAVA_INT, 4))
+                    .as("their own mapping stays")
+                    .isEqualTo(77);
+            domain.close();
+            domain.close();
+            given.close();
+            assertThat(space.mapped).isEmpty();
+            assertThatThrownBy(() -> domain.allocate(1)).isInstanceOf(IllegalStateException.class);
+        }
+        SharedMemory left = heap.openDomain(false).allocate(1);
+        heap.close();
+        assertThat(space.mapped)
+                .as("what was left is taken back with the function")
+                .isEmpty();
+        left.close();
+        assertThatThrownBy(() -> heap.openDomain(false)).isInstanceOf(IllegalStateException.class);
     }
 
     @Test

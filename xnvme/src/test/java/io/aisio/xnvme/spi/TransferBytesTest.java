@@ -8,7 +8,7 @@ class TransferBytesTest {
     @Test
     void theControllersLimitHoldsForEveryBlockSize() {
         for (int lba = 512; lba <= 65536; lba *= 2) {
-            assertThat(NvmeDevice.transferBytes(2 << 20, lba))
+            assertThat(NamespaceDevice.transferBytes(2 << 20, lba))
                     .as("blocks of " + lba)
                     .isEqualTo(2 << 20);
         }
@@ -16,7 +16,7 @@ class TransferBytesTest {
 
     @Test
     void onlyWholeBlocksCount() {
-        assertThat(NvmeDevice.transferBytes(8192 + 512, 4096)).isEqualTo(8192);
-        assertThat(NvmeDevice.transferBytes(8192, 16384)).isZero();
+        assertThat(NamespaceDevice.transferBytes(8192 + 512, 4096)).isEqualTo(8192);
+        assertThat(NamespaceDevice.transferBytes(8192, 16384)).isZero();
     }
 }

@@ -3,6 +3,7 @@ module io.aisio.bench {
     requires static org.jspecify;
     requires transitive io.aisio.cuda;
     requires transitive io.aisio.fil;
+    requires transitive io.aisio.homi;
     requires transitive io.aisio.linux;
     requires HdrHistogram;
     requires java.management;

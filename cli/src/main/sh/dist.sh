@@ -9,7 +9,7 @@
 
 # What the rooms and their libraries require, and no more; a module that is missing fails the start of every command.
 # The tests' libraries ask for java.logging.
-dist_modules=java.base,java.logging,java.management,java.xml,jdk.management,jdk.unsupported
+dist_modules=java.base,java.logging,java.management,java.xml,jdk.httpserver,jdk.management,jdk.unsupported
 
 dist() {
     local argument folder='' tests=''

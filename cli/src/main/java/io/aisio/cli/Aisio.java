@@ -29,6 +29,8 @@ import picocli.CommandLine.ScopeType;
             Xnvmeperf.class,
             DatasetCommand.class,
             Filperf.class,
+            HomidCommand.class,
+            HomiCommand.class,
             EmuCommand.class,
             XalCommand.class,
             XnvmeCommand.class,
@@ -43,7 +45,8 @@ import picocli.CommandLine.ScopeType;
             "",
             "A DEVICE is a name such as emu:1GiB (a software controller with memory),",
             "emu:null,1TiB (one that moves no data), emu:/path/to/image, /path/to/file, 0000:82:00.0 (a",
-            "controller on the PCI bus that devbind gave to user space), or vfu:/path/to/socket (vfio-user)."
+            "controller on the PCI bus that devbind gave to user space), vfu:/path/to/socket (vfio-user), or",
+            "homi:NAME (queue pairs that homid leases)."
         },
         // What is the same in each of its commands.
         scope = ScopeType.INHERIT,

@@ -49,7 +49,16 @@ final class XnvmeReport {
 
     /** @param verb whose report it is: the schema is {@code aisio.xnvme.VERB/1} */
     XnvmeReport(String verb) {
-        fields.put(SCHEMA, "aisio.xnvme." + verb + "/1");
+        this("xnvme", verb);
+    }
+
+    private XnvmeReport(String group, String verb) {
+        fields.put(SCHEMA, "aisio." + group + "." + verb + "/1");
+    }
+
+    /** One of another group of commands: the schema is {@code aisio.GROUP.VERB/1}. */
+    static XnvmeReport of(String group, String verb) {
+        return new XnvmeReport(group, verb);
     }
 
     /** Adds a value, or replaces the one of that name in its place; a record becomes its components. */

@@ -14,7 +14,7 @@ enum Hardware {
     /** One controller behind an IOMMU. */
     ONE(OneControllerCases.class, KernelPathCases.class, VfioCases.class, DevbindCases.class, XnvmeCases.class),
     /** Four controllers. */
-    FOUR(FourControllersCases.class),
+    FOUR(FourControllersCases.class, HotplugCases.class),
     /** Namespaces with each block size, metadata and protection information. */
     FORMATS(FormatsCases.class),
     /** Controllers that differ in the most that a command may move. */
@@ -25,6 +25,8 @@ enum Hardware {
     CMB(CmbCases.class),
     /** A zoned namespace. */
     ZONED(ZonedCases.class),
+    /** A namespace for file systems, and the kernel's block devices that are served in user space. */
+    UBLK(UblkCases.class),
     /** No IOMMU. */
     NOIOMMU(NoIommuCases.class, PhysicalCases.class);
 

@@ -225,6 +225,14 @@ final class Machine {
     }
 
     /**
+     * Has the host put another controller where one was that was {@linkplain #pull pulled}: of the serial number {@code AGAIN},
+     * with one namespace.
+     */
+    static void plug(String controller) {
+        write(Path.of("/run/rig/host"), "add " + controller + "\n");
+    }
+
+    /**
      * A PCI function that has a driver for a while.
      *
      * @param address such as {@code 0000:01:00.0}

@@ -34,6 +34,10 @@ final class PhysicalCases {
         Driven.readsWhatItWrites(Access.NOIOMMU, "", 22, 3);
     }
 
+    static void lendsQueuePairsThatFilesAloneDriveByUio() throws IOException {
+        Leased.movesDataByFilesAlone(Access.UIO);
+    }
+
     static void opensAndClosesTwentyTimesByUio() throws IOException {
         Driven.opensAndCloses(Access.UIO, 20);
     }

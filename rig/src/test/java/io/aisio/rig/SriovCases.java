@@ -3,14 +3,25 @@ package io.aisio.rig;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.aisio.homi.daemon.Configuration;
+import io.aisio.homi.daemon.Daemon;
+import io.aisio.homi.daemon.FunctionLeases;
+import io.aisio.homi.daemon.Quota;
+import io.aisio.linux.Mapping;
 import io.aisio.nvme.KernelPassthrough;
 import io.aisio.nvme.Virtualization;
 import io.aisio.rig.Machine.BoundFunction;
+import io.aisio.upcie.LentFunction;
 import io.aisio.upcie.PciAddress;
 import io.aisio.upcie.PciBus;
+import io.aisio.upcie.PciFunction;
 import io.aisio.upcie.VirtualFunctions;
+import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.spi.NvmeDevice;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -89,6 +100,127 @@ final class SriovCases {
             Machine.run("umount", mount.toString());
         }
         Machine.run("wipefs", "-q", "-a", block);
+    }
+
+    /**
+     * Two virtual functions are lent by descriptors, as a daemon does: each reaches its own user's memory at addresses that are
+     * the other's too, and one that is taken offline leaves the other alone.
+     */
+    static void lendsVirtualFunctionsByTheirDescriptors() throws Exception {
+        Machine.load("vfio-pci", "vfio_iommu_type1", "iommufd");
+        try (Functions functions = new Functions()) {
+            PciAddress first = functions.bringOnline(1);
+            PciAddress second = functions.bringOnline(2);
+            try (BoundFunction one = Machine.bind(first.toString(), "vfio-pci");
+                    BoundFunction two = Machine.bind(second.toString(), "vfio-pci");
+                    LentFunction lentFirst = LentFunction.open(first);
+                    LentFunction lentSecond = LentFunction.open(second)) {
+                assertThat(one.iommuGroup()).isNotEqualTo(two.iommuGroup());
+                assertThat(catchThrowable(() -> LentFunction.open(first))).hasMessageContaining("in use by");
+                try (NvmeDevice other = NvmeDevice.open(passed(lentSecond), 2, "vf:2", "lent")) {
+                    try (NvmeDevice device = NvmeDevice.open(passed(lentFirst), 2, "vf:1", "lent");
+                            Buffer mine = device.allocate(4096);
+                            Buffer theirs = other.allocate(4096)) {
+                        assertThat(mine.memory().iova(0))
+                                .as("the same address, in two address spaces")
+                                .isEqualTo(theirs.memory().iova(0));
+                        mine.segment().fill((byte) 0x11);
+                        theirs.segment().fill((byte) 0x22);
+                        device.write(0, mine);
+                        other.write(8, theirs);
+                        other.read(0, theirs);
+                        assertThat(theirs.segment().get(ValueLayout.JAVA_BYTE, 4095))
+                                .isEqualTo((byte) 0x11);
+                        assertThat(mine.segment().get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 0x11);
+                        device.read(8, mine);
+                        assertThat(mine.segment().get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 0x22);
+                        assertThat(theirs.segment().get(ValueLayout.JAVA_BYTE, 0))
+                                .isEqualTo((byte) 0x11);
+                    }
+                    lentFirst.close();
+                    roundTrip(other, 33);
+                }
+                // Taken back, and lent to the next.
+                try (LentFunction again = LentFunction.open(first);
+                        NvmeDevice device = NvmeDevice.open(passed(again), 2, "vf:1", "lent");
+                        Buffer buffer = device.allocate(4096)) {
+                    device.read(8, buffer);
+                    assertThat(again.name()).isEqualTo(first.toString());
+                }
+            }
+        }
+    }
+
+    /** By the daemon: there are as many as it makes, and that of a client that is killed is the next one's. */
+    static void lendsVirtualFunctionsThroughTheDaemon() throws Exception {
+        Machine.load("vfio-pci", "vfio_iommu_type1", "iommufd");
+        Machine.awaitNamespacesAt(PHYSICAL, 2);
+        Path socket = Files.createTempDirectory("homi").resolve("homi.sock");
+        Configuration configuration = new Configuration(
+                socket,
+                null,
+                8,
+                Configuration.Timeouts.DEFAULT,
+                Quota.CLIENT,
+                Quota.USER,
+                List.of(),
+                List.of(),
+                List.of(),
+                List.of(),
+                null,
+                List.of(new FunctionLeases.Offer("vf", PciAddress.parse(PHYSICAL), 2, 4, 2)));
+        try (Daemon daemon = Daemon.open(configuration)) {
+            Thread server = Thread.ofPlatform().daemon().start(daemon::serve);
+            String name = "homi:vf/2?function&socket=" + socket;
+            try (Device device = Device.open(name)) {
+                assertThat(device.path()).startsWith("virtual function 0000:01:00.1 leased from homid");
+                roundTrip(device, 41);
+                Process process = Machine.startJava(Driven.Busy.class, name);
+                try (BufferedReader said = process.inputReader()) {
+                    assertThat(said.readLine()).isEqualTo("busy");
+                    assertThat(catchThrowable(() -> Device.open(name)))
+                            .hasMessageContaining("all 2 virtual functions of vf are leased");
+                } finally {
+                    process.destroyForcibly();
+                    process.waitFor();
+                }
+                Machine.await("the killed client's function is free", () -> {
+                    try (Device next = Device.open(name)) {
+                        roundTrip(next, 42);
+                        return true;
+                    } catch (IOException e) {
+                        assertThat(e).hasMessageContaining("are leased");
+                        return false;
+                    }
+                });
+                roundTrip(device, 43);
+            }
+            assertThat(server.isAlive()).isTrue();
+        }
+        assertThat(new PciBus().device(PciAddress.parse(PHYSICAL)).numVfs())
+                .as("virtual functions once the daemon has ended")
+                .isZero();
+    }
+
+    /** A page is written, and read back. */
+    private static void roundTrip(Device device, int seed) throws IOException {
+        try (Buffer buffer = device.allocate(4096)) {
+            buffer.segment().fill((byte) seed);
+            device.write(16, buffer);
+            buffer.segment().fill((byte) 0);
+            device.read(16, buffer);
+            assertThat(buffer.segment().get(ValueLayout.JAVA_BYTE, 4095)).isEqualTo((byte) seed);
+        }
+    }
+
+    private static PciFunction passed(LentFunction lent) throws IOException {
+        return PciFunction.passed(
+                lent.name(),
+                lent.device().another(),
+                lent.space().another(),
+                lent.spaceId(),
+                Mapping.HUGE_PAGE_SIZE,
+                () -> {});
     }
 
     static void moreVirtualFunctionsThanThereAreAreRefused() {

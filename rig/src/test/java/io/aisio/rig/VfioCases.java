@@ -45,6 +45,14 @@ final class VfioCases {
         Driven.readsWhatItWrites(Access.IOMMUFD, "", 2, 4);
     }
 
+    static void lendsQueuePairsThatFilesAloneDriveByType1() throws IOException {
+        Leased.movesDataByFilesAlone(Access.TYPE1);
+    }
+
+    static void lendsQueuePairsThatFilesAloneDriveByIommufd() throws IOException {
+        Leased.movesDataByFilesAlone(Access.IOMMUFD);
+    }
+
     static void sleepsUntilItIsInterrupted() throws IOException {
         Driven.readsWhatItWrites(Access.IOMMUFD, "&interrupts", 3, 2);
         try (BoundFunction function = Driven.bound(Access.TYPE1);

@@ -21,6 +21,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -30,6 +32,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** A GPU drives queue pairs that a daemon leases, beside a process that does the same. */
 @Tag("gpu")
 class HomiGpuTest {
+    private static final long RESET_EVERY_NANOS = 300_000_000;
+
     @TempDir
     Path folder;
 
@@ -101,18 +105,25 @@ class HomiGpuTest {
         CudaRunReport report = run(Duration.ofMillis(500), host());
         assertThat(report.failures()).isEmpty();
         assertThat(report.runs().getFirst().iops()).isPositive();
-        Thread reset = Thread.ofPlatform().start(() -> {
+        AtomicBoolean over = new AtomicBoolean();
+        Thread resets = Thread.ofPlatform().start(() -> {
             try {
-                while (daemon.status().devices().getFirst().queuesUsed() == 0) {
-                    Thread.onSpinWait();
+                // One that comes before the queues are there takes none.
+                while (!over.get()) {
+                    daemon.reset("nvme0");
+                    LockSupport.parkNanos(RESET_EVERY_NANOS);
                 }
-                daemon.reset("nvme0");
             } catch (IOException e) {
                 throw new IllegalStateException(e);
             }
         });
-        CudaRunReport lost = run(Duration.ofSeconds(5), host());
-        reset.join();
+        CudaRunReport lost;
+        try {
+            lost = run(Duration.ofSeconds(5), host());
+        } finally {
+            over.set(true);
+            resets.join();
+        }
         assertThat(lost.ok()).isFalse();
         assertThat(lost.failures().toString()).contains("was reset, which took the queues");
     }

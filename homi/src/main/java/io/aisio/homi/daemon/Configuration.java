@@ -159,8 +159,15 @@ public record Configuration(
      *
      * @param name by which clients ask for it, without {@code /} and {@code ?}
      * @param uri what it is, as {@link io.aisio.xnvme.Device#open} takes it
+     * @param trusted whether its queue pairs are leased though it does not keep its users apart: whoever has one then reaches all
+     *     memory that the device does, and all that it holds
      */
-    public record Device(String name, String uri) {
+    public record Device(String name, String uri, boolean trusted) {
+        /** One whose users need not trust one another. */
+        public Device(String name, String uri) {
+            this(name, uri, false);
+        }
+
         /** Checks the name. */
         public Device {
             if (!name.matches("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")) {

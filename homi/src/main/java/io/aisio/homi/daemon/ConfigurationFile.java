@@ -60,10 +60,11 @@ final class ConfigurationFile {
         Quota user = quota(root.table("user_quota"), Quota.USER);
         List<Configuration.Device> devices = new ArrayList<>();
         for (Table device : root.tables("device")) {
-            device.allow("name", "uri");
+            device.allow("name", "uri", "trusted");
             String name = device.required("name");
             String uri = device.required("uri");
-            device.check("name", () -> devices.add(new Configuration.Device(name, uri)));
+            boolean trusted = device.flag("trusted");
+            device.check("name", () -> devices.add(new Configuration.Device(name, uri, trusted)));
         }
         List<Configuration.User> users = new ArrayList<>();
         for (Table named : root.tables("user")) {

@@ -108,7 +108,10 @@ final class ServedDevice implements AutoCloseable {
     private void tryLeasing(NvmeDevice nvme) throws IOException {
         try (DmaDomain domain = nvme.openDomain(false, 1)) {
             protects = domain.isProtected();
-            unleasable = null;
+            unleasable = protects || configured.trusted()
+                    ? null
+                    : "it does not keep its users apart: who has a queue pair of it reaches all memory that it does; next: trusted ="
+                            + " true for it in the configuration, if all who may connect may have all of that";
         } catch (UnsupportedOperationException e) {
             unleasable = String.valueOf(e.getMessage());
         } catch (IOException | RuntimeException e) {

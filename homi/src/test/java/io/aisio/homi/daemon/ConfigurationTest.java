@@ -40,6 +40,7 @@ class ConfigurationTest {
                 [[device]]
                 name = "nvme0"
                 uri = "emu:1GiB?shared"
+                trusted = true
                 [[user]]
                 name = "root"
                 [[user]]
@@ -59,6 +60,7 @@ class ConfigurationTest {
                 mount = "/mnt/data"
                 device = "nvme0"
                 """);
+        assertThat(read.devices()).containsExactly(new Configuration.Device("nvme0", "emu:1GiB?shared", true));
         assertThat(read.timeouts())
                 .isEqualTo(new Configuration.Timeouts(
                         Duration.ofSeconds(2), Duration.ofMillis(500), Duration.ofMinutes(1)));

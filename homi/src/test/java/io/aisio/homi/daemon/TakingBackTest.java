@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +70,23 @@ class TakingBackTest {
             assertThat(client.refused("admin", admin.formatted(Opcode.GET_LOG_PAGE, 0x80, 0, 64)))
                     .isEqualTo(RpcException.NOT_PERMITTED);
             assertThat(daemon.device().resets()).isZero();
+        }
+    }
+
+    @Test
+    void aDeviceThatDoesNotKeepItsUsersApartIsLeasedOnlyWhereThatIsSaid() throws Exception {
+        UnusualDevice device = new UnusualDevice();
+        device.isProtected = false;
+        UnaryOperator<Configuration> untrusted =
+                c -> Configuration.of(c.socket(), List.of(new Configuration.Device(TestDaemon.DEVICE, SHARED)));
+        try (TestDaemon daemon = new TestDaemon(folder, SHARED, untrusted, Daemon.Parts.NONE, device);
+                HomiClient client = daemon.client()) {
+            assertThatThrownBy(
+                            () -> client.call("device.open", HomiClient.params().put("device", TestDaemon.DEVICE)))
+                    .isInstanceOf(RpcException.class)
+                    .hasMessageContaining("does not keep its users apart")
+                    .hasMessageContaining("trusted = true");
+            assertThat(daemon.device().leases()).isZero();
         }
     }
 

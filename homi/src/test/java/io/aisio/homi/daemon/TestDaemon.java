@@ -36,7 +36,7 @@ public final class TestDaemon implements AutoCloseable {
             throws IOException {
         socket = folder.resolve("homi").resolve("homi.sock");
         Configuration configuration =
-                change.apply(Configuration.of(socket, List.of(new Configuration.Device(DEVICE, uri))));
+                change.apply(Configuration.of(socket, List.of(new Configuration.Device(DEVICE, uri, true))));
         daemon = Daemon.open(configuration, parts, notes::add, opener);
         thread = Thread.ofPlatform().name("homid").start(daemon::serve);
     }

@@ -48,6 +48,14 @@ final class XfsTracepoints implements AutoCloseable {
 
     private static final long SETTLE_NANOS = MILLISECONDS.toNanos(SETTLE_MILLIS);
 
+    /**
+     * How often it is looked whether a program was to run and did not while there are no records, in milliseconds: nothing wakes for
+     * that either, and it may be the last change for long. Chosen to be soon for whoever relies on an index, and to cost nothing.
+     */
+    private static final int IDLE_MILLIS = 500;
+
+    private static final long IDLE_NANOS = MILLISECONDS.toNanos(IDLE_MILLIS);
+
     private static final Path KERNEL_TYPES = Path.of("/sys/kernel/btf/vmlinux");
     private static final String MODULE = "xfs";
     private static final Path MODULE_TYPES = KERNEL_TYPES.resolveSibling(MODULE);
@@ -186,9 +194,9 @@ final class XfsTracepoints implements AutoCloseable {
      * @return whether there are events of inotify
      */
     boolean await(Inotify inotify, int millis) throws LinuxException {
-        boolean events = inotify.await(ring, settled ? millis : atMost(SETTLE_MILLIS, millis));
+        boolean events = inotify.await(ring, atMost(settled ? IDLE_MILLIS : SETTLE_MILLIS, millis));
         long now = System.nanoTime();
-        if (!settled && now - lookedAt >= SETTLE_NANOS) {
+        if (now - lookedAt >= (settled ? IDLE_NANOS : SETTLE_NANOS)) {
             lookedAt = now;
             missed = missed();
         }

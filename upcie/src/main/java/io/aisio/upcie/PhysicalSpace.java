@@ -51,9 +51,16 @@ final class PhysicalSpace implements DmaSpace {
     @Override
     public OpenFile shared(long bytes) throws IOException {
         long whole = Math.addExact(bytes, hugePageBytes - 1) & -hugePageBytes;
+        OpenFile file = null;
         try {
-            return OpenFile.inHugePages("aisio-domain", whole, hugePageBytes);
+            file = OpenFile.inHugePages("aisio-domain", whole, hugePageBytes);
+            // Here, where what is missing can be told, rather than when it is mapped.
+            file.allocate(0, whole);
+            return file;
         } catch (LinuxException e) {
+            if (file != null) {
+                file.close();
+            }
             throw withoutHugePages(name, e, hugePageBytes);
         }
     }

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param users who may what; if it is empty, whoever can connect may write
  * @param exports what it serves from its start on
  * @param fileSystems whose extents it tells
- * @param dashboard where its page is: {@code 127.0.0.1:PORT}, {@code [::1]:PORT} or a socket's path; null for nowhere
+ * @param dashboard where its page is: {@code 127.0.0.1:PORT} or {@code [::1]:PORT}; null for nowhere
  * @param functions virtual functions that it leases whole
  */
 public record Configuration(

@@ -163,10 +163,6 @@ final class ServedDevice implements AutoCloseable {
         draining = true;
     }
 
-    boolean isDraining() {
-        return draining;
-    }
-
     void requireNotDraining() throws RpcException {
         if (draining) {
             throw new RpcException(RpcException.BUSY, name() + " is being drained", "ask for another device");

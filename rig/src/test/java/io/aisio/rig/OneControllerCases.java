@@ -51,7 +51,7 @@ final class OneControllerCases {
 
     static void hugePagesAreSetAside() {
         assertThat(Machine.read(Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")))
-                .isEqualTo("32");
+                .isEqualTo("64");
         assertThat(Path.of("/dev/hugepages")).isDirectory();
     }
 

@@ -9,6 +9,8 @@ public final class Errno {
     public static final int EPERM = 1;
     /** No such file or directory. */
     public static final int ENOENT = 2;
+    /** No such process. */
+    public static final int ESRCH = 3;
     /** Interrupted by a signal before anything was done. */
     public static final int EINTR = 4;
     /** Input/output error. */
@@ -65,6 +67,8 @@ public final class Errno {
     public static final int EREMOTEIO = 121;
     /** What a buffer is too small for. */
     public static final int EOVERFLOW = 75;
+    /** Protocol not available: such an option is not known. */
+    public static final int ENOPROTOOPT = 92;
     /** Operation not supported. */
     public static final int EOPNOTSUPP = 95;
     /** It is in use by a socket already. */

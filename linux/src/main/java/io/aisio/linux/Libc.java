@@ -68,12 +68,17 @@ final class Libc {
     /** {@code asm/fcntl.h}: 0400000 octal, but 0100000 on aarch64. */
     static final int O_NOFOLLOW = "aarch64".equals(System.getProperty("os.arch")) ? 0x8000 : 0x20000;
 
+    /** {@code asm-generic/fcntl.h}: what is named, and not what is in it. */
+    static final int O_PATH = 0x200000;
+
     static final int O_TMPFILE = 0x400000 | O_DIRECTORY;
     static final int AT_SYMLINK_NOFOLLOW = 0x100;
     static final int AT_NO_AUTOMOUNT = 0x800;
     static final int AT_EMPTY_PATH = 0x1000;
     /** {@code asm-generic/unistd.h}; glibc has no function for it. */
     static final long SYS_OPENAT2 = 437;
+    /** {@code asm-generic/unistd.h}, Linux 5.3; glibc before 2.36 has no function for it. */
+    static final long SYS_PIDFD_OPEN = 434;
     /** {@code asm-generic/poll.h}. */
     static final short POLLIN = 1;
 
@@ -95,6 +100,9 @@ final class Libc {
     static final int SOL_SOCKET = 1;
     static final int SO_PEERCRED = 17;
     static final int SO_SNDTIMEO = 21;
+    /** {@code asm-generic/socket.h}, Linux 6.5. */
+    static final int SO_PEERPIDFD = 77;
+
     static final int SCM_RIGHTS = 1;
     static final int SHUT_RDWR = 2;
     static final int MSG_CTRUNC = 8;
@@ -173,6 +181,10 @@ final class Libc {
     private static final MethodHandle OPENAT2 = bind(
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle PIDFD_OPEN = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT),
             Linker.Option.firstVariadicArg(1));
     private static final MethodHandle READLINKAT =
             bind("readlinkat", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG));
@@ -441,6 +453,15 @@ final class Libc {
     static long bpf(int command, MemorySegment attributes) {
         try {
             return (long) BPF.invokeExact(STATE.get(), SYS_BPF, command, attributes, (int) attributes.byteSize());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** A descriptor of a process, closed on exec; -1 if it failed. */
+    static int pidfdOpen(int pid) {
+        try {
+            return (int) (long) PIDFD_OPEN.invokeExact(STATE.get(), SYS_PIDFD_OPEN, pid, 0);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -57,13 +57,17 @@ public final class UnixConnection implements AutoCloseable {
     private final Message outgoing = new Message();
     private final ReentrantReadWriteLock inUse = new ReentrantReadWriteLock();
     private volatile boolean closed;
+    /** The process at the other end, once its end is this connection's too; -1 before. Under {@link #incoming}'s lock. */
+    private int process = -1;
 
     /** The structures of one direction, kept from call to call. */
     private final class Message {
         final MemorySegment header = arena.allocate(MSGHDR, 8);
         final MemorySegment vector = arena.allocate(IOVEC, 8);
         final MemorySegment control = arena.allocate(controlBytes(MOST_DESCRIPTORS), 8);
-        final MemorySegment polled = arena.allocate(POLLFD, 8);
+        /** This socket, and the process at the other end: one that is negative is none. */
+        final MemorySegment polled = arena.allocate(2 * POLLFD, 8);
+
         final MemorySegment time = arena.allocate(2 * JAVA_LONG.byteSize(), 8);
 
         void set(MemorySegment bytes, long controlBytes) {
@@ -77,15 +81,21 @@ public final class UnixConnection implements AutoCloseable {
         }
 
         /** Waits for an event, an error or the other end's leaving, until a time by {@link System#nanoTime}. */
-        boolean await(short event, long until) throws LinuxException {
+        boolean await(short event, int process, long until) throws LinuxException {
             while (true) {
                 long left = Math.max(0, until - System.nanoTime());
                 polled.set(JAVA_INT, 0, fd);
                 polled.set(JAVA_SHORT, POLL_EVENTS, event);
                 polled.set(JAVA_SHORT, POLL_REVENTS, (short) 0);
+                polled.set(JAVA_INT, POLLFD, process);
+                polled.set(JAVA_SHORT, POLLFD + POLL_EVENTS, Libc.POLLIN);
+                polled.set(JAVA_SHORT, POLLFD + POLL_REVENTS, (short) 0);
                 time.set(JAVA_LONG, 0, left / 1_000_000_000);
                 time.set(JAVA_LONG, 8, left % 1_000_000_000);
                 int ready = Libc.ppoll(polled, time);
+                if (ready > 0 && polled.get(JAVA_SHORT, POLLFD + POLL_REVENTS) != 0) {
+                    throw new LinuxException("poll", name, Errno.ESRCH);
+                }
                 if (ready > 0) {
                     return true;
                 }
@@ -192,6 +202,55 @@ public final class UnixConnection implements AutoCloseable {
     }
 
     /**
+     * From now on the connection ends for who receives with the process that connected ({@link Peer}), whatever other
+     * process has this end's descriptor too: {@link #receive} and {@link #await} fail with {@code ESRCH}, and what was sent
+     * and not received is lost.
+     *
+     * @return false if the kernel does not tell of that process's end: it is older than Linux 6.5 and the process in a PID
+     *     namespace that is not seen here, or older than 5.3
+     * @throws LinuxException {@code ESRCH} if it has ended; {@code EMFILE}
+     */
+    public boolean endWithPeer() throws LinuxException {
+        int pid = peer().pid();
+        enter();
+        try {
+            synchronized (incoming) {
+                if (process < 0) {
+                    process = openPeer(pid);
+                }
+                return process >= 0;
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    private int openPeer(int pid) throws LinuxException {
+        try (Arena call = Arena.ofConfined()) {
+            MemorySegment descriptor = call.allocate(JAVA_INT);
+            MemorySegment length = call.allocateFrom(JAVA_INT, (int) JAVA_INT.byteSize());
+            if (Libc.getsockopt(fd, Libc.SO_PEERPIDFD, descriptor, length) == 0) {
+                return descriptor.get(JAVA_INT, 0);
+            }
+            int errno = Libc.errno();
+            if (errno == Errno.ENOPROTOOPT) {
+                return pid == 0 ? -1 : openProcess(pid, name);
+            }
+            // EINVAL: what kernels before 6.9 say.
+            throw new LinuxException("getsockopt SO_PEERPIDFD", name, errno == Errno.EINVAL ? Errno.ESRCH : errno);
+        }
+    }
+
+    /** By its number, which another may have by now: then the one that is meant has ended, and is noticed with that one. */
+    static int openProcess(int pid, String name) throws LinuxException {
+        int descriptor = Libc.pidfdOpen(pid);
+        if (descriptor < 0 && Libc.errno() != Errno.ENOSYS) {
+            throw new LinuxException("pidfd_open", name, Libc.errno());
+        }
+        return descriptor;
+    }
+
+    /**
      * Waits until there is something to receive, or the other end has left.
      *
      * @return whether there is
@@ -200,7 +259,7 @@ public final class UnixConnection implements AutoCloseable {
         enter();
         try {
             synchronized (incoming) {
-                return incoming.await(Libc.POLLIN, System.nanoTime() + limit.toNanos());
+                return incoming.await(Libc.POLLIN, process, System.nanoTime() + limit.toNanos());
             }
         } finally {
             leave();
@@ -232,6 +291,10 @@ public final class UnixConnection implements AutoCloseable {
 
     private Received receiveUntil(MemorySegment target, int mostFiles, long until) throws LinuxException {
         while (true) {
+            // What somebody else still says for a process that has ended is not read.
+            if (process >= 0 && !incoming.await(Libc.POLLIN, process, until)) {
+                throw new LinuxException("recvmsg", name, Errno.ETIMEDOUT);
+            }
             incoming.set(target, controlBytes(mostFiles));
             long bytes = Libc.recvmsg(fd, incoming.header, Libc.MSG_DONTWAIT | Libc.MSG_CMSG_CLOEXEC);
             if (bytes >= 0) {
@@ -239,7 +302,7 @@ public final class UnixConnection implements AutoCloseable {
                 return new Received((int) bytes, passed(), incomplete);
             }
             if (Libc.errno() == Errno.EAGAIN) {
-                if (!incoming.await(Libc.POLLIN, until)) {
+                if (!incoming.await(Libc.POLLIN, process, until)) {
                     throw new LinuxException("recvmsg", name, Errno.ETIMEDOUT);
                 }
             } else if (Libc.errno() != Errno.EINTR) {
@@ -336,7 +399,7 @@ public final class UnixConnection implements AutoCloseable {
                 return sent;
             }
             if (Libc.errno() == Errno.EAGAIN) {
-                if (!outgoing.await(Libc.POLLOUT, until)) {
+                if (!outgoing.await(Libc.POLLOUT, -1, until)) {
                     throw new LinuxException("sendmsg", name, Errno.ETIMEDOUT);
                 }
             } else if (Libc.errno() != Errno.EINTR) {
@@ -381,6 +444,9 @@ public final class UnixConnection implements AutoCloseable {
             if (!closed) {
                 closed = true;
                 int _ = Libc.close(fd);
+                if (process >= 0) {
+                    int _ = Libc.close(process);
+                }
                 arena.close();
             }
         } finally {

@@ -156,20 +156,38 @@ public final class UnixListener implements AutoCloseable {
         }
     }
 
-    /** First whose it is, then what they may; the umask has no say. */
-    private static void open(Path path, int permissions, @Nullable String group) throws IOException {
-        if (group != null) {
-            try {
-                Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
-                        .setGroup(path.getFileSystem()
+    /**
+     * First whose it is, then what they may; the umask has no say. What the name leads to is held meanwhile, so that nobody
+     * who may write to the folder has a file of his choice opened by it.
+     */
+    static void open(Path path, int permissions, @Nullable String group) throws IOException {
+        if (group == null && permissions == OWNER_ONLY) {
+            return;
+        }
+        int named;
+        try (Arena arena = Arena.ofConfined()) {
+            named = Libc.open(arena.allocateFrom(path.toString()), Libc.O_PATH | Libc.O_NOFOLLOW | Libc.O_CLOEXEC, 0);
+        }
+        if (named < 0) {
+            throw failed("open", path);
+        }
+        try {
+            Path held = Path.of("/proc/self/fd/" + named);
+            if (!isSocket(held) || (int) Files.getAttribute(held, "unix:uid") != (int) FileStatus.effectiveUser()) {
+                throw new IOException(path + ": somebody has put something else there meanwhile; next: choose a folder"
+                        + " that nobody else may write to");
+            }
+            if (group != null) {
+                Files.getFileAttributeView(held, PosixFileAttributeView.class)
+                        .setGroup(held.getFileSystem()
                                 .getUserPrincipalLookupService()
                                 .lookupPrincipalByGroupName(group));
-            } catch (UserPrincipalNotFoundException e) {
-                throw new IOException(path + ": there is no group '" + group + "'; next: groupadd " + group, e);
             }
-        }
-        if (permissions != OWNER_ONLY) {
-            Files.setAttribute(path, "unix:mode", permissions);
+            Files.setAttribute(held, "unix:mode", permissions);
+        } catch (UserPrincipalNotFoundException e) {
+            throw new IOException(path + ": there is no group '" + group + "'; next: groupadd " + group, e);
+        } finally {
+            int _ = Libc.close(named);
         }
     }
 

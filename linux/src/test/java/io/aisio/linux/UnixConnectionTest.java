@@ -207,4 +207,55 @@ class UnixConnectionTest {
         assertThatThrownBy(() -> UnixConnection.connect(folder.resolve("x".repeat(120)), SOON))
                 .hasMessageContaining("at most 107 bytes long");
     }
+
+    @Test
+    void aConnectionThatEndsWithItsPeerGoesOnWhileThatLives() throws Exception {
+        int before = openDescriptors();
+        assertThat(server.endWithPeer()).isTrue();
+        assertThat(server.endWithPeer()).as("again").isTrue();
+        assertThat(openDescriptors()).isEqualTo(before + 1);
+        client.send(bytes("there"), List.of(), SOON);
+        assertThat(server.await(SOON)).isTrue();
+        MemorySegment target = arena.allocate(16);
+        assertThat(server.receive(target, 0, SOON).bytes()).isEqualTo(5);
+        assertThatThrownBy(() -> server.receive(target, 0, Duration.ofMillis(20)))
+                .isInstanceOfSatisfying(
+                        LinuxException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ETIMEDOUT));
+        server.close();
+        assertThat(openDescriptors()).isEqualTo(before - 1);
+    }
+
+    @Test
+    void aProcessIsFoundByItsNumberOnlyWhileItIsThere() throws Exception {
+        Process process = new ProcessBuilder("sleep", "60").start();
+        try (OpenFile found =
+                OpenFile.ofDescriptor(UnixConnection.openProcess((int) process.pid(), "a test"), Path.of("pidfd"))) {
+            assertThat(Files.readSymbolicLink(Path.of("/proc/self/fd/" + found.descriptor()))
+                            .toString())
+                    .contains("pidfd");
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+        assertThatThrownBy(() -> UnixConnection.openProcess((int) process.pid(), "a test"))
+                .isInstanceOfSatisfying(
+                        LinuxException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ESRCH));
+    }
+
+    @Test
+    void whatSomebodyPutsInTheSocketsPlaceIsNotOpenedToOthers() throws Exception {
+        Path file = Files.createFile(
+                folder.resolve("secret"),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Path link = Files.createSymbolicLink(folder.resolve("swapped"), file);
+        for (Path put : List.of(link, file)) {
+            assertThatThrownBy(() -> UnixListener.open(put, 0660, null))
+                    .hasMessageContaining("somebody has put something else there");
+        }
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .isEqualTo("rw-------");
+        try (UnixListener shared = UnixListener.bind(folder.resolve("shared"), 4, 0660, null)) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(shared.path())))
+                    .isEqualTo("rw-rw----");
+        }
+    }
 }

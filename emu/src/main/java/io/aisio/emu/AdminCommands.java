@@ -266,10 +266,9 @@ final class AdminCommands {
                 }
             }
             case Identify.CNS_COMMAND_SET_CONTROLLER -> {
-                if (!pages.hasCommandSet(commandSet(command))) {
+                if (!pages.commandSetController(commandSet(command), page)) {
                     return Status.INVALID_COMMAND_SET | DNR;
                 }
-                // All limits are those of a transfer: zeroes.
             }
             // 04h and from 10h on: NVM sets, namespace management and virtualization, which the controller has not.
             default -> {

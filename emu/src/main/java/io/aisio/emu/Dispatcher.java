@@ -223,11 +223,13 @@ final class Dispatcher {
         } catch (IllegalStateException e) {
             return transferError(e);
         } catch (InternalError | OutOfMemoryError e) {
-            // A page that the domain's user has taken away, and that is not to be had again.
+            // A page that the domain's user has taken away, and that is not to be had again. It may be told late, so
+            // that
+            // this command is another user's: it may be tried again.
             if (prps.domain() == null) {
                 throw e;
             }
-            return Status.DATA_TRANSFER_ERROR | Status.DNR_BIT;
+            return Status.DATA_TRANSFER_ERROR;
         }
     }
 

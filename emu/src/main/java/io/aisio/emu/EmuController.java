@@ -68,6 +68,8 @@ public final class EmuController implements AutoCloseable {
     private boolean vanished;
     /** Whose memory the controller's thread looks at, to know whose fault it is if that is not there. */
     private @Nullable SubmissionQueue serving;
+    /** The last queue of a domain that was served, as long as what its memory did may still be told late. */
+    private @Nullable SubmissionQueue suspect;
     /** The place, among the I/O queues, of the one that is served first. */
     private int first;
 
@@ -394,6 +396,11 @@ public final class EmuController implements AutoCloseable {
     boolean endures() {
         SubmissionQueue queue = serving == null ? queues.looking() : serving;
         serving = null;
+        if (queue == null || queue.domain == null) {
+            // Told late: an owner's own memory does not go.
+            queue = suspect;
+        }
+        suspect = null;
         if (queue == null || queue.domain == null || queue.broken) {
             return false;
         }
@@ -413,6 +420,10 @@ public final class EmuController implements AutoCloseable {
         serving = current;
         try {
             if (current != null) {
+                if (suspect != null && current.head != current.tail()) {
+                    settle(suspect);
+                    serving = current;
+                }
                 done += dispatcher.serveAdmin(current);
             }
             dispatcher.beginStep();
@@ -421,7 +432,11 @@ public final class EmuController implements AutoCloseable {
             for (int i = 0; i < io.length && dispatcher.mayGoOn(); i++) {
                 current = io[at];
                 serving = current;
-                done += dispatcher.serve(current);
+                int served = dispatcher.serve(current);
+                if (served > 0 && current.domain != null) {
+                    suspect = current;
+                }
+                done += served;
                 at = at + 1 < io.length ? at + 1 : 0;
             }
             first = at;
@@ -441,6 +456,14 @@ public final class EmuController implements AutoCloseable {
             goAway();
         }
         return done;
+    }
+
+    /** Has the virtual machine tell what it has of a queue's memory: an admin command would be lost in it. */
+    private void settle(SubmissionQueue queue) {
+        serving = queue;
+        // It tells when a thread comes back from the system at the latest.
+        Thread.yield();
+        suspect = null;
     }
 
     private boolean isGone(SubmissionQueue queue) {

@@ -149,6 +149,17 @@ final class IdentifyPages {
         return commandSet == Identify.CSI_NVM || (commandSet == Identify.CSI_ZONED && configuration.zones() != null);
     }
 
+    /** What a command set adds to the controller; whether there is such a one. Limits that are not told are a transfer's. */
+    boolean commandSetController(int commandSet, MemorySegment page) {
+        if (!hasCommandSet(commandSet)) {
+            return false;
+        }
+        if (commandSet == Identify.CSI_NVM) {
+            Wire.u8(page, IdentifyNvm.VSL, NvmCommands.VERIFY_SIZE_LIMIT);
+        }
+        return true;
+    }
+
     /** What a command set adds to a namespace; whether there is such a one. */
     boolean commandSetNamespace(Namespace namespace, int commandSet, MemorySegment page) {
         ZoneTable zones = namespace.zones;

@@ -20,10 +20,13 @@ final class NvmCommands {
     /** CDW12: the directive's type, which only reclaim units have one of. */
     private static final long DIRECTIVE_TYPE = 0xFL << Directive.WRITE_TYPE_SHIFT;
 
-    /** How long one command of a domain deallocates: chosen so that the controller still answers in time. */
-    private static final long MOST_DEALLOCATION_NANOS = 50_000_000;
+    /** How long one command of a domain deallocates or erases: chosen so that the controller still answers in time. */
+    private static final long MOST_ERASING_NANOS = 50_000_000;
     /** Bytes of which the clock is looked at in between. */
     private static final long DEALLOCATED_AT_ONCE = 64 << 20;
+
+    /** VSL: the most that Verify reads, as a power of two of pages: 1 MiB. All users of the controller wait for it. */
+    static final int VERIFY_SIZE_LIMIT = 8;
 
     private final Namespace[] namespaces;
     private final PrpWalk prps;
@@ -296,7 +299,7 @@ final class NvmCommands {
                 return Status.LBA_OUT_OF_RANGE | DNR;
             }
         }
-        long end = System.nanoTime() + MOST_DEALLOCATION_NANOS;
+        long end = System.nanoTime() + MOST_ERASING_NANOS;
         for (int i = 0; deallocate && i < count && status == Status.SUCCESS; i++) {
             if (rangeBlocks(i) > 0) {
                 status = prps.domain() == null
@@ -398,12 +401,24 @@ final class NvmCommands {
         if (!ZoneTable.isAction(action)) {
             return Status.INVALID_FIELD | DNR;
         }
-        for (int zone = 0; zone < zones.count() && status == Status.SUCCESS; zone++) {
+        return sendAllZones(namespace, zones, action);
+    }
+
+    /** A domain's command goes as far as its time: what is left is done when it is sent again, and others do not wait. */
+    private int sendAllZones(Namespace namespace, ZoneTable zones, int action) {
+        long end = System.nanoTime() + MOST_ERASING_NANOS;
+        for (int zone = 0; zone < zones.count(); zone++) {
             if (zones.takesPart(zone, action)) {
-                status = sendZone(namespace, zones, zone, action);
+                if (prps.domain() != null && System.nanoTime() - end >= 0) {
+                    return Status.COMMAND_INTERRUPTED;
+                }
+                int status = sendZone(namespace, zones, zone, action);
+                if (status != Status.SUCCESS) {
+                    return status;
+                }
             }
         }
-        return status;
+        return Status.SUCCESS;
     }
 
     private static int sendZone(Namespace namespace, ZoneTable zones, int zone, int action) {
@@ -535,6 +550,9 @@ final class NvmCommands {
         int status = checkBlocks(command, namespace);
         if (status != Status.SUCCESS || namespace == null) {
             return status;
+        }
+        if (blocks(command) << namespace.shift > PrpWalk.PAGE << VERIFY_SIZE_LIMIT) {
+            return Status.INVALID_FIELD | DNR;
         }
         if (!namespace.plain) {
             return staged.verify(command, namespace, (int) blocks(command));

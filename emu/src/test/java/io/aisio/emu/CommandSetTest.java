@@ -27,6 +27,7 @@ import io.aisio.nvme.spec.EffectsLog;
 import io.aisio.nvme.spec.Feature;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.IdentifyController;
+import io.aisio.nvme.spec.IdentifyNvm;
 import io.aisio.nvme.spec.LogPage;
 import io.aisio.nvme.spec.Opcode;
 import io.aisio.nvme.spec.SanitizeLog;
@@ -103,6 +104,19 @@ class CommandSetTest {
             written.asSlice(15L * lba, lba).fill((byte) 0);
             nvm.read(5, read);
             assertThat(read.mismatch(written)).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void verifiesNoMoreAtOnceThanItSays() throws Exception {
+        try (Commands on = new Commands(EmuConfiguration.memory(SIZE))) {
+            MemorySegment limits =
+                    new Identities(on.passthrough).raw(0, Identify.CNS_COMMAND_SET_CONTROLLER, Identify.CSI_NVM);
+            int blocks = 4096 / 512 << Wire.u8(limits, IdentifyNvm.VSL);
+            assertThat(blocks).isEqualTo((1 << 20) / 512);
+            NvmCommandSet nvm = NvmCommandSet.of(on.passthrough);
+            nvm.verify(0, blocks, Prinfo.NONE);
+            refused(Status.INVALID_FIELD, () -> nvm.verify(0, blocks + 1, Prinfo.NONE));
         }
     }
 

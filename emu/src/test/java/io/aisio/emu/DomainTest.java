@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
+import io.aisio.nvme.Command;
 import io.aisio.nvme.LentQueuePair;
 import io.aisio.nvme.NvmeController;
 import io.aisio.nvme.NvmeException;
@@ -428,6 +429,39 @@ class DomainTest {
                         .isEqualTo(Status.SUCCESS);
             }
             hostile.close();
+            assertThat(device.controller().failure()).isNull();
+            assertThat(device.controller().resets()).isZero();
+        }
+    }
+
+    @Test
+    void aUsersDataWithoutPagesIsNoFaultOfTheOwnersCommandsNorOfOtherUsers(@TempDir Path folder) throws Exception {
+        Path path = folder.resolve("data");
+        try (NvmeDevice device = open("emu:4MiB?shared");
+                Buffer page = device.allocate(4096);
+                OpenFile file = OpenFile.create(path, 0600);
+                Tenant other = new Tenant(device.controller(), false)) {
+            Command identify = Command.of(Opcode.IDENTIFY, 0, Identify.CNS_CONTROLLER, 0);
+            Tenant.Entry read = Tenant.Entry.of(Opcode.READ, 0, 8).prps(other.data.iova(0), 0);
+            for (int i = 0; i < 100; i++) {
+                Tenant hostile = new Tenant(device.controller(), false);
+                SharedMemory data = cuttable(hostile.domain, file, 64 << 10);
+                file.resize(0);
+                for (int j = 0; j < 6; j++) {
+                    hostile.put(Tenant.Entry.of(Opcode.WRITE, 0, 8).prps(data.iova(4096L * j), 0), j);
+                }
+                hostile.ring();
+                device.controller().execute(identify, page.segment());
+                Status status;
+                do {
+                    // What is told late may fail it, and it may be tried again then.
+                    other.put(read, 9);
+                    other.ring();
+                    status = other.take(9);
+                    assertThat(status.doNotRetry()).as("%s", status).isFalse();
+                } while (!status.isSuccess());
+                hostile.close();
+            }
             assertThat(device.controller().failure()).isNull();
             assertThat(device.controller().resets()).isZero();
         }

@@ -232,8 +232,8 @@ public final class QueuePair implements AutoCloseable {
      * @param epoch the host's in which the queues were created, read before they were
      * @param qid their identifier, the same for both queues, 1 to 65535
      * @param depth the most commands in flight, 1 to 16384; each ring has one entry more
-     * @param rings the memory of both, of {@link #bytesOfRings}: it becomes the pair's, which closes it. Nothing else writes
-     *     to it but the controller
+     * @param rings the memory of both, of {@link #bytesOfRings}: it becomes the pair's, which closes it, once this returns;
+     *     if it does not, it stays the caller's. Nothing else writes to it but the controller
      * @param doorbells the mapped memory that they are in, for as long as the pair is open; it stays the caller's
      * @param tail where in it the submission queue's tail doorbell is, in bytes
      * @param head where in it the completion queue's head doorbell is, in bytes
@@ -267,8 +267,14 @@ public final class QueuePair implements AutoCloseable {
         }
         QueuePair pair = new QueuePair(
                 host, epoch, qid, depth, rings, new MappedBar(doorbells), tail, head, null, timeout.toNanos());
-        pair.startAnew(epoch);
-        return pair;
+        try {
+            pair.startAnew(epoch);
+            return pair;
+        } catch (RuntimeException | Error e) {
+            // Memory that another process has too may be gone.
+            pair.arena.close();
+            throw e;
+        }
     }
 
     private static boolean outside(MemorySegment doorbells, long at) {

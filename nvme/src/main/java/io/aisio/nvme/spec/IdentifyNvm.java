@@ -20,7 +20,7 @@ public final class IdentifyNvm {
     /** LBA format extension: storage tag size, as a mask. */
     public static final int STS_MASK = 0x7F;
 
-    /** Controller: most blocks of a Verify, Write Zeroes and Write Uncorrectable, a byte each from here on. */
+    /** Controller: Verify Size Limit: the most bytes of a Verify, as a power of two of the smallest memory page; 0 for none. */
     public static final long VSL = 0;
 
     private IdentifyNvm() {}

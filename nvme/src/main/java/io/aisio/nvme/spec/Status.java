@@ -55,6 +55,8 @@ public record Status(int bits) {
     public static final int INVALID_PLACEMENT_HANDLE_LIST = 0x02A;
     /** Generic. */
     public static final int NAMESPACE_WRITE_PROTECTED = 0x020;
+    /** Generic: the command was interrupted, and is to be sent again. */
+    public static final int COMMAND_INTERRUPTED = 0x021;
     /** Generic, since version 2.0. */
     public static final int INVALID_COMMAND_SET = 0x02C;
     /** Generic, NVM command set. */

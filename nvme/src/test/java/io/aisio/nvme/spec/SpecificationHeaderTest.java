@@ -248,6 +248,7 @@ class SpecificationHeaderTest {
         code(ours, "NVME_SC_CMD_SEQ_ERROR", Status.COMMAND_SEQUENCE_ERROR);
         code(ours, "NVME_SC_PRP_INVALID_OFFSET", Status.INVALID_PRP_OFFSET);
         code(ours, "NVME_SC_NS_WRITE_PROTECTED", Status.NAMESPACE_WRITE_PROTECTED);
+        code(ours, "NVME_SC_CMD_INTERRUPTED", Status.COMMAND_INTERRUPTED);
         code(ours, "NVME_SC_LBA_RANGE", Status.LBA_OUT_OF_RANGE);
         code(ours, "NVME_SC_CAP_EXCEEDED", Status.CAPACITY_EXCEEDED);
         code(ours, "NVME_SC_NS_NOT_READY", Status.NAMESPACE_NOT_READY);
@@ -302,6 +303,7 @@ class SpecificationHeaderTest {
         field(ours, "nvme_nvm_id_ns", "lbstm", IdentifyNvm.LBSTM);
         field(ours, "nvme_nvm_id_ns", "pic", IdentifyNvm.PIC);
         field(ours, "nvme_nvm_id_ns", "elbaf", IdentifyNvm.ELBAF);
+        field(ours, "nvme_id_ctrl_nvm", "vsl", IdentifyNvm.VSL);
         code(ours, "NVME_NVM_ELBAF_STS_MASK", IdentifyNvm.STS_MASK);
         code(ours, "NVME_NVM_ELBAF_PIF_MASK", 3 << IdentifyNvm.PIF_SHIFT);
         field(ours, "nvme_smart_log", "ctrl_busy_time", LogPage.SMART_BUSY_TIME);

@@ -12,8 +12,8 @@ final class HomiOptions {
     @Option(
             names = "--socket",
             paramLabel = "PATH",
-            description = "Where the daemon listens ($AISIO_HOMI_SOCKET; else /run/homi/homi.sock for root,"
-                    + " $XDG_RUNTIME_DIR/homi/homi.sock for others).")
+            description = "Where the daemon listens ($AISIO_HOMI_SOCKET; else /run/homi/homi.sock for root, and"
+                    + " $XDG_RUNTIME_DIR/homi/homi.sock for others, or where there is none, root's).")
     private @Nullable Path socket;
 
     /** Where the daemon listens. */

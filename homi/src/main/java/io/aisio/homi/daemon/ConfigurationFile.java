@@ -57,7 +57,9 @@ final class ConfigurationFile {
                 "extents",
                 "functions");
         String socket = root.text("socket", "");
-        Quota user = quota(root.table("user_quota"), Quota.USER);
+        Table together = root.table("user_quota");
+        together.allow("queues", "depth", "memory", "connections");
+        Quota user = quantities(together, Quota.USER);
         List<Configuration.Device> devices = new ArrayList<>();
         for (Table device : root.tables("device")) {
             device.allow("name", "uri", "trusted");
@@ -112,11 +114,13 @@ final class ConfigurationFile {
         String group = root.text("group", "");
         String dashboard = root.text("dashboard", "");
         int connections = root.number("connections", 1, 1024, 128);
-        Quota client = quota(root.table("client"), Quota.CLIENT);
+        Table each = root.table("client");
+        each.allow("queues", "depth", "memory");
+        Quota client = quantities(each, Quota.CLIENT);
         requireNoFault();
         try {
             return new Configuration(
-                    socket.isEmpty() ? HomiSocket.byDefault() : Path.of(socket),
+                    socket.isEmpty() ? HomiSocket.ofDaemon() : Path.of(socket),
                     group.isEmpty() ? null : group,
                     connections,
                     timeouts,
@@ -175,11 +179,6 @@ final class ConfigurationFile {
         }
         named.fault("name", "there is no user '" + name + "' in /etc/passwd; next: give uid = NUMBER");
         return -2;
-    }
-
-    private static Quota quota(Table table, Quota otherwise) {
-        table.allow("queues", "depth", "memory", "connections");
-        return quantities(table, otherwise);
     }
 
     private static Quota quantities(Table table, Quota otherwise) {

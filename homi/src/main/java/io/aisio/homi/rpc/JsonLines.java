@@ -46,6 +46,9 @@ public final class JsonLines implements AutoCloseable {
     private static final int LONGEST_NAME = 64;
 
     private static final int LONGEST_NUMBER = 40;
+    /** A wait for one that may be silent as long as he likes is made of such. */
+    private static final Duration LONG_SILENCE = Duration.ofHours(1);
+
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
     /** Reads and writes what is sent. */
@@ -151,26 +154,26 @@ public final class JsonLines implements AutoCloseable {
 
     /** Receives something; 0 if the other end has left. */
     private int fill(long until, boolean begun) throws IOException {
-        Duration limit = until == Long.MAX_VALUE
-                ? Duration.ofHours(1)
-                : Duration.ofNanos(Math.max(0, until - System.nanoTime()));
-        UnixConnection.Received received;
-        try {
-            received = connection.receive(
-                    incoming.asSlice(0, Math.min(MOST_BYTES, buffer.length - filled)), MOST_FILES, limit);
-        } catch (LinuxException e) {
-            if (e.errno() != Errno.ETIMEDOUT) {
-                throw e;
+        UnixConnection.Received received = null;
+        while (received == null) {
+            Duration limit =
+                    until == Long.MAX_VALUE ? LONG_SILENCE : Duration.ofNanos(Math.max(0, until - System.nanoTime()));
+            try {
+                received = connection.receive(
+                        incoming.asSlice(0, Math.min(MOST_BYTES, buffer.length - filled)), MOST_FILES, limit);
+            } catch (LinuxException e) {
+                if (e.errno() != Errno.ETIMEDOUT) {
+                    throw e;
+                }
+                if (until != Long.MAX_VALUE) {
+                    throw new RpcException(
+                            RpcException.INVALID_REQUEST,
+                            begun
+                                    ? "a line that took longer than " + patience.toMillis() + " ms"
+                                    : "nothing within the time that the first request may take",
+                            null);
+                }
             }
-            if (until == Long.MAX_VALUE) {
-                return fill(until, begun);
-            }
-            throw new RpcException(
-                    RpcException.INVALID_REQUEST,
-                    begun
-                            ? "a line that took longer than " + patience.toMillis() + " ms"
-                            : "nothing within the time that the first request may take",
-                    null);
         }
         int n = received.bytes();
         MemorySegment.copy(incoming, BYTE, 0, buffer, filled, n);

@@ -85,6 +85,8 @@ class ConfigurationTest {
                 connections = "many"
                 [timeouts]
                 hello = "soon"
+                [client]
+                connections = 1
                 [[device]]
                 uri = "emu:1GiB"
                 [[user]]
@@ -94,6 +96,7 @@ class ConfigurationTest {
                 .hasMessageContaining("homid.toml:1:1: sockte is nothing here; there is socket, group")
                 .hasMessageContaining("homid.toml:2:1: connections is a whole number, 1 to 1024")
                 .hasMessageContaining("[timeouts] hello is a time such as \"500ms\"")
+                .hasMessageContaining("[client] connections is nothing here; there is queues, depth, memory")
                 .hasMessageContaining("[device] name is needed")
                 .hasMessageContaining("there is no user 'nobody-of-that-name'");
     }

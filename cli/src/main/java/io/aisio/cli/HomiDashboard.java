@@ -65,7 +65,7 @@ final class HomiDashboard implements Callable<Integer> {
             now = options.open("dashboard");
             control = now;
             events.clear();
-            now.events(0, this::add).forEach(this::add);
+            now.events(0, this::add);
         }
         return now;
     }

@@ -3,7 +3,6 @@ package io.aisio.cli;
 import io.aisio.homi.HomiControl;
 import io.aisio.homi.daemon.Events;
 import java.io.IOException;
-import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -37,7 +36,7 @@ final class HomiEvents implements Callable<Integer> {
             names = "--since",
             converter = XnvmeperfOptions.Large.class,
             paramLabel = "NUMBER",
-            description = "Only those after this number (all that are kept, at most 64).")
+            description = "Only those after this number (all that are kept, at most 1024).")
     private @Nullable Long since;
 
     @Option(names = "--follow", description = "Go on with those that come.")
@@ -48,21 +47,18 @@ final class HomiEvents implements Callable<Integer> {
         LinkedBlockingQueue<Events.Event> coming = new LinkedBlockingQueue<>();
         try (HomiControl control = options.open("events");
                 StandardOutput out = new StandardOutput()) {
-            List<Events.Event> before = control.events(since == null ? 0 : since, coming::add);
-            for (Events.Event event : before) {
+            control.events(since == null ? 0 : since, coming::add);
+            for (Events.Event event = coming.poll(); event != null; event = coming.poll()) {
                 print(event, out);
             }
             out.flush();
-            long last = before.isEmpty() ? 0 : before.getLast().sequence();
             while (follow) {
                 Events.Event event = coming.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-                if (event == null) {
-                    if (!control.isConnected() && coming.isEmpty()) {
-                        throw new IOException("the daemon has ended, or sent this client away");
-                    }
-                } else if (event.sequence() > last) {
+                if (event != null) {
                     print(event, out);
                     out.flush();
+                } else if (!control.isConnected() && coming.isEmpty()) {
+                    throw new IOException("the daemon has ended, or sent this client away");
                 }
             }
         } catch (InterruptedException e) {

@@ -53,8 +53,9 @@ final class HomiList implements Callable<Integer> {
                     Integer.toString(device.leases()),
                     Integer.toString(device.resets()),
                     device.namespaces().stream()
-                            .map(one -> one.nsid() + ": " + ByteSize.format(one.bytes()))
-                            .collect(Collectors.joining(", ")),
+                                    .map(one -> one.nsid() + ": " + ByteSize.format(one.bytes()))
+                                    .collect(Collectors.joining(", "))
+                            + (device.moreNamespaces() == 0 ? "" : ", and " + device.moreNamespaces() + " more"),
                     device.uri(),
                     device.isolation());
         }

@@ -100,10 +100,11 @@ final class HomiStatus implements Callable<Integer> {
             table.add(
                     detail == null ? row.id() : detail,
                     row.path().name().toLowerCase(Locale.ROOT),
-                    row.device() + "/" + row.nsid(),
+                    row.nsid() == 0 ? row.device() : row.device() + "/" + row.nsid(),
                     row.owner().name() + ", process " + row.owner().pid(),
                     row.readOnly() ? "read" : "write",
-                    row.queues() == 1 ? Integer.toString(row.depth()) : row.queues() + " queues, " + row.depth(),
+                    (row.queues() == 1 ? "" : row.queues() + " queues" + (row.depth() == 0 ? "" : ", "))
+                            + (row.depth() == 0 ? "" : row.depth()),
                     Long.toString(counters.reads()),
                     Long.toString(counters.writes()),
                     Long.toString(counters.failed()),

@@ -66,6 +66,7 @@ class HomiIT {
                 .succeeds()
                 .prints("leased from homid");
         homi("events").succeeds().prints("started", "leased", "refused");
+        homi("release", "99/1").failsWith(Exit.FAILED, "client 99 has no lease 1");
         homi("shutdown").succeeds();
         daemon.await().exits(Exit.DONE).says("stopped: homid has ended");
         assertThat(socket()).doesNotExist();

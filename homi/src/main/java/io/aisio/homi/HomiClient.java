@@ -29,7 +29,7 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <pre>{@code
  * try (HomiClient client = HomiClient.connect(HomiSocket.byDefault(), "my program")) {
- *     JsonNode devices = client.call("device.list", client.params()).get("devices");
+ *     JsonNode devices = client.call("status", client.params()).get("devices");
  * }
  * }</pre>
  *
@@ -306,11 +306,11 @@ public final class HomiClient implements AutoCloseable {
     }
 
     /**
-     * Subscribes to what happens at the daemon.
+     * Subscribes to what happens at the daemon, for the first time, or asks again for more of what happened before that.
      *
      * @param since the number of the last event that is known; 0 for those that are kept too
-     * @param listener told of each event from then on, by the thread that reads: it does not wait
-     * @return those that happened since, and the number of the last
+     * @param listener told of each event from the first time on, by the thread that reads: it does not wait
+     * @return those that happened since, as far as a line has room, how many more there are, and the number of the last
      */
     public ObjectNode subscribe(long since, Consumer<? super ObjectNode> listener) throws IOException {
         events = listener;

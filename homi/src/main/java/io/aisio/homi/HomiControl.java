@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -86,10 +87,17 @@ public final class HomiControl implements AutoCloseable {
      */
     public Status status() throws IOException {
         Status first = value(ask("status", params()), Status.class);
+        List<Status.DeviceStatus> devices = new ArrayList<>(first.devices());
+        List<Status.ClientStatus> clients = new ArrayList<>(first.clients());
         List<Metered.Row> rows = new ArrayList<>(first.rows());
-        for (Status part = first; part.more() > 0 && !part.rows().isEmpty(); ) {
-            part = value(ask("status", params().put("from", rows.size())), Status.class);
+        int more = first.more();
+        while (more > 0) {
+            int known = devices.size() + clients.size() + rows.size();
+            Status part = value(ask("status", params().put("from", known)), Status.class);
+            devices.addAll(part.devices());
+            clients.addAll(part.clients());
             rows.addAll(part.rows());
+            more = devices.size() + clients.size() + rows.size() == known ? 0 : part.more();
         }
         return new Status(
                 first.version(),
@@ -98,10 +106,10 @@ public final class HomiControl implements AutoCloseable {
                 first.pid(),
                 first.started(),
                 first.socket(),
-                first.devices(),
-                first.clients(),
+                devices,
+                clients,
                 rows,
-                0,
+                more,
                 first.lastEvent());
     }
 
@@ -113,9 +121,13 @@ public final class HomiControl implements AutoCloseable {
     public List<FileSystemStatus> fileSystems() throws IOException {
         List<FileSystemStatus> all = new ArrayList<>();
         try {
-            for (JsonNode one : ask("extents.list", params()).path("fileSystems")) {
-                all.add(value(one, FileSystemStatus.class));
-            }
+            ObjectNode part;
+            do {
+                part = ask("extents.list", params().put("from", all.size()));
+                for (JsonNode one : part.path("fileSystems")) {
+                    all.add(value(one, FileSystemStatus.class));
+                }
+            } while (part.path("more").intValue(0) > 0);
         } catch (RpcException e) {
             if (e.code() != RpcException.METHOD_NOT_FOUND) {
                 throw e;
@@ -125,25 +137,61 @@ public final class HomiControl implements AutoCloseable {
     }
 
     /**
-     * The events that the daemon has kept, as far as a line has room, and those that come.
+     * Has somebody told of what happened, as far as the daemon has kept it, and of what happens: of each event once, in their
+     * order. Once for a connection.
      *
      * @param since the number of the last one that is known; 0 for all
-     * @param listener told of each from then on, by a thread of the connection: it does not wait
-     * @return those before, oldest first
+     * @param listener told of those before by this thread, and by the time that this returns; of those that come by a thread
+     *     of the connection's, which does not wait
+     * @throws IOException if the daemon is gone or does not answer
      */
-    public List<Events.Event> events(long since, Consumer<? super Events.Event> listener) throws IOException {
-        ObjectNode answer = client.subscribe(since, event -> {
+    public void events(long since, Consumer<? super Events.Event> listener) throws IOException {
+        Coming coming = new Coming(listener);
+        long last = since;
+        int more;
+        do {
+            ObjectNode part = client.subscribe(last, coming::take);
+            for (JsonNode one : part.path("events")) {
+                Events.Event event = value(one, Events.Event.class);
+                listener.accept(event);
+                last = event.sequence();
+            }
+            more = part.path("more").intValue(0);
+        } while (more > 0);
+        coming.begin();
+    }
+
+    /** Events that come: those that come early wait until those before have been told. */
+    private static final class Coming {
+        private final Consumer<? super Events.Event> listener;
+        private @Nullable List<Events.Event> early = new ArrayList<>();
+
+        Coming(Consumer<? super Events.Event> listener) {
+            this.listener = listener;
+        }
+
+        synchronized void take(ObjectNode told) {
+            Events.Event event;
             try {
-                listener.accept(value(event, Events.Event.class));
+                event = value(told, Events.Event.class);
             } catch (IOException e) {
                 // Of a daemon that is newer: what cannot be read is not told.
+                return;
             }
-        });
-        List<Events.Event> all = new ArrayList<>();
-        for (JsonNode one : answer.path("events")) {
-            all.add(value(one, Events.Event.class));
+            if (early == null) {
+                listener.accept(event);
+            } else {
+                early.add(event);
+            }
         }
-        return all;
+
+        synchronized void begin() {
+            List<Events.Event> all = early;
+            early = null;
+            if (all != null) {
+                all.forEach(listener);
+            }
+        }
     }
 
     /** Whether the connection is there. */

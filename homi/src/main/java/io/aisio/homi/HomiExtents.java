@@ -13,7 +13,8 @@ import tools.jackson.databind.node.ObjectNode;
  * Where the files of a mounted file system lie, as the daemon knows: its index, mapped here to be read, and files that it
  * holds still. An extent's position is from the file system's first byte in the index; add {@link #offset()} for the namespace.
  *
- * <p>Any thread may call it. Closing the connection ends the pins.
+ * <p>Any thread may call it. Pins last as long as a lease of the device, to be read, that this has from the first one on: until
+ * this or the connection is closed, or the daemon takes the lease back.
  */
 public final class HomiExtents implements AutoCloseable {
     private final HomiControl control;
@@ -22,6 +23,8 @@ public final class HomiExtents implements AutoCloseable {
     private final int nsid;
     private final long offset;
     private final Index index;
+    /** What the pins are held for; 0 before the first. Under this object's lock. */
+    private long lease;
 
     /**
      * A file that is held still.
@@ -90,16 +93,27 @@ public final class HomiExtents implements AutoCloseable {
         return offset;
     }
 
+    private synchronized long lease() throws IOException {
+        if (lease == 0) {
+            ObjectNode params = HomiControl.params().put("device", device).put("nsid", nsid);
+            lease = control.ask("device.open", params.put("access", "read"))
+                    .path("lease")
+                    .longValue();
+        }
+        return lease;
+    }
+
     /**
-     * Holds a file still, as {@link io.aisio.xal.Pin} does, until {@link #unpin} or until the connection ends.
+     * Holds a file still, as {@link io.aisio.xal.Pin} does, until {@link #unpin} or until the lease ends that this has for it.
      *
      * @param path from the root of the file system
-     * @throws IOException if there is none, or its file system cannot hold it
+     * @throws IOException if there is none, its file system cannot hold it, or its device cannot be leased
      */
     public Pinned pin(String path) throws IOException {
         ObjectNode params = HomiControl.params();
         params.put("mount", mount);
         params.put("path", path);
+        params.put("lease", lease());
         ObjectNode first = control.ask("extents.pin", params);
         List<Extent> extents = new ArrayList<>();
         add(first, extents);
@@ -134,9 +148,25 @@ public final class HomiExtents implements AutoCloseable {
         ObjectNode _ = control.ask("extents.unpin", params);
     }
 
-    /** Unmaps the index. */
+    /** Lets all files go, and unmaps the index. Closing again does nothing. */
     @Override
     public void close() throws IOException {
-        index.close();
+        long held;
+        synchronized (this) {
+            held = lease;
+            lease = 0;
+        }
+        try {
+            if (held != 0 && control.isConnected()) {
+                ObjectNode _ = control.ask("device.close", HomiControl.params().put("lease", held));
+            }
+        } catch (IOException e) {
+            // With the connection the lease has ended, too.
+            if (control.isConnected()) {
+                throw e;
+            }
+        } finally {
+            index.close();
+        }
     }
 }

@@ -73,20 +73,21 @@ final class Accounts {
             }
         }
 
-        void takeQueue() throws RpcException {
+        /** Takes so many queue pairs, or none. */
+        void takeQueues(int pairs) throws RpcException {
             synchronized (Accounts.this) {
                 Account all = account(user);
-                require("queue pairs", own.queues, 1, configuration.client().queues(), "this client");
-                require("queue pairs", all.queues, 1, user.quota().queues(), "all clients of " + user.name());
-                own.queues++;
-                all.queues++;
+                require("queue pairs", own.queues, pairs, configuration.client().queues(), "this client");
+                require("queue pairs", all.queues, pairs, user.quota().queues(), "all clients of " + user.name());
+                own.queues += pairs;
+                all.queues += pairs;
             }
         }
 
-        void giveQueueBack() {
+        void giveQueuesBack(int pairs) {
             synchronized (Accounts.this) {
-                own.queues--;
-                account(user).queues--;
+                own.queues -= pairs;
+                account(user).queues -= pairs;
             }
         }
 

@@ -4,6 +4,7 @@ import io.aisio.homi.rpc.RpcException;
 import io.aisio.nvme.Command;
 import io.aisio.nvme.spec.Identify;
 import io.aisio.nvme.spec.Opcode;
+import java.util.Set;
 
 /** The admin commands that a client may have sent: those that only tell something. */
 final class AdminAllowList {
@@ -18,15 +19,16 @@ final class AdminAllowList {
     private static final long LOG_FIELDS = 0xFFFF_0000_0000_FFFFL;
     /** Features up to here are the base specification's and the command sets'; what follows is the vendor's. */
     private static final int LAST_STANDARD_FEATURE = 0xBF;
-    /** Log pages up to here are the base specification's and the command sets'; what follows is the vendor's. */
-    private static final int LAST_STANDARD_PAGE = 0xBF;
-
-    /** Reading these starts or changes something: telemetry (07h, 08h), persistent events (0Dh), reservation notices (80h). */
-    private static final int TELEMETRY_HOST = 0x07;
-
-    private static final int TELEMETRY_CONTROLLER = 0x08;
-    private static final int PERSISTENT_EVENTS = 0x0D;
-    private static final int RESERVATION_NOTICES = 0x80;
+    /**
+     * Log pages of the device as a whole, which reading leaves as they are: supported pages (00h), health (02h), firmware slots
+     * (03h), commands supported and their effects (05h), self-tests (06h), endurance groups (09h), asymmetric namespace access
+     * (0Ch), features (12h) and commands of the management interface (13h), data placement's configurations (20h), reclaim
+     * unit handles (21h) and statistics (22h), sanitize status (81h). All others are refused: they tell of others' commands
+     * (errors, 01h; data placement's events, 23h), are emptied by who reads them (namespaces and zones that changed, 04h and
+     * BFh; reservations, 80h), start something (telemetry, persistent events), or are the vendor's.
+     */
+    private static final Set<Integer> LOG_PAGES =
+            Set.of(0x00, 0x02, 0x03, 0x05, 0x06, 0x09, 0x0C, 0x12, 0x13, 0x20, 0x21, 0x22, 0x81);
 
     private AdminAllowList() {}
 
@@ -80,11 +82,7 @@ final class AdminAllowList {
                     null);
         }
         int page = (int) asked.cdw10() & 0xFF;
-        if (page == TELEMETRY_HOST
-                || page == TELEMETRY_CONTROLLER
-                || page == PERSISTENT_EVENTS
-                || page == RESERVATION_NOTICES
-                || page > LAST_STANDARD_PAGE) {
+        if (!LOG_PAGES.contains(page)) {
             throw refused("Get Log Page of page %02xh".formatted(page));
         }
         // MOST_BYTES are fewer dwords than the low half of the number holds.
@@ -96,7 +94,7 @@ final class AdminAllowList {
     private static RpcException refused(String what) {
         return new RpcException(
                 RpcException.NOT_PERMITTED,
-                what + " is not for clients: Identify, Get Features and Get Log Page are",
+                what + " is not for clients: Identify, Get Features and log pages of the device as a whole are",
                 "send it with the daemon stopped, from the program that then has the controller");
     }
 }

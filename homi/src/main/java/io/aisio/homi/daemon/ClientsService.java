@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Ends other clients: {@code client.release {client}} takes back all that one has, as if it had died. For who may do what
- * concerns others.
+ * Ends what other clients have: {@code client.release {client}} takes back all that one has, as if it had died,
+ * {@code client.release {client, lease}} one of its leases. For who may do what concerns others.
  */
 public final class ClientsService implements Service {
     private @Nullable Daemon daemon;
@@ -34,7 +34,7 @@ public final class ClientsService implements Service {
     @Override
     public Answer answer(Caller caller, String method, JsonNode given, List<OpenFile> files) throws IOException {
         Params params = new Params(method, given);
-        params.allow("client");
+        params.allow("client", "lease");
         long client = params.number("client", 1, Long.MAX_VALUE);
         if (!caller.mayControl()) {
             throw new RpcException(
@@ -44,6 +44,16 @@ public final class ClientsService implements Service {
         }
         String why =
                 "process " + caller.owner().pid() + " of uid " + caller.owner().uid() + " asked for it";
+        if (params.has("lease")) {
+            long lease = params.number("lease", 1, Long.MAX_VALUE);
+            if (!Objects.requireNonNull(daemon).revoke(client, lease, why)) {
+                throw new RpcException(
+                        RpcException.NO_SUCH,
+                        "client " + client + " has no lease " + lease,
+                        "./aisio homi status names them");
+            }
+            return Answer.of(JsonLines.JSON.createObjectNode());
+        }
         if (client == caller.id() || !Objects.requireNonNull(daemon).sendAway(client, why)) {
             throw new RpcException(
                     RpcException.NO_SUCH, "there is no other client " + client, "./aisio homi status names them");

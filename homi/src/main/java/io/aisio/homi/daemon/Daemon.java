@@ -272,6 +272,7 @@ public final class Daemon implements AutoCloseable {
                 }
             }
         }
+        parts.services().forEach(service -> rows.addAll(service.rows()));
         exports().forEach(export -> rows.add(export.row()));
         boolean works = deviceRows.stream()
                 .allMatch(d -> d.state().equals("working") || d.state().equals("draining"));
@@ -503,6 +504,32 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
+    private @Nullable Session session(long number) {
+        synchronized (clients) {
+            Client client = clients.get(number);
+            return client == null ? null : client.session;
+        }
+    }
+
+    /** A client that asks. */
+    private Session asking(long number) throws RpcException {
+        Session session = session(number);
+        if (session == null) {
+            throw new RpcException(RpcException.NO_SUCH, "there is no client " + number, null);
+        }
+        return session;
+    }
+
+    /** What is counted for a client that asks. */
+    Accounts.Client account(long number) throws RpcException {
+        return asking(number).account();
+    }
+
+    /** The lease that a client names, which may have ended. */
+    Lease lease(long number, long lease) throws RpcException {
+        return asking(number).lease(lease);
+    }
+
     /**
      * Takes back all that a client has, and ends its connection.
      *
@@ -510,15 +537,46 @@ public final class Daemon implements AutoCloseable {
      * @return false if there is no such client
      */
     boolean sendAway(long number, String why) {
-        Client client;
-        synchronized (clients) {
-            client = clients.get(number);
-        }
-        if (client == null) {
+        Session session = session(number);
+        if (session == null) {
             return false;
         }
-        client.session.sendAway(why);
+        session.sendAway(why);
         return true;
+    }
+
+    /**
+     * Takes back one lease of a client, which is told.
+     *
+     * @param number of the client, as the status has it
+     * @param lease of its leases; virtual functions have numbers of their own
+     * @return false if there is no such client, or it has no such lease
+     */
+    boolean revoke(long number, long lease, String why) {
+        Session session = session(number);
+        if (session != null) {
+            for (Lease one : session.leases()) {
+                if (one.id() == lease && one.isOpen()) {
+                    one.revoke(why);
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /** A lease has ended, whose queues are deleted. */
+    void ended(long client, Lease lease) {
+        for (Service service : parts.services()) {
+            try {
+                service.ended(client, lease.id());
+            } catch (RuntimeException e) {
+                events.add(
+                        "error",
+                        null,
+                        "lease " + lease.id() + " of client " + client + " has ended, and not all is given back: " + e);
+            }
+        }
     }
 
     /** A client has left, whose queues are deleted. */
@@ -569,6 +627,8 @@ public final class Daemon implements AutoCloseable {
                         user.name() + " may use no device",
                         "have a [[user]] added to homid's configuration");
             }
+            // A child that has its connection too does not keep its leases. Where the kernel does not tell, it does.
+            boolean _ = connection.endWithPeer();
             account = accounts.admit(user);
             begin(lines, account, peer.pid());
         } catch (RpcException e) {

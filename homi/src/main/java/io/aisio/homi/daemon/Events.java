@@ -45,6 +45,9 @@ public final class Events {
 
     /** Somebody who is told of events, until he closes this. */
     public interface Subscription extends AutoCloseable {
+        /** The number of the last event before it: he is told of each after that, once, and of no other. */
+        long after();
+
         @Override
         void close();
     }
@@ -55,17 +58,24 @@ public final class Events {
      * @param device null if it is about none
      */
     public void add(String kind, @Nullable String device, String text) {
-        Event event;
+        // Held while it is told, so that everybody is told in the events' order.
+        synchronized (subscribers) {
+            Event event = keep(kind, device, text);
+            for (Consumer<? super Event> subscriber : subscribers) {
+                subscriber.accept(event);
+            }
+        }
+    }
+
+    private Event keep(String kind, @Nullable String device, String text) {
         synchronized (kept) {
             String cut = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
-            event = new Event(++last, Instant.now(), kind, device, cut);
+            Event event = new Event(++last, Instant.now(), kind, device, cut);
             if (kept.size() == KEPT) {
                 kept.removeFirst();
             }
             kept.add(event);
-        }
-        for (Consumer<? super Event> subscriber : subscribers) {
-            subscriber.accept(event);
+            return event;
         }
     }
 
@@ -95,12 +105,26 @@ public final class Events {
     }
 
     /**
-     * Has somebody told of each event from now on.
+     * Has somebody told of each event from now on, in their order.
      *
-     * @param subscriber called by the thread that adds it: it neither waits nor throws
+     * @param subscriber called by the thread that adds it, while others wait that add some: it neither waits nor throws, nor
+     *     adds any
      */
     public Subscription subscribe(Consumer<? super Event> subscriber) {
-        subscribers.add(subscriber);
-        return () -> subscribers.remove(subscriber);
+        synchronized (subscribers) {
+            subscribers.add(subscriber);
+            long after = last();
+            return new Subscription() {
+                @Override
+                public long after() {
+                    return after;
+                }
+
+                @Override
+                public void close() {
+                    subscribers.remove(subscriber);
+                }
+            };
+        }
     }
 }

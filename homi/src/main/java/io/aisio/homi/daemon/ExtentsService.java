@@ -10,7 +10,6 @@ import io.aisio.xal.Pin;
 import io.aisio.xal.Xal;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,12 +23,12 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Tells clients where files lie: of each file system one index, which all of them map read-only, and which says whether it is
- * as the file system is. A file whose blocks must not move is pinned, as long as the client that asked is connected.
+ * as the file system is. A file whose blocks must not move is pinned, for the life of a lease of the device at most.
  *
  * <pre>
  *   extents.list                        the file systems of the configuration
  *   extents.open  {mount}               the index's memory, as a descriptor; asked for again when it was copied
- *   extents.pin   {mount, path}         holds a file still; its extents, or those {from} a number on of a {pin}
+ *   extents.pin   {mount, path, lease}  holds a file still; its extents, or those {from} a number on of a {pin}
  *   extents.unpin {pin}
  * </pre>
  *
@@ -49,7 +48,7 @@ public final class ExtentsService implements Service {
     private @Nullable Daemon daemon;
     private long lastPin;
 
-    private record Pinned(long client, FollowedFileSystem on, Pin pin) {}
+    private record Pinned(long client, long lease, FollowedFileSystem on, Pin pin) {}
 
     /** @param configured the file systems, each mounted or to be mounted */
     public ExtentsService(List<Configuration.FileSystem> configured) {
@@ -94,11 +93,11 @@ public final class ExtentsService implements Service {
     }
 
     private Answer list(Params params) throws RpcException {
-        params.allow();
-        ObjectNode result = JsonLines.JSON.createObjectNode();
-        ArrayNode all = result.putArray("fileSystems");
-        status().forEach(one -> all.add(JsonLines.JSON.<JsonNode>valueToTree(one)));
-        return Answer.of(result);
+        params.allow("from");
+        int from = (int) params.number("from", 0, Integer.MAX_VALUE, 0);
+        return Answer.of(new Part(JsonLines.JSON.createObjectNode(), from)
+                .list("fileSystems", status())
+                .end());
     }
 
     private FollowedFileSystem find(Caller caller, Params params) throws RpcException {
@@ -138,9 +137,18 @@ public final class ExtentsService implements Service {
     }
 
     private Answer pin(Caller caller, Params params) throws IOException {
-        params.allow("mount", "path");
+        params.allow("mount", "path", "lease");
         FollowedFileSystem found = find(caller, params);
         String path = params.text("path", LONGEST_PATH);
+        Lease lease = Objects.requireNonNull(daemon).lease(caller.id(), params.number("lease", 1, Long.MAX_VALUE));
+        Configuration.FileSystem on = found.configured();
+        if (!lease.isOf(on.device(), on.nsid())) {
+            throw new RpcException(
+                    RpcException.INVALID_PARAMS,
+                    "lease " + lease.id() + " is not of namespace " + on.nsid() + " of " + on.device() + ", which "
+                            + on.mount() + " is on",
+                    "open that one");
+        }
         if (pins.values().stream().filter(one -> one.client() == caller.id()).count() >= MOST_PINS) {
             throw new RpcException(
                     RpcException.QUOTA, "a client holds " + MOST_PINS + " files still at most", "unpin one first");
@@ -155,7 +163,14 @@ public final class ExtentsService implements Service {
         synchronized (this) {
             number = ++lastPin;
         }
-        pins.put(number, new Pinned(caller.id(), found, pin));
+        Pinned pinned = new Pinned(caller.id(), lease.id(), found, pin);
+        pins.put(number, pinned);
+        lease.holdPins();
+        // Whose end came first has not seen this one.
+        if (!lease.isOpen()) {
+            boolean _ = unpin(number, pinned);
+            throw new RpcException(RpcException.DEVICE, "lease " + lease.id() + " has ended", "open the device again");
+        }
         return described(number, pin, 0, offset);
     }
 
@@ -198,20 +213,31 @@ public final class ExtentsService implements Service {
         params.allow("pin");
         long number = params.number("pin", 1, Long.MAX_VALUE);
         Pinned pinned = pins.get(number);
-        if (pinned == null || pinned.client() != caller.id() || !pins.remove(number, pinned)) {
+        if (pinned == null || pinned.client() != caller.id() || !unpin(number, pinned)) {
             throw noSuch(number);
         }
-        pinned.pin().close();
         return Answer.of(JsonLines.JSON.createObjectNode());
+    }
+
+    private boolean unpin(long number, Pinned pinned) {
+        boolean had = pins.remove(number, pinned);
+        if (had) {
+            pinned.pin().close();
+        }
+        return had;
+    }
+
+    @Override
+    public void ended(long client, long lease) {
+        pins.forEach((number, pinned) -> {
+            if (pinned.client() == client && pinned.lease() == lease) {
+                boolean _ = unpin(number, pinned);
+            }
+        });
     }
 
     @Override
     public void left(Caller caller) {
-        for (Map.Entry<Long, Pinned> pin : new ArrayList<>(pins.entrySet())) {
-            if (pin.getValue().client() == caller.id() && pins.remove(pin.getKey(), pin.getValue())) {
-                pin.getValue().pin().close();
-            }
-        }
         fileSystems.values().forEach(one -> one.left(caller.id()));
     }
 

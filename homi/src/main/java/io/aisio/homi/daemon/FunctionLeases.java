@@ -5,23 +5,15 @@ import io.aisio.homi.rpc.Params;
 import io.aisio.homi.rpc.RpcException;
 import io.aisio.linux.FileStatus;
 import io.aisio.linux.OpenFile;
-import io.aisio.nvme.KernelPassthrough;
-import io.aisio.nvme.NvmeException;
-import io.aisio.nvme.Virtualization;
-import io.aisio.upcie.BoundBefore;
-import io.aisio.upcie.DriverBinding;
-import io.aisio.upcie.KernelController;
-import io.aisio.upcie.LentFunction;
 import io.aisio.upcie.PciAddress;
-import io.aisio.upcie.PciBus;
-import io.aisio.upcie.VirtualFunctions;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -42,7 +34,6 @@ import tools.jackson.databind.node.ObjectNode;
  * descriptors keeps the function, which does nothing any more; it is not leased again until they are closed.
  */
 public final class FunctionLeases implements Service {
-    private static final String VFIO = "vfio-pci";
     private static final int LONGEST_NAME = 64;
 
     /**
@@ -63,104 +54,64 @@ public final class FunctionLeases implements Service {
                                 .formatted(name, count, queues, interrupts));
             }
         }
+
+        /** Queue pairs that commands to namespaces go through: all but the admin queue. */
+        int pairs() {
+            return queues - 1;
+        }
     }
 
     /** A function that a client has. */
-    private record Leased(long number, long client, Pool pool, int index, int controllerId, LentFunction function) {}
-
-    /** All functions of one offer. */
-    private static final class Pool {
-        final Offer offer;
-        final VirtualFunctions functions;
-        final List<PciAddress> addresses;
-        final KernelPassthrough admin;
-        final Virtualization virtualization;
-
-        Pool(Offer offer) throws IOException {
-            this.offer = offer;
-            PciBus bus = new PciBus();
-            List<KernelController> kernels = KernelController.of(bus, offer.physical());
-            if (kernels.isEmpty()) {
-                throw new IOException(
-                        offer.physical() + ": virtual functions are leased of a controller that the kernel's"
-                                + " driver has; next: ./aisio devbind bind --driver nvme " + offer.physical());
-            }
-            functions = new VirtualFunctions(bus, offer.physical());
-            // Those of a daemon before this one are taken over.
-            addresses = bus.device(offer.physical()).numVfs() == offer.count()
-                    ? functions.addresses()
-                    : functions.enable(offer.count());
-            DriverBinding binding = new DriverBinding(bus, new BoundBefore(BoundBefore.FILE));
-            for (PciAddress address : addresses) {
-                binding.bind(address, VFIO).carryOut();
-            }
-            admin = KernelPassthrough.open(Path.of("/dev/" + kernels.getFirst().name()));
-            virtualization = new Virtualization(offer.physical().toString(), admin);
-        }
-
-        /** The secondary controller in a virtual function. */
-        int controllerId(int index) throws IOException {
-            for (Virtualization.Secondary secondary : virtualization.secondaries()) {
-                if (secondary.virtualFunction() == index + 1) {
-                    return secondary.controllerId();
-                }
-            }
-            throw new NvmeException(
-                    offer.physical() + ": no secondary controller is in virtual function " + (index + 1));
-        }
-
-        /** Has it working, with its resources, and opens it. */
-        LentFunction bringOnline(int index, int controllerId) throws IOException {
-            virtualization.offline(controllerId);
-            require("queues", virtualization.assign(controllerId, Virtualization.Resource.QUEUES, offer.queues()));
-            require(
-                    "interrupts",
-                    virtualization.assign(controllerId, Virtualization.Resource.INTERRUPTS, offer.interrupts()));
-            virtualization.online(controllerId);
-            try {
-                return LentFunction.open(addresses.get(index));
-            } catch (IOException | RuntimeException e) {
-                takeOffline(controllerId, e);
-                throw e;
-            }
-        }
-
-        private void require(String what, int given) throws NvmeException {
-            if (given == 0) {
-                throw new NvmeException(offer.physical() + ": the controller has no " + what + " left to share out");
-            }
-        }
-
-        private void takeOffline(int controllerId, Exception why) {
-            try {
-                virtualization.offline(controllerId);
-            } catch (IOException e) {
-                why.addSuppressed(e);
-            }
-        }
-
-        /** Takes functions away, unless a client still has one: the kernel would wait for it. */
-        void end() throws IOException {
-            try {
-                for (PciAddress address : addresses) {
-                    LentFunction.open(address).close();
-                }
-                functions.disable();
-            } finally {
-                admin.close();
-            }
+    private record Leased(
+            long number,
+            Caller client,
+            Accounts.Client account,
+            FunctionPool pool,
+            int index,
+            FunctionPool.Given function,
+            Instant since) {
+        Metered.Row row() {
+            Offer offer = pool.offer();
+            return new Metered.Row(
+                    "function " + number,
+                    offer.name(),
+                    0,
+                    Metered.Path.VF,
+                    client.owner(),
+                    0,
+                    0,
+                    0,
+                    offer.pairs(),
+                    false,
+                    since,
+                    "working",
+                    Metered.Counters.NONE,
+                    "function " + number + ", " + function.address());
         }
     }
 
+    /** Makes the functions of an offer: {@link VirtualFunctionPool}, but in tests. */
+    interface Maker {
+        FunctionPool make(Offer offer) throws IOException;
+    }
+
     private final List<Offer> offers;
-    private final List<Pool> pools = new ArrayList<>();
-    private final Map<Long, Leased> leased = new LinkedHashMap<>();
+    private final Maker maker;
+    private final List<FunctionPool> pools = new ArrayList<>();
+    /** Whoever changes it holds this object's lock, maybe for as long as a function takes to be brought up. */
+    private final Map<Long, Leased> leased = new ConcurrentSkipListMap<>();
+
     private @Nullable Daemon daemon;
     private long last;
 
     /** @param offers what is leased */
     public FunctionLeases(List<Offer> offers) {
+        this(offers, VirtualFunctionPool::new);
+    }
+
+    FunctionLeases(List<Offer> offers, Maker maker) {
         this.offers = List.copyOf(offers);
+        this.maker = maker;
     }
 
     @Override
@@ -174,7 +125,7 @@ public final class FunctionLeases implements Service {
         daemon = of;
         for (Offer offer : offers) {
             try {
-                pools.add(new Pool(offer));
+                pools.add(maker.make(offer));
             } catch (IOException e) {
                 of.events().add("absent", offer.name(), offer.name() + ": " + e.getMessage());
             }
@@ -198,15 +149,17 @@ public final class FunctionLeases implements Service {
         params.allow();
         ObjectNode result = JsonLines.JSON.createObjectNode();
         ArrayNode rows = result.putArray("functions");
-        for (Pool pool : pools) {
-            long used = leased.values().stream().filter(l -> l.pool == pool).count();
+        for (FunctionPool pool : pools) {
+            Offer offer = pool.offer();
+            long used =
+                    leased.values().stream().filter(l -> l.pool.equals(pool)).count();
             rows.addObject()
-                    .put("name", pool.offer.name())
-                    .put("physical", pool.offer.physical().toString())
-                    .put("total", pool.addresses.size())
+                    .put("name", offer.name())
+                    .put("physical", offer.physical().toString())
+                    .put("total", pool.total())
                     .put("used", used)
-                    .put("queues", pool.offer.queues())
-                    .put("interrupts", pool.offer.interrupts());
+                    .put("queues", offer.queues())
+                    .put("interrupts", offer.interrupts());
         }
         return Answer.of(result);
     }
@@ -214,58 +167,63 @@ public final class FunctionLeases implements Service {
     private synchronized Answer open(Caller caller, Params params) throws IOException {
         params.allow("name");
         String name = params.text("name", LONGEST_NAME);
-        Pool pool = pools.stream()
-                .filter(p -> p.offer.name().equals(name))
+        FunctionPool pool = pools.stream()
+                .filter(p -> p.offer().name().equals(name))
                 .findFirst()
                 .orElseThrow(() -> new RpcException(
                         RpcException.NO_SUCH,
                         "no virtual functions '" + name + "' are leased here",
                         "function.list tells which are"));
-        Daemon of = daemon;
-        if (of != null) {
-            of.requireOpen();
-            // A controller of one's own is written to as one likes.
-            Configuration.User user = of.configuration().user(caller.owner().uid(), (int) FileStatus.effectiveUser());
-            if (!user.mayOpen(name, true)) {
-                throw new RpcException(
-                        RpcException.NOT_PERMITTED,
-                        user.name() + " may not have a virtual function of " + name,
-                        "ask who runs the daemon: its configuration says who may write to " + name);
-            }
+        Daemon of = Objects.requireNonNull(daemon);
+        of.requireOpen();
+        // A controller of one's own is written to as one likes.
+        Configuration.User user = of.configuration().user(caller.owner().uid(), (int) FileStatus.effectiveUser());
+        if (!user.mayOpen(name, true)) {
+            throw new RpcException(
+                    RpcException.NOT_PERMITTED,
+                    user.name() + " may not have a virtual function of " + name,
+                    "ask who runs the daemon: its configuration says who may write to " + name);
         }
-        Leased given = take(caller, pool);
+        Accounts.Client account = of.account(caller.id());
+        account.takeQueues(pool.offer().pairs());
+        Leased given;
+        try {
+            given = take(caller, account, pool);
+        } catch (IOException | RuntimeException e) {
+            account.giveQueuesBack(pool.offer().pairs());
+            throw e;
+        }
         leased.put(given.number, given);
-        tell("leased", pool, "%s to client %d".formatted(given.function.name(), caller.id()));
+        tell("leased", pool, "%s to client %d".formatted(given.function.address(), caller.id()));
         ObjectNode result = JsonLines.JSON
                 .createObjectNode()
                 .put("function", given.number)
-                .put("address", given.function.name())
+                .put("address", given.function.address())
                 .put("space", given.function.spaceId());
-        return new Answer(result, List.of(given.function.device(), given.function.space()), List.of());
+        return new Answer(result, given.function.files(), List.of());
     }
 
     /** The first that is free, and that nobody has kept. */
-    private Leased take(Caller caller, Pool pool) throws IOException {
+    private Leased take(Caller caller, Accounts.Client account, FunctionPool pool) throws IOException {
+        String name = pool.offer().name();
         IOException kept = null;
-        for (int i = 0; i < pool.addresses.size(); i++) {
+        for (int i = 0; i < pool.total(); i++) {
             int index = i;
-            if (leased.values().stream().anyMatch(l -> l.pool == pool && l.index == index)) {
+            if (leased.values().stream().anyMatch(l -> l.pool.equals(pool) && l.index == index)) {
                 continue;
             }
             try {
-                int controllerId = pool.controllerId(index);
-                return new Leased(
-                        ++last, caller.id(), pool, index, controllerId, pool.bringOnline(index, controllerId));
+                return new Leased(++last, caller, account, pool, index, pool.give(index), Instant.now());
             } catch (IOException e) {
                 kept = e;
             }
         }
         if (kept != null) {
-            throw new IOException(pool.offer.name() + ": no virtual function can be had: " + kept.getMessage(), kept);
+            throw new IOException(name + ": no virtual function can be had: " + kept.getMessage(), kept);
         }
         throw new RpcException(
                 RpcException.QUOTA,
-                "all %d virtual functions of %s are leased".formatted(pool.addresses.size(), pool.offer.name()),
+                "all %d virtual functions of %s are leased".formatted(pool.total(), name),
                 "try again when somebody has left");
     }
 
@@ -273,7 +231,7 @@ public final class FunctionLeases implements Service {
         params.allow("function");
         long number = params.number("function", 1, Long.MAX_VALUE);
         Leased given = leased.get(number);
-        if (given == null || given.client != caller.id()) {
+        if (given == null || given.client.id() != caller.id()) {
             throw new RpcException(RpcException.NO_SUCH, "there is no function " + number, null);
         }
         takeBack(given);
@@ -284,26 +242,31 @@ public final class FunctionLeases implements Service {
     private void takeBack(Leased given) {
         leased.remove(given.number);
         try {
-            given.pool.virtualization.offline(given.controllerId);
-            tell("released", given.pool, given.function.name());
+            given.function.takeBack();
+            tell("released", given.pool, given.function.address());
         } catch (IOException e) {
-            tell("error", given.pool, given.function.name() + " could not be taken offline: " + e.getMessage());
+            tell("error", given.pool, given.function.address() + " could not be taken offline: " + e.getMessage());
         } finally {
-            given.function.close();
+            given.account.giveQueuesBack(given.pool.offer().pairs());
         }
     }
 
-    private void tell(String kind, Pool pool, String text) {
+    @Override
+    public List<Metered.Row> rows() {
+        return leased.values().stream().map(Leased::row).toList();
+    }
+
+    private void tell(String kind, FunctionPool pool, String text) {
         Daemon of = daemon;
         if (of != null) {
-            of.events().add(kind, pool.offer.name(), text);
+            of.events().add(kind, pool.offer().name(), text);
         }
     }
 
     @Override
     public synchronized void left(Caller caller) {
         for (Leased given : List.copyOf(leased.values())) {
-            if (given.client == caller.id()) {
+            if (given.client.id() == caller.id()) {
                 takeBack(given);
             }
         }
@@ -313,7 +276,7 @@ public final class FunctionLeases implements Service {
     @Override
     public synchronized void close() {
         List.copyOf(leased.values()).forEach(this::takeBack);
-        for (Pool pool : pools) {
+        for (FunctionPool pool : pools) {
             try {
                 pool.end();
             } catch (IOException e) {

@@ -40,6 +40,7 @@ final class Lease {
     /** What the client has given back and the device may still reach; it counts as the client's until it is free. */
     private final List<Parked> parked = new ArrayList<>();
 
+    private volatile boolean forPins;
     private @Nullable String revoked;
     private boolean closed;
     /** Once it is closed: whether the device leaves all of its memory alone. */
@@ -219,6 +220,25 @@ final class Lease {
                         now.protectionFirst());
     }
 
+    /** Whether it goes on. */
+    synchronized boolean isOpen() {
+        return !closed;
+    }
+
+    /** Files are held still for it: if it has no queue pair it is not about to. */
+    void holdPins() {
+        forPins = true;
+    }
+
+    boolean isForPins() {
+        return forPins;
+    }
+
+    /** Whether it is of a namespace. */
+    boolean isOf(String name, int of) {
+        return served.name().equals(name) && nsid == of;
+    }
+
     int queueCount() {
         return queues.size();
     }
@@ -247,7 +267,7 @@ final class Lease {
                     "a queue of depth %d; at most %d is possible".formatted(depth, most),
                     "ask for a smaller depth");
         }
-        session.account().takeQueue();
+        session.account().takeQueues(1);
         try {
             served.takeQueue(this);
             try {
@@ -263,7 +283,7 @@ final class Lease {
                 throw e;
             }
         } catch (IOException | RuntimeException e) {
-            session.account().giveQueueBack();
+            session.account().giveQueuesBack(1);
             throw e;
         }
     }
@@ -335,7 +355,7 @@ final class Lease {
             freeOrKeep(queue.rings, queue.deleted || queue.pair.isLost());
             freeParked();
             served.giveQueueBack();
-            session.account().giveQueueBack();
+            session.account().giveQueuesBack(1);
         }
     }
 
@@ -556,9 +576,10 @@ final class Lease {
         }
         for (LeasedQueue _ : all) {
             served.giveQueueBack();
-            session.account().giveQueueBack();
+            session.account().giveQueuesBack(1);
         }
         served.remove(this);
+        session.ended(this);
     }
 
     private interface Step {

@@ -54,14 +54,14 @@ public interface Metered {
     /**
      * A row of the table of what goes where.
      *
-     * @param id by which it is named: {@code lease 3, queue 2} or {@code ublkb0}
+     * @param id by which it is named: {@code lease 3, queue 2}, {@code function 4} or {@code ublkb0}
      * @param device the device's name in the configuration
-     * @param nsid namespace
+     * @param nsid namespace; 0 for all, of a function
      * @param path which way
      * @param owner for whom
      * @param lease its number; 0 if it is no lease's
      * @param qid the controller's identifier of the queue pair; 0 if it is more than one, or of another function
-     * @param depth commands in flight at most, of all its queues
+     * @param depth commands in flight at most, of all its queues; 0 if its driver alone knows
      * @param queues queue pairs
      * @param readOnly whether it may only read
      * @param created when

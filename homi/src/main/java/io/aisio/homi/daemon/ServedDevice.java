@@ -14,7 +14,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * <p>A queue pair is kept for each user who has a lease without any, so that who came first cannot have all of them.
  */
 final class ServedDevice implements AutoCloseable {
+    /** Namespaces that a status tells of each device; how many more there are, it tells too. */
+    private static final int MOST_NAMESPACES = 64;
+
     private final Configuration.Device configured;
     private final Events events;
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
@@ -32,8 +34,6 @@ final class ServedDevice implements AutoCloseable {
     private volatile @Nullable String unleasable;
     private volatile boolean protects;
     private volatile boolean draining;
-    /** How often its queues were lost to a reset or a failure. */
-    private final AtomicInteger epoch = new AtomicInteger();
     /** Queue pairs that serve exports; under this object's lock, as {@link #leased}. */
     private int exported;
 
@@ -143,11 +143,6 @@ final class ServedDevice implements AutoCloseable {
         return device;
     }
 
-    /** How often its queues were lost. */
-    int epoch() {
-        return epoch.get();
-    }
-
     boolean isProtected() {
         return protects;
     }
@@ -189,7 +184,10 @@ final class ServedDevice implements AutoCloseable {
         // more.
         Set<Integer> users = new HashSet<>();
         for (Lease other : leases) {
-            if (other != lease && other.queueCount() == 0 && other.account().mayTakeQueue()) {
+            if (other != lease
+                    && other.queueCount() == 0
+                    && !other.isForPins()
+                    && other.account().mayTakeQueue()) {
                 users.add(other.account().user().uid());
             }
         }
@@ -287,7 +285,6 @@ final class ServedDevice implements AutoCloseable {
     }
 
     private void lost(String kind, String why) {
-        epoch.incrementAndGet();
         events.add(kind, name(), why);
         for (Lease lease : leases) {
             lease.tellLost(kind, why);
@@ -325,6 +322,7 @@ final class ServedDevice implements AutoCloseable {
                     0,
                     0,
                     0,
+                    0,
                     leases.size(),
                     0,
                     false,
@@ -334,7 +332,8 @@ final class ServedDevice implements AutoCloseable {
         NvmeController controller = now.controller();
         NvmeException failure = controller.failure();
         List<Status.NamespaceStatus> namespaces = new ArrayList<>();
-        for (Namespace namespace : controller.namespaces()) {
+        List<Namespace> all = List.copyOf(controller.namespaces());
+        for (Namespace namespace : all.subList(0, Math.min(MOST_NAMESPACES, all.size()))) {
             namespaces.add(new Status.NamespaceStatus(
                     namespace.nsid(),
                     namespace.lbaBytes(),
@@ -352,6 +351,7 @@ final class ServedDevice implements AutoCloseable {
                 controller.identity().model(),
                 controller.identity().firmware(),
                 namespaces,
+                all.size() - namespaces.size(),
                 used(),
                 controller.maxQueuePairs(),
                 controller.maxDepth(),
@@ -378,7 +378,6 @@ final class ServedDevice implements AutoCloseable {
             absent = why;
             device = null;
             events.add("removed", name(), why);
-            epoch.incrementAndGet();
             for (Lease lease : leases) {
                 lease.revoke(why);
             }

@@ -54,6 +54,19 @@ public interface Service extends AutoCloseable {
      */
     Answer answer(Caller caller, String method, JsonNode params, List<OpenFile> files) throws IOException;
 
+    /** What of its own data goes through: rows of the status. Any thread asks. */
+    default List<Metered.Row> rows() {
+        return List.of();
+    }
+
+    /**
+     * A lease has ended, whose queues are deleted: what was held for it is given back.
+     *
+     * @param client whose it was
+     * @param lease its number, of those of that client
+     */
+    default void ended(long client, long lease) {}
+
     /** A client is gone, whose queues are deleted: what it held is given back. */
     default void left(Caller caller) {}
 

@@ -49,8 +49,6 @@ final class Session implements Runnable {
     private static final int MOST_LEASES = 64;
     /** Pieces that memory may be in, of those that a line has room for. */
     private static final int MOST_RUNS = 1024;
-    /** Rows of a status, and clients of it, that a line has room for. */
-    private static final int ROWS = 64;
 
     private static final int LONGEST_NAME = 64;
     /** How long an Abort is waited for. */
@@ -78,6 +76,9 @@ final class Session implements Runnable {
     private Events.@Nullable Subscription subscription;
     private @Nullable Thread teller;
     private boolean greeted;
+    /** The status of which the client has a part. */
+    private @Nullable Status told;
+
     private long last;
 
     /**
@@ -94,6 +95,10 @@ final class Session implements Runnable {
         owner = new Metered.Owner(pid, account.user().uid(), "");
     }
 
+    long id() {
+        return id;
+    }
+
     Accounts.Client account() {
         return account;
     }
@@ -108,6 +113,11 @@ final class Session implements Runnable {
 
     Iterable<Lease> leases() {
         return leases.values();
+    }
+
+    /** A lease of its has ended. */
+    void ended(Lease lease) {
+        daemon.ended(id, lease);
     }
 
     void note(String text) {
@@ -184,6 +194,9 @@ final class Session implements Runnable {
             }
             if (stopping) {
                 return "left: the daemon ends";
+            }
+            if (e instanceof LinuxException l && l.errno() == Errno.ESRCH) {
+                return "left: its process has ended";
             }
             boolean reset =
                     e instanceof LinuxException l && (l.errno() == Errno.ECONNRESET || l.errno() == Errno.EPIPE);
@@ -370,14 +383,12 @@ final class Session implements Runnable {
         return switch (method) {
             case "hello" -> hello(params);
             case "status" -> status(params);
-            case "device.list" -> list(params);
             case "device.open" -> open(params);
             case "device.close" -> close(params);
             case "queue.create" -> createQueue(params);
             case "queue.recreate" -> recreateQueue(params);
             case "queue.delete" -> deleteQueue(params);
             case "queue.abort" -> abort(params);
-            case "queue.look" -> look(params);
             case "memory.allocate" -> allocate(params);
             case "memory.register" -> register(params, files);
             case "memory.release" -> release(params);
@@ -453,30 +464,29 @@ final class Session implements Runnable {
     private Service.Answer status(Params params) throws RpcException {
         params.allow("from");
         int from = (int) params.number("from", 0, Integer.MAX_VALUE, 0);
-        Status all = daemon.status();
-        List<Metered.Row> rows = all.rows();
-        int end = Math.min(rows.size(), from + ROWS);
-        Status part = new Status(
+        Status all = told;
+        if (from == 0 || all == null) {
+            all = daemon.status();
+        }
+        Status none = new Status(
                 all.version(),
                 all.ready(),
                 all.state(),
                 all.pid(),
                 all.started(),
                 all.socket(),
-                from == 0 ? all.devices() : List.of(),
-                from == 0
-                        ? all.clients().subList(0, Math.min(ROWS, all.clients().size()))
-                        : List.of(),
-                rows.subList(Math.min(from, end), end),
-                rows.size() - end,
+                List.of(),
+                List.of(),
+                List.of(),
+                0,
                 all.lastEvent());
-        return Service.Answer.of(JsonLines.JSON.valueToTree(part));
-    }
-
-    private Service.Answer list(Params params) throws RpcException {
-        params.allow();
-        ObjectNode result = JsonLines.JSON.createObjectNode();
-        result.set("devices", JsonLines.JSON.valueToTree(daemon.status().devices()));
+        ObjectNode result = new Part(JsonLines.JSON.valueToTree(none), from)
+                .list("devices", all.devices())
+                .list("clients", all.clients())
+                .list("rows", all.rows())
+                .end();
+        // What is asked for next is the rest of this one, whatever came and went meanwhile.
+        told = result.get("more").intValue() == 0 ? null : all;
         return Service.Answer.of(result);
     }
 
@@ -507,7 +517,7 @@ final class Session implements Runnable {
         Lease lease = Lease.open(++last, this, served, nsid, !write);
         leases.put(lease.id(), lease);
         try {
-            return opened(lease, served, name, nsid);
+            return opened(lease, name, nsid);
         } catch (IOException | RuntimeException e) {
             leases.remove(lease.id());
             lease.close();
@@ -515,7 +525,7 @@ final class Session implements Runnable {
         }
     }
 
-    private Service.Answer opened(Lease lease, ServedDevice served, String name, int nsid) throws IOException {
+    private Service.Answer opened(Lease lease, String name, int nsid) throws IOException {
         daemon.events().add("leased", name, this + ": lease " + lease.id() + " of " + name + ", namespace " + nsid);
         ObjectNode result = JsonLines.JSON.createObjectNode();
         result.put("lease", lease.id());
@@ -528,12 +538,15 @@ final class Session implements Runnable {
         result.put("protected", lease.isProtected());
         result.put("readOnly", lease.isReadOnly());
         result.put("timeoutMillis", Timeouts.DEFAULT.io().toMillis());
-        result.put("epoch", served.epoch());
         return Service.Answer.of(result);
     }
 
     private Lease lease(Params params) throws RpcException {
-        long number = params.number("lease", 1, Long.MAX_VALUE);
+        return lease(params.number("lease", 1, Long.MAX_VALUE));
+    }
+
+    /** One of its leases, which may have ended. */
+    Lease lease(long number) throws RpcException {
         Lease lease = leases.get(number);
         if (lease == null) {
             throw new RpcException(RpcException.NO_SUCH, "this client has no lease " + number, null);
@@ -579,7 +592,6 @@ final class Session implements Runnable {
         result.put("queue", queue.id);
         result.put("qid", queue.pair.qid());
         result.put("depth", queue.depth);
-        result.put("epoch", queue.lease().served().epoch());
         result.put("generation", queue.generation());
         result.put("lost", queue.pair.isLost());
         ObjectNode rings = result.putObject("rings");
@@ -633,19 +645,6 @@ final class Session implements Runnable {
         ObjectNode result = JsonLines.JSON.createObjectNode();
         result.put("requested", answered);
         result.put("aborted", abort != null && abort.isDone() && abort.hasAborted());
-        return Service.Answer.of(result);
-    }
-
-    private Service.Answer look(Params params) throws RpcException {
-        params.allow("queue");
-        Lease.LeasedQueue queue = queue(params);
-        queue.pair.look();
-        ObjectNode result = JsonLines.JSON.createObjectNode();
-        result.put("lost", queue.pair.isLost());
-        NvmeException why = queue.pair.loss();
-        if (why != null) {
-            result.put("why", String.valueOf(why.getMessage()));
-        }
         return Service.Answer.of(result);
     }
 
@@ -771,15 +770,17 @@ final class Session implements Runnable {
     }
 
     private Service.Answer listExports(Params params) throws RpcException {
-        params.allow();
-        ObjectNode result = JsonLines.JSON.createObjectNode();
-        ArrayNode exports = result.putArray("exports");
-        daemon.exports().stream().limit(ROWS).forEach(export -> {
-            ObjectNode one = exports.addObject();
-            one.set("request", JsonLines.JSON.valueToTree(export.request()));
-            one.set("row", JsonLines.JSON.valueToTree(export.row()));
-        });
-        return Service.Answer.of(result);
+        params.allow("from");
+        Part part = new Part(JsonLines.JSON.createObjectNode(), (int) params.number("from", 0, Integer.MAX_VALUE, 0));
+        List<ObjectNode> exports = daemon.exports().stream()
+                .map(export -> {
+                    ObjectNode one = JsonLines.JSON.createObjectNode();
+                    one.set("request", JsonLines.JSON.valueToTree(export.request()));
+                    one.set("row", JsonLines.JSON.valueToTree(export.row()));
+                    return one;
+                })
+                .toList();
+        return Service.Answer.of(part.list("exports", exports).end());
     }
 
     private Service.Answer drain(Params params) throws RpcException {
@@ -800,14 +801,18 @@ final class Session implements Runnable {
     private Service.Answer subscribe(Params params) throws RpcException {
         params.allow("since");
         long since = params.number("since", 0, Long.MAX_VALUE, Long.MAX_VALUE);
-        ObjectNode result = JsonLines.JSON.createObjectNode();
-        Events events = daemon.events();
-        if (subscription == null) {
-            subscription = events.subscribe(event -> tell("event", JsonLines.JSON.valueToTree(event)));
+        Events.Subscription now = subscription;
+        if (now == null) {
+            now = daemon.events().subscribe(event -> tell("event", JsonLines.JSON.valueToTree(event)));
+            subscription = now;
         }
-        result.put("last", events.last());
-        result.set("events", JsonLines.JSON.valueToTree(events.since(since, ROWS)));
-        return Service.Answer.of(result);
+        // Those that come are told one by one, and none of them here.
+        long last = now.after();
+        List<Events.Event> before = daemon.events().since(since, Events.KEPT).stream()
+                .filter(event -> event.sequence() <= last)
+                .toList();
+        ObjectNode result = JsonLines.JSON.createObjectNode().put("last", last);
+        return Service.Answer.of(new Part(result, 0).list("events", before).end());
     }
 
     /** Tells the client what happened to a device that it leases. */
@@ -816,7 +821,6 @@ final class Session implements Runnable {
         params.put("lease", lease.id());
         params.put("kind", kind);
         params.put("why", why.length() > 500 ? why.substring(0, 500) : why);
-        params.put("epoch", lease.served().epoch());
         params.put("quiet", lease.isQuiet());
         ArrayNode lost = params.putArray("queues");
         queues.forEach(gone -> lost.addObject().put("queue", gone.queue()).put("generation", gone.generation()));

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param socket where it listens
  * @param devices what it owns
  * @param clients who is connected
- * @param rows what data goes through: leased queue pairs, then exports
- * @param more how many rows are left out here, as a line of the protocol has no room; 0 if none
+ * @param rows what data goes through: leased queue pairs, then virtual functions, then exports
+ * @param more how many devices, clients and rows are left out here, as a line of the protocol has no room; 0 if none
  * @param lastEvent the number of the last event
  */
 public record Status(
@@ -52,7 +52,8 @@ public record Status(
      * @param serial serial number
      * @param model model number
      * @param firmware firmware revision
-     * @param namespaces usable ones
+     * @param namespaces usable ones, the first 64 of them
+     * @param moreNamespaces how many more there are
      * @param queuesUsed queue pairs that are leased or serve an export
      * @param queuesTotal that the controller has granted
      * @param maxDepth commands in flight in one of them at most
@@ -72,6 +73,7 @@ public record Status(
             String model,
             String firmware,
             List<NamespaceStatus> namespaces,
+            int moreNamespaces,
             int queuesUsed,
             int queuesTotal,
             int maxDepth,

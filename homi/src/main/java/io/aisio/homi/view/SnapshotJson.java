@@ -58,8 +58,9 @@ final class SnapshotJson {
         node.put("state", device.state());
         node.put("why", device.why());
         String namespaces = device.namespaces().stream()
-                .map(one -> ByteSize.format(one.bytes()) + (one.writeProtected() ? " (write-protected)" : ""))
-                .collect(Collectors.joining(", "));
+                        .map(one -> ByteSize.format(one.bytes()) + (one.writeProtected() ? " (write-protected)" : ""))
+                        .collect(Collectors.joining(", "))
+                + (device.moreNamespaces() == 0 ? "" : ", and " + device.moreNamespaces() + " more");
         node.put("what", device.model() + ", " + device.path() + (namespaces.isEmpty() ? "" : ", " + namespaces));
         node.put("used", device.queuesUsed());
         node.put("total", device.queuesTotal());

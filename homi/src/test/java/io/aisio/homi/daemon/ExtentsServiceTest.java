@@ -147,13 +147,27 @@ class ExtentsServiceTest {
             });
             extents.unpin(pinned);
             assertThatThrownBy(() -> extents.unpin(pinned)).hasMessageContaining("has no pin " + pinned.number());
-            // Forgotten, and given back when the connection ends: else the file system could not be unmounted.
+            // Forgotten, and given back when the lease ends: else the file system could not be unmounted.
             HomiExtents.Pinned _ = extents.pin("/second");
+            assertThat(control.fileSystems().getFirst().pins()).isEqualTo(1);
         }
+        assertThat(control.fileSystems().getFirst().pins()).isZero();
         try (HomiControl another = HomiControl.open(control.socket(), "another");
                 HomiExtents extents = HomiExtents.open(another, mount().toString())) {
             assertThat(extents.pin("/second").extents()).isNotEmpty();
+            long client = control.status().clients().stream()
+                    .filter(one -> one.owner().name().equals("another"))
+                    .findFirst()
+                    .orElseThrow()
+                    .id();
+            control.ask(
+                    "client.release", HomiControl.params().put("client", client).put("lease", 1));
+            assertThat(control.fileSystems().getFirst().pins()).isZero();
+            assertThat(another.isConnected()).isTrue();
+            assertThatThrownBy(() -> extents.pin("/second")).hasMessageContaining("lease 1 has ended");
         }
+        // Forgotten, and given back when the connection ends.
+        HomiExtents.Pinned _ = HomiExtents.open(control, mount().toString()).pin("/second");
         assertThatThrownBy(
                         () -> control.ask("client.release", HomiControl.params().put("client", 99)))
                 .hasMessageContaining("there is no other client 99");

@@ -23,21 +23,19 @@ public final class FuzzTarget {
     private static final String[][] METHODS = {
         {"hello", "version", "name", "path"},
         {"status", "from"},
-        {"device.list"},
         {"device.open", "device", "nsid", "access"},
         {"device.close", "lease"},
         {"queue.create", "lease", "depth"},
         {"queue.recreate", "queue"},
         {"queue.delete", "queue", "keep"},
         {"queue.abort", "queue", "cid"},
-        {"queue.look", "queue"},
         {"memory.allocate", "lease", "bytes"},
         {"memory.register", "lease", "bytes", "fds"},
         {"memory.release", "memory"},
         {"admin", "lease", "opcode", "nsid", "cdw10", "cdw11", "cdw12", "bytes"},
         {"export.add", "name", "device", "kind", "queues"},
         {"export.remove", "name"},
-        {"export.list"},
+        {"export.list", "from"},
         {"events.subscribe", "since"},
     };
 

@@ -71,6 +71,23 @@ class ProcessesTest {
         }
     }
 
+    @Test
+    void case21_whatAChildHoldsOfAClientThatWasKilledIsBack() throws Exception {
+        try (TestDaemon daemon = new TestDaemon(folder, "emu:64MiB?shared");
+                Child client = new Child(HeirProcess.class, daemon.socket.toString())) {
+            ProcessHandle heir = ProcessHandle.of(Long.parseLong(client.line())).orElseThrow();
+            try {
+                assertThat(daemon.device().queuesUsed()).isEqualTo(1);
+                client.kill();
+                daemon.awaitIdle();
+                assertThat(heir.isAlive()).as("who has the socket still").isTrue();
+                assertThat(daemon.notes).anyMatch(n -> n.contains("left: its process has ended"));
+            } finally {
+                heir.destroyForcibly();
+            }
+        }
+    }
+
     private static long clientThreads() {
         return Thread.getAllStackTraces().keySet().stream()
                 .filter(thread -> thread.getName().startsWith("homi client"))

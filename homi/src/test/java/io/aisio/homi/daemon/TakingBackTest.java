@@ -67,8 +67,14 @@ class TakingBackTest {
                     .isEqualTo(RpcException.INVALID_PARAMS);
             assertThat(client.refused("admin", admin.formatted(Opcode.GET_FEATURES, 0xC0, 0, 0)))
                     .isEqualTo(RpcException.NOT_PERMITTED);
-            assertThat(client.refused("admin", admin.formatted(Opcode.GET_LOG_PAGE, 0x80, 0, 64)))
-                    .isEqualTo(RpcException.NOT_PERMITTED);
+            // Errors of others' commands, namespaces and zones that changed, telemetry, events, reservations, a
+            // vendor's.
+            for (int page : new int[] {0x01, 0x04, 0x07, 0x08, 0x0D, 0x23, 0x80, 0xBF, 0xC0}) {
+                assertThat(client.refused("admin", admin.formatted(Opcode.GET_LOG_PAGE, page, 0, 64)))
+                        .as("page %02xh", page)
+                        .isEqualTo(RpcException.NOT_PERMITTED);
+            }
+            client.call("admin", admin.formatted(Opcode.GET_LOG_PAGE, 5, 0, 4096));
             assertThat(daemon.device().resets()).isZero();
         }
     }
@@ -267,6 +273,32 @@ class TakingBackTest {
     }
 
     @Test
+    void oneLeaseIsTakenBackAndTheClientsOthersGoOn() throws Exception {
+        Daemon.Parts parts = new Daemon.Parts(List.of(), List.of(new ClientsService()));
+        try (TestDaemon daemon = new TestDaemon(folder, SHARED, c -> c, parts, io.aisio.xnvme.Device::open);
+                RawClient client = RawClient.greeted(daemon.socket);
+                RawClient control = RawClient.greeted(daemon.socket)) {
+            long[] leases = new long[2];
+            for (int i = 0; i < 2; i++) {
+                leases[i] = number(client.call("device.open", OPEN), "lease");
+                client.call("queue.create", "{\"lease\":" + leases[i] + ",\"depth\":8}");
+            }
+            control.call("client.release", "{\"client\":1,\"lease\":" + leases[0] + "}");
+            assertThat(daemon.device().leases()).isEqualTo(1);
+            assertThat(daemon.device().queuesUsed()).isEqualTo(1);
+            JsonNode told = client.receive();
+            assertThat(told.get("method").stringValue()).isEqualTo("device.event");
+            assertThat(told.get("params").get("kind").stringValue()).isEqualTo("removed");
+            assertThat(client.refused("queue.create", "{\"lease\":" + leases[0] + ",\"depth\":8}"))
+                    .isEqualTo(RpcException.DEVICE);
+            client.call("queue.create", "{\"lease\":" + leases[1] + ",\"depth\":8}");
+            for (String none : List.of("{\"client\":1,\"lease\":" + leases[0] + "}", "{\"client\":9,\"lease\":1}")) {
+                assertThat(control.refused("client.release", none)).isEqualTo(RpcException.NO_SUCH);
+            }
+        }
+    }
+
+    @Test
     void manyEmptyLeasesOfAUserKeepOneQueuePairFromOthers() throws Exception {
         try (TestDaemon daemon = new TestDaemon(folder, SHARED + "&qpairs=4");
                 RawClient hoarder = RawClient.greeted(daemon.socket);
@@ -280,6 +312,11 @@ class TakingBackTest {
             }
             assertThat(other.refused("queue.create", "{\"lease\":" + lease + ",\"depth\":8}"))
                     .isEqualTo(RpcException.QUOTA);
+            // Leases that files are held still for are not about to have any.
+            for (Lease one : daemon.daemon.device("nvme0").leases()) {
+                one.holdPins();
+            }
+            other.call("queue.create", "{\"lease\":" + lease + ",\"depth\":8}");
         }
     }
 

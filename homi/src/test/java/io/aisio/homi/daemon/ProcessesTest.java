@@ -97,7 +97,7 @@ class ProcessesTest {
     @Test
     void case28_aDaemonThatIsTerminatedTellsItsClientsAndLeavesNothing() throws Exception {
         Path socket = folder.resolve("homi").resolve("homi.sock");
-        try (Child daemon = new Child(DaemonProcess.class, socket.toString(), "emu:64MiB?shared&latency=200ms")) {
+        try (Child daemon = new Child(DaemonProcess.class, socket.toString(), "emu:64MiB?shared&latency=2s")) {
             assertThat(daemon.line()).isEqualTo("ready");
             try (Device device = Device.open("homi:nvme0?socket=" + socket);
                     Buffer buffer = device.allocate(4096);

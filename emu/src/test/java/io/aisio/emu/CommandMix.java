@@ -32,6 +32,8 @@ public final class CommandMix implements AutoCloseable {
     private static final byte POISON = (byte) 0xA5;
     /** Commands of a slot before the stripes are dealt anew: few, so that data written by one slot is read by others. */
     private static final int COMMANDS_A_ROUND = 4;
+    /** Bytes that every controller verifies at once: QEMU's limit (VSL), which is lower than the software controller's. */
+    private static final int MOST_VERIFIED = 512 << 10;
 
     private final long seed;
     private final Random random;
@@ -238,7 +240,7 @@ public final class CommandMix implements AutoCloseable {
                 inFlight[slot] = new InFlight(Opcode.FLUSH, 0, 0, 0, Status.SUCCESS);
                 return 0;
             }
-            int blocks = blocks(stripeBlocks);
+            int blocks = blocks(Math.min(stripeBlocks, MOST_VERIFIED / lbaBytes));
             long lba = lba(slot, blocks);
             pair.bind(slot, Command.overBlocks(Opcode.VERIFY, nsid, 0, blocks));
             inFlight[slot] = new InFlight(Opcode.VERIFY, lba, blocks, 0, Status.SUCCESS);

@@ -5,5 +5,6 @@ module io.aisio.nvme {
 
     exports io.aisio.nvme;
     exports io.aisio.nvme.command;
+    exports io.aisio.nvme.link;
     exports io.aisio.nvme.spec;
 }

@@ -29,6 +29,7 @@ final class Dispatcher {
     private static final int TRANSFERS = 3;
 
     private static final int TO_HOST = 2;
+    private static final int TO_CONTROLLER = 1;
     /** An SQ head that no queue has: they have at most 65536 entries, of which the last is 65535. */
     private static final int BEYOND = 0xFFFF;
 
@@ -157,7 +158,8 @@ final class Dispatcher {
             fetch(queue);
             done++;
             if (!delayed.contains(command.cid())) {
-                delayed.add(command, due.due(now, nvm.bytesMoved(command, queue.domain)));
+                boolean write = (command.opcode() & TRANSFERS) == TO_CONTROLLER;
+                delayed.add(command, due.due(now, write, nvm.bytesMoved(command, queue.domain)));
             } else {
                 complete(queue, command.cid(), Status.CID_CONFLICT | Status.DNR_BIT);
             }

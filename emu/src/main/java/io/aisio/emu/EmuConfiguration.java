@@ -1,9 +1,11 @@
 package io.aisio.emu;
 
 import io.aisio.nvme.Guard;
+import io.aisio.nvme.link.PcieLink;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +32,9 @@ import org.jspecify.annotations.Nullable;
  * @param placement Flexible Data Placement, null for none
  * @param shared whether other processes may have queue pairs of it: each pair's doorbells are on pages of their own, and each
  *     user's commands are kept to that user's memory
+ * @param link the PCIe link that commands, queues and data take time on, null for none: no more comes through than
+ *     {@link io.aisio.nvme.link.DataPath} says
+ * @param uplink a link that the data of several controllers crosses too, null for none
  */
 public record EmuConfiguration(
         Medium medium,
@@ -50,7 +55,9 @@ public record EmuConfiguration(
         Metadata metadata,
         @Nullable Zones zones,
         @Nullable Placement placement,
-        boolean shared) {
+        boolean shared,
+        @Nullable PcieLink link,
+        @Nullable Uplink uplink) {
     /** The most namespaces: chosen so that one list of Identify names all. */
     public static final int MAX_NAMESPACES = 1024;
     /** The most queue pairs: queue identifiers have 16 bits, and 0 is the admin queue's. */
@@ -149,6 +156,25 @@ public record EmuConfiguration(
         }
     }
 
+    /**
+     * A link that data of all controllers of this process crosses that name it, as that of the GPU whose memory it goes to;
+     * their queues do not, being in the host's memory.
+     *
+     * @param name letters, digits, {@code _} and {@code -}, at most 32
+     * @param link the same for all that have this name
+     */
+    public record Uplink(String name, PcieLink link) {
+        private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]{1,32}");
+
+        /** Checks the name. */
+        public Uplink {
+            if (!NAME.matcher(name).matches()) {
+                throw new IllegalArgumentException(
+                        "an uplink's name is at most 32 letters, digits, _ and -, not '" + name + "'");
+            }
+        }
+    }
+
     /** Checks every value. */
     public EmuConfiguration {
         requireRange("number of namespaces", namespaces, 1, MAX_NAMESPACES);
@@ -223,7 +249,9 @@ public record EmuConfiguration(
                 Metadata.NONE,
                 null,
                 null,
-                false);
+                false,
+                null,
+                null);
     }
 
     /** A controller whose one namespace is memory, {@code bytes} large. */
@@ -318,6 +346,16 @@ public record EmuConfiguration(
         return with(changed -> changed.faults = value);
     }
 
+    /** The same on another link, or on none. */
+    public EmuConfiguration withLink(@Nullable PcieLink value) {
+        return with(changed -> changed.link = value);
+    }
+
+    /** The same with another link that it shares, or without. */
+    public EmuConfiguration withUplink(@Nullable Uplink value) {
+        return with(changed -> changed.uplink = value);
+    }
+
     /** The same, with or without shadow doorbells. */
     public EmuConfiguration withShadow(boolean value) {
         return with(changed -> changed.shadow = value);
@@ -384,6 +422,12 @@ public record EmuConfiguration(
 
         boolean shared;
 
+        @Nullable
+        PcieLink link;
+
+        @Nullable
+        Uplink uplink;
+
         Changed(EmuConfiguration from) {
             medium = from.medium;
             namespaces = from.namespaces;
@@ -404,6 +448,8 @@ public record EmuConfiguration(
             zones = from.zones;
             placement = from.placement;
             shared = from.shared;
+            link = from.link;
+            uplink = from.uplink;
         }
 
         EmuConfiguration configuration() {
@@ -426,7 +472,9 @@ public record EmuConfiguration(
                     metadata,
                     zones,
                     placement,
-                    shared);
+                    shared,
+                    link,
+                    uplink);
         }
     }
 
@@ -435,9 +483,9 @@ public record EmuConfiguration(
         return zones != null || metadata.guard() != Guard.CRC16;
     }
 
-    /** Whether commands wait for a latency or a rate. */
+    /** Whether commands wait for a latency, a rate or a link. */
     boolean isPaced() {
-        return !latency.isZero() || iops != 0 || bytesPerSecond != 0;
+        return !latency.isZero() || iops != 0 || bytesPerSecond != 0 || link != null || uplink != null;
     }
 
     private static void requireRange(String what, long value, long least, long most) {

@@ -75,12 +75,21 @@ public final class EmuController implements AutoCloseable {
 
     private int idleSteps;
     private int busySteps;
+    /** The link that it shares with others; null for none. */
+    private final @Nullable SharedLink uplink;
     /** Held while it is closed. */
     private final Object closing = new Object();
+    /** Whether it was closed, and has left the link that it shares. */
+    private boolean left;
 
     private EmuController(
-            String name, EmuConfiguration configuration, List<Namespace> media, @Nullable Mapping registerMemory)
+            String name,
+            EmuConfiguration configuration,
+            List<Namespace> media,
+            @Nullable SharedLink uplink,
+            @Nullable Mapping registerMemory)
             throws IOException {
+        this.uplink = uplink;
         this.name = name;
         this.configuration = configuration;
         namespaces = media.toArray(Namespace[]::new);
@@ -104,7 +113,12 @@ public final class EmuController implements AutoCloseable {
         admin = new AdminCommands(
                 configuration, registers, queues, prps, namespaces, features, logs, events, sanitizer, maxTransfer);
         Pace pace = configuration.isPaced()
-                ? new Pace(configuration.latency().toNanos(), configuration.iops(), configuration.bytesPerSecond())
+                ? new Pace(
+                        configuration.latency().toNanos(),
+                        configuration.iops(),
+                        configuration.bytesPerSecond(),
+                        configuration.link(),
+                        uplink)
                 : null;
         faults = configuration.faults().isEmpty() ? null : new FaultInjector(configuration.faults());
         dispatcher = new Dispatcher(admin, nvm, queues, prps, logs, events, pace, configuration.sgl(), faults);
@@ -117,6 +131,7 @@ public final class EmuController implements AutoCloseable {
      *
      * @param name how messages name it
      * @throws IOException if the medium cannot be opened; one sentence with the next step
+     * @throws IllegalArgumentException if other controllers have an uplink of that name that is another link
      */
     public static EmuController open(String name, EmuConfiguration configuration) throws IOException {
         return open(name, configuration, null);
@@ -126,14 +141,19 @@ public final class EmuController implements AutoCloseable {
     static EmuController open(String name, EmuConfiguration configuration, @Nullable Mapping registerMemory)
             throws IOException {
         List<Namespace> namespaces = new ArrayList<>();
+        EmuConfiguration.Uplink wanted = configuration.uplink();
+        SharedLink uplink = wanted == null ? null : SharedLink.join(wanted);
         try {
             for (int id = 1; id <= configuration.namespaces(); id++) {
                 Media media = openMedia(configuration);
                 namespaces.add(namespace(id, media, configuration));
             }
-            return new EmuController(name, configuration, namespaces, registerMemory);
+            return new EmuController(name, configuration, namespaces, uplink, registerMemory);
         } catch (IOException | RuntimeException e) {
             namespaces.forEach(Namespace::close);
+            if (uplink != null) {
+                uplink.leave();
+            }
             throw e;
         }
     }
@@ -211,6 +231,10 @@ public final class EmuController implements AutoCloseable {
             thread.close();
             for (Namespace namespace : namespaces) {
                 namespace.close();
+            }
+            if (uplink != null && !left) {
+                uplink.leave();
+                left = true;
             }
             space.close();
             registers.close();

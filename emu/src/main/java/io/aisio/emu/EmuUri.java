@@ -1,6 +1,7 @@
 package io.aisio.emu;
 
 import io.aisio.nvme.Guard;
+import io.aisio.nvme.link.PcieLink;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.DeviceUri;
 import java.nio.file.Files;
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  *
  * Options: {@code lba} (512 or 4096), {@code readonly}, {@code namespaces}, {@code nsid} (which one is opened),
  * {@code qpairs}, {@code entries} (largest queue), {@code mdts} (power of two of 4096 bytes), {@code dstrd},
- * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code faults}
+ * {@code serial}, {@code latency} ({@code 80us}), {@code iops}, {@code bw} ({@code 500MiB}, a second), {@code link}
+ * ({@link PcieLink#parse}), {@code uplink} ({@code NAME:LINK}, which controllers of that name share), {@code faults}
  * ({@link FaultPlan#parse}), {@code shadow} (doorbells), {@code sgl}, {@code shared} (other processes may have queue pairs). Metadata: {@code ms} (bytes a block), {@code extended}, {@code pi} (protection type),
  * {@code pifirst}, {@code guard} (16, 32 or 64 bits). Zones: {@code zoned} (size), {@code zonecap} (capacity),
  * {@code maxopen}, {@code maxactive}. Data placement: {@code fdp} (reclaim unit handles), {@code rusize} (of a reclaim
@@ -66,6 +68,8 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 "latency",
                 "iops",
                 "bw",
+                "link",
+                "uplink",
                 "faults",
                 "shadow",
                 "sgl",
@@ -111,8 +115,12 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
                 faults == null ? FaultPlan.NONE : FaultPlan.parse(faults),
                 uri.flag("shadow"),
                 uri.flag("sgl"));
-        EmuConfiguration whole =
-                plain.withMetadata(metadata(uri)).withZones(zones(uri)).withPlacement(placement(uri));
+        String link = uri.options().get("link");
+        EmuConfiguration whole = plain.withMetadata(metadata(uri))
+                .withZones(zones(uri))
+                .withPlacement(placement(uri))
+                .withLink(link == null ? null : PcieLink.parse(link))
+                .withUplink(uplink(uri.options().get("uplink")));
         if (!shared) {
             return whole;
         }
@@ -132,6 +140,18 @@ public record EmuUri(EmuConfiguration configuration, int nsid) {
             }
         }
         throw new IllegalArgumentException("option 'guard' is 16, 32 or 64 bits, not " + bits);
+    }
+
+    private static EmuConfiguration.@Nullable Uplink uplink(@Nullable String text) {
+        if (text == null) {
+            return null;
+        }
+        int colon = text.indexOf(':');
+        if (colon < 0) {
+            throw new IllegalArgumentException(
+                    "option 'uplink' is a name and a link, such as gpu:gen5x16, not '" + text + "'");
+        }
+        return new EmuConfiguration.Uplink(text.substring(0, colon), PcieLink.parse(text.substring(colon + 1)));
     }
 
     private static EmuConfiguration.@Nullable Zones zones(DeviceUri uri) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.aisio.nvme.link.PcieLink;
 import io.aisio.xnvme.DeviceUri;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -72,6 +73,9 @@ class EmuUriTest {
                 "emu:1GiB?latency=2000s|it can be 0 to PT1M",
                 "emu:1GiB?iops=-1|option 'iops' is a number, not '-1'",
                 "emu:1GiB?bw=0|bytes a second",
+                "emu:1GiB?link=gen8x4|is no link: write the generation (1 to 7)",
+                "emu:1GiB?uplink=gen5x16|option 'uplink' is a name and a link, such as gpu:gen5x16, not 'gen5x16'",
+                "emu:1GiB?uplink=a b:gen5x16|at most 32 letters, digits, _ and -, not 'a b'",
                 "emu:1GiB?faults=dropp|no fault 'dropp'; there is drop, stall, delay=80us",
                 "emu:1GiB?faults=drop:0|fault 'drop:0': a fault's first command of 0",
                 "emu:1GiB?serial=123456789012345678901|at most 20 characters",
@@ -104,6 +108,14 @@ class EmuUriTest {
         assertThatIOException()
                 .isThrownBy(() -> EmuController.open("emu", EmuConfiguration.image(odd)))
                 .withMessageContaining("has 1000 bytes, which is no multiple of the LBA size, 512");
+    }
+
+    @Test
+    void takesLinks() {
+        assertThat(parse("emu:null,1GiB?link=gen5x4/1000&uplink=gpu0:gen5x16@64/1000"))
+                .isEqualTo(EmuConfiguration.nothing(1 << 30)
+                        .withLink(new PcieLink(5, 4, 256, 1000))
+                        .withUplink(new EmuConfiguration.Uplink("gpu0", new PcieLink(5, 16, 64, 1000))));
     }
 
     @Test

@@ -32,6 +32,7 @@ import picocli.CommandLine.ScopeType;
             HomidCommand.class,
             HomiCommand.class,
             EmuCommand.class,
+            ModelCommand.class,
             XalCommand.class,
             XnvmeCommand.class,
             DistCommand.class,

@@ -64,7 +64,7 @@ public record PublishedFigure(String name, String unit, double published, double
                         read(byGpu, 512).iops() / MEGA,
                         measured),
                 of(
-                        "the same, 4 KiB (\"44 to 45\")",
+                        "the same, 4 KiB (44 to 45 GB/s)",
                         "GB/s",
                         44.5,
                         read(byGpu, 4096).payloadBytesPerSecond() / GIGA,

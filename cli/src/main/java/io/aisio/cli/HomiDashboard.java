@@ -49,8 +49,13 @@ final class HomiDashboard implements Callable<Integer> {
         byte[] secret = new byte[SECRET_BYTES];
         new SecureRandom().nextBytes(secret);
         try (Dashboard page = Dashboard.open(
-                "127.0.0.1:" + port, Base64.getUrlEncoder().withoutPadding().encodeToString(secret), this::ask)) {
-            System.out.println(page.uri());
+                        "127.0.0.1:" + port,
+                        Base64.getUrlEncoder().withoutPadding().encodeToString(secret),
+                        this::ask);
+                StandardOutput out = new StandardOutput()) {
+            // Nobody else can tell where it is: if this cannot be written, it is of no use.
+            out.line(page.uri().toString());
+            out.flush();
             return HomiLease.hold();
         } finally {
             close();

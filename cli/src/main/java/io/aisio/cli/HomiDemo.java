@@ -9,11 +9,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -77,36 +78,55 @@ final class HomiDemo implements Callable<Integer> {
         return report.ok() ? Exit.DONE : Exit.FAILED;
     }
 
-    /** A line for each queue that moved something since the last. */
+    /** A line for each process, or block device, that moved something since the last. */
     private void live(Status status) {
         long now = System.nanoTime();
         double elapsed = (now - asked) / 1e9;
+        Map<String, Moved> moved = new LinkedHashMap<>();
         for (Metered.Row row : status.rows()) {
             Metered.Counters counters = row.counters();
-            String id = row.owner().pid() + " " + row.id();
-            Metered.Counters old = before.put(id, counters);
-            long all = all(counters) - (old == null ? 0 : all(old));
-            if (old != null && all > 0) {
-                double bytes = counters.bytesRead() + counters.bytesWritten() - old.bytesRead() - old.bytesWritten();
-                long nanos = counters.latencyNanos() - old.latencyNanos();
-                System.out.println(Printable.of(String.format(
-                        Locale.ROOT,
-                        "%-8s %-34s %9.0f IOPS %8.1f MiB/s%s",
-                        row.path().name().toLowerCase(Locale.ROOT),
-                        row.owner().name() + ", process " + row.owner().pid() + ", " + detail(row),
-                        all / elapsed,
-                        bytes / elapsed / 0x1p20,
-                        counters.latencyNanos() < 0
-                                ? ""
-                                : String.format(Locale.ROOT, " %8.1f us", nanos / 1e3 / all))));
+            Metered.Counters old = before.put(row.id(), counters);
+            if (old != null) {
+                moved.computeIfAbsent(who(row), _ -> new Moved()).add(old, counters);
             }
         }
+        moved.forEach((who, sum) -> {
+            if (sum.commands > 0) {
+                System.out.println(Printable.of(String.format(
+                        Locale.ROOT,
+                        "%-42s %9.0f IOPS %8.1f MiB/s%s",
+                        who,
+                        sum.commands / elapsed,
+                        sum.bytes / elapsed / 0x1p20,
+                        sum.nanos <= 0
+                                ? ""
+                                : String.format(Locale.ROOT, " %8.1f us", sum.nanos / 1e3 / sum.commands))));
+            }
+        });
         asked = now;
     }
 
-    private static String detail(Metered.Row row) {
-        @Nullable String detail = row.detail();
-        return detail == null ? row.id() : detail;
+    private static String who(Metered.Row row) {
+        return String.format(
+                Locale.ROOT,
+                "%-8s %s",
+                row.path().name().toLowerCase(Locale.ROOT),
+                row.path() == Metered.Path.KERNEL
+                        ? Objects.requireNonNullElse(row.detail(), row.id())
+                        : row.owner().name() + ", process " + row.owner().pid());
+    }
+
+    /** What went through all queues of somebody. */
+    private static final class Moved {
+        private long commands;
+        private long bytes;
+        private long nanos;
+
+        void add(Metered.Counters from, Metered.Counters to) {
+            commands += all(to) - all(from);
+            bytes += to.bytesRead() + to.bytesWritten() - from.bytesRead() - from.bytesWritten();
+            nanos += Math.max(0, to.latencyNanos()) - Math.max(0, from.latencyNanos());
+        }
     }
 
     private static long all(Metered.Counters counters) {

@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
         name = "events",
         header = "Tells what happened: clients that came and went, resets, failures, exports.",
         description = {
-            "%nA line an event, with its number: who asks from time to time gives the last that he has, and sees by the"
+            "%nA line an event, with its number (with yaml, an item of one list): who asks from time to time gives the last that he has, and sees by the"
                     + " numbers whether he missed some. --follow goes on until Ctrl-C (exit code 130), or until the"
                     + " daemon ends (exit code 1)."
         },
@@ -28,9 +28,9 @@ final class HomiEvents implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli sets it
     private HomiOptions options;
 
-    @Option(names = "--output", defaultValue = "human", paramLabel = "FORMAT", description = "human or json (human).")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    private Output output;
+    private HomiOutput output;
 
     @Option(
             names = "--since",
@@ -69,7 +69,7 @@ final class HomiEvents implements Callable<Integer> {
 
     private void print(Events.Event event, StandardOutput out) throws IOException {
         String device = event.device();
-        if (output == Output.json) {
+        if (output.json()) {
             out.line(StandardOutput.jsonLine(json -> {
                 json.writeNumberProperty("sequence", event.sequence());
                 json.writeStringProperty("time", event.time().toString());
@@ -77,6 +77,12 @@ final class HomiEvents implements Callable<Integer> {
                 json.writeStringProperty("device", device);
                 json.writeStringProperty("text", event.text());
             }));
+        } else if (!output.human()) {
+            out.line("- sequence: " + event.sequence());
+            out.line("  time: " + StandardOutput.quoted(event.time().toString()));
+            out.line("  kind: " + StandardOutput.quoted(event.kind()));
+            out.line("  device: " + (device == null ? "null" : StandardOutput.quoted(device)));
+            out.line("  text: " + StandardOutput.quoted(event.text()));
         } else {
             out.line(event.sequence() + "  " + event.time() + "  " + event.kind() + "  " + event.text());
         }

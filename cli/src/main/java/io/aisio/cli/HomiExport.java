@@ -7,7 +7,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code homi export}: a namespace as a block device. */
@@ -30,30 +29,12 @@ final class HomiExport implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli sets it
     private HomiOptions options;
 
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    private HomiQueueOptions what;
+
     @Option(names = "--name", paramLabel = "NAME", description = "By which it is unexported (the device's).")
     private @Nullable String name;
-
-    @Option(names = "--nsid", defaultValue = "1", paramLabel = "N", description = "Namespace (1).")
-    private long nsid;
-
-    @Option(
-            names = "--queues",
-            converter = XnvmeperfOptions.Whole.class,
-            defaultValue = "1",
-            paramLabel = "N",
-            description = "Queue pairs (1).")
-    private int queues;
-
-    @Option(
-            names = "--depth",
-            converter = XnvmeperfOptions.Whole.class,
-            defaultValue = "128",
-            paramLabel = "N",
-            description = "Commands in flight in each (128).")
-    private int depth;
-
-    @Option(names = "--read-only", description = "Writes are refused.")
-    private boolean readOnly;
 
     @Option(
             names = "--id",
@@ -63,19 +44,13 @@ final class HomiExport implements Callable<Integer> {
             description = "The N of /dev/ublkbN (any).")
     private int id;
 
-    @Parameters(index = "0", paramLabel = "DEVICE", description = "The device, as ./aisio homi list names it.")
-    @SuppressWarnings("NullAway.Init")
-    private String device;
-
     @Override
     public Integer call() throws IOException {
-        ObjectNode asked = HomiControl.params()
-                .put("name", name == null ? device : name)
-                .put("device", device)
-                .put("nsid", nsid)
-                .put("queues", queues)
-                .put("depth", depth)
-                .put("readOnly", readOnly)
+        ObjectNode asked = what.request()
+                .put("name", name == null ? what.device() : name)
+                .put("queues", what.queues())
+                .put("depth", what.depth())
+                .put("readOnly", what.readOnly())
                 .put("id", id);
         try (HomiControl control = options.open("export")) {
             ObjectNode answer = control.ask("export.add", asked);

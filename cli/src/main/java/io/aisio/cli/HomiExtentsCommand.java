@@ -59,9 +59,15 @@ final class HomiExtentsCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         try (HomiControl control = options.open("extents")) {
             if (mount == null || paths.isEmpty()) {
-                return list(control.fileSystems().stream()
+                List<FileSystemStatus> all = control.fileSystems().stream()
                         .filter(one -> mount == null || one.mount().equals(mount))
-                        .toList());
+                        .toList();
+                if (mount != null && all.isEmpty()) {
+                    throw new IOException(
+                            "no extents are told of '" + mount
+                                    + "'; next: ./aisio homi extents names what there is, and homid's configuration, [[extents]]");
+                }
+                return list(all);
             }
             try (HomiExtents extents = HomiExtents.open(control, mount)) {
                 return files(extents);
@@ -73,8 +79,7 @@ final class HomiExtentsCommand implements Callable<Integer> {
         if (output.human()) {
             try (StandardOutput out = new StandardOutput()) {
                 if (all.isEmpty()) {
-                    out.line(
-                            "The daemon tells extents of no such file system: its configuration names them, [[extents]].");
+                    out.line("The daemon tells extents of no file system: its configuration names them, [[extents]].");
                 } else {
                     table(all).print(out);
                 }

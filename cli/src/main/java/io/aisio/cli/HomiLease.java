@@ -9,7 +9,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -33,31 +32,9 @@ final class HomiLease implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli sets it
     private HomiOptions options;
 
-    @Option(
-            names = "--queues",
-            converter = XnvmeperfOptions.Whole.class,
-            defaultValue = "1",
-            paramLabel = "N",
-            description = "Queue pairs (1).")
-    private int queues;
-
-    @Option(
-            names = "--depth",
-            converter = XnvmeperfOptions.Whole.class,
-            defaultValue = "128",
-            paramLabel = "N",
-            description = "Commands in flight in each at most (128).")
-    private int depth;
-
-    @Option(names = "--nsid", defaultValue = "1", paramLabel = "N", description = "Namespace (1).")
-    private long nsid;
-
-    @Option(names = "--read-only", description = "Only to read.")
-    private boolean readOnly;
-
-    @Parameters(index = "0", paramLabel = "NAME", description = "The device, as ./aisio homi list names it.")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    private String device;
+    private HomiQueueOptions what;
 
     @Parameters(index = "1..*", paramLabel = "COMMAND", description = "What to run meanwhile, behind --.")
     private List<String> command = List.of();
@@ -65,15 +42,15 @@ final class HomiLease implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (HomiControl control = options.open("lease")) {
-            ObjectNode asked = HomiControl.params().put("device", device).put("nsid", nsid);
-            ObjectNode lease = control.ask("device.open", asked.put("access", readOnly ? "read" : "write"));
-            for (int i = 0; i < queues; i++) {
+            ObjectNode lease =
+                    control.ask("device.open", what.request().put("access", what.readOnly() ? "read" : "write"));
+            for (int i = 0; i < what.queues(); i++) {
                 ObjectNode queue =
                         HomiControl.params().put("lease", lease.path("lease").longValue(0));
-                ObjectNode _ = control.ask("queue.create", queue.put("depth", depth));
+                ObjectNode _ = control.ask("queue.create", queue.put("depth", what.depth()));
             }
-            System.err.println(Printable.of("note: " + queues + " queue pairs of depth " + depth + " of " + device
-                    + " are held" + (command.isEmpty() ? " until Ctrl-C" : "")));
+            System.err.println(Printable.of("note: " + what + (what.queues() == 1 ? " is" : " are") + " held"
+                    + (command.isEmpty() ? " until Ctrl-C" : "")));
             return command.isEmpty() ? hold() : run();
         }
     }
@@ -91,7 +68,14 @@ final class HomiLease implements Callable<Integer> {
         ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
         builder.environment()
                 .put(HomiSocket.VARIABLE, options.socket().toAbsolutePath().toString());
-        Process process = builder.start();
+        Process process;
+        try {
+            process = builder.start();
+        } catch (IOException e) {
+            throw new IOException(
+                    "'" + command.getFirst() + "' cannot be run; next: name a program that is there, and executable",
+                    e);
+        }
         try {
             return process.waitFor();
         } catch (InterruptedException e) {

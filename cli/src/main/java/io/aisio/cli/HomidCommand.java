@@ -52,7 +52,7 @@ final class HomidCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Configuration configuration;
         try {
-            configuration = at(Configuration.read(config));
+            configuration = Configuration.read(config, socket);
             if (configuration.dashboard() != null) {
                 Object _ = Dashboard.address(configuration.dashboard());
             }
@@ -63,16 +63,16 @@ final class HomidCommand implements Callable<Integer> {
         }
         if (check) {
             System.out.println(config + " makes sense: "
-                    + configuration.devices().size() + " devices, "
-                    + configuration.exports().size() + " exports, "
-                    + configuration.fileSystems().size() + " file systems; it listens on " + configuration.socket());
+                    + count(configuration.devices(), "device") + ", "
+                    + count(configuration.exports(), "export") + ", "
+                    + count(configuration.fileSystems(), "file system") + "; it listens on " + configuration.socket());
             return Exit.DONE;
         }
         return serve(configuration);
     }
 
-    private Configuration at(Configuration read) {
-        return socket == null ? read : read.withSocket(socket);
+    private static String count(List<?> all, String one) {
+        return all.size() + " " + one + (all.size() == 1 ? "" : "s");
     }
 
     private static Integer serve(Configuration configuration) throws IOException {
@@ -114,7 +114,7 @@ final class HomidCommand implements Callable<Integer> {
                     tell("STOPPING=1");
                 }
             });
-            tell("READY=1", "STATUS=" + configuration.devices().size() + " devices, on " + daemon.socket());
+            tell("READY=1", "STATUS=" + count(configuration.devices(), "device") + ", on " + daemon.socket());
             return daemon.serveUntilSignal(line -> System.err.println(Failures.line(line)));
         } finally {
             if (page != null) {

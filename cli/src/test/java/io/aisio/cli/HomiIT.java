@@ -58,6 +58,11 @@ class HomiIT {
                 .exits(7)
                 .says("2 queue pairs of depth 128");
         homi("lease", "nvme0", "--queues", "17").failsWith(Exit.FAILED, "may have 16 and has 16; next: give some back");
+        homi("lease", "nvme0", "--queues", "0").failsWith(Exit.USAGE, "no whole number from 1 to");
+        homi("lease", "nvme0", "--", folder.resolve("nothing").toString())
+                .failsWith(Exit.FAILED, "cannot be run; next: name a program");
+        homi("extents", "/nowhere").failsWith(Exit.FAILED, "no extents are told of '/nowhere'; next: ");
+        homi("unexport", "nvme0").failsWith(Exit.FAILED, "no export 'nvme0'; next: nothing is exported");
         homi("lease", "nvme9").failsWith(Exit.FAILED, "there is no device 'nvme9'; next: there is [nvme0]");
         Shell.aisio("xnvmeperf", "verify", "--iosize", "4096", "--count", "256", "--destroy-data", "homi:nvme0")
                 .with("AISIO_HOMI_SOCKET", socket().toString())
@@ -65,7 +70,8 @@ class HomiIT {
                 .run()
                 .succeeds()
                 .prints("leased from homid");
-        homi("events").succeeds().prints("started", "leased", "refused");
+        homi("events").succeeds().prints("started", "leased", "refused", "(homi lease, process ");
+        homi("events", "--output", "yaml").succeeds().prints("- sequence: 1\n", "  kind: \"started\"\n");
         homi("release", "99/1").failsWith(Exit.FAILED, "client 99 has no lease 1");
         homi("shutdown").succeeds();
         daemon.await().exits(Exit.DONE).says("stopped: homid has ended");
@@ -88,7 +94,7 @@ class HomiIT {
                 .with("XDG_RUNTIME_DIR", folder.toString())
                 .run()
                 .succeeds()
-                .prints("makes sense: 1 devices");
+                .prints("makes sense: 1 device, 0 exports");
     }
 
     @Test

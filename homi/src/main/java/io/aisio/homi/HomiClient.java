@@ -127,9 +127,8 @@ public final class HomiClient implements AutoCloseable {
     private static String explain(Path socket, LinuxException e) {
         return switch (e.errno()) {
             case Errno.ENOENT, Errno.ECONNREFUSED ->
-                socket
-                        + ": no daemon listens there; next: start one (aisio homid --config FILE), or name its socket (socket=,"
-                        + " $" + HomiSocket.VARIABLE + ")";
+                socket + ": no daemon listens there; next: start one (aisio homid --config FILE), or name its socket"
+                        + " (--socket, homi:NAME?socket=, $" + HomiSocket.VARIABLE + ")";
             case Errno.EACCES ->
                 socket + ": this user may not connect; next: become a member of the socket's group (ls -l " + socket
                         + ")";

@@ -38,7 +38,7 @@ public final class HomiSocket {
         if (own == null) {
             throw new IllegalArgumentException(
                     "there is no XDG_RUNTIME_DIR, where the daemon's socket would be; next: set " + VARIABLE
-                            + " to its path");
+                            + " to its path, or give it with --socket");
         }
         return own;
     }

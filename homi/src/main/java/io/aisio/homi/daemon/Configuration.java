@@ -56,34 +56,6 @@ public record Configuration(
         users.forEach(u -> u.devices().forEach(d -> requireDevice("user '" + u.name() + "'", d, leased)));
     }
 
-    /** One that leases no virtual functions. */
-    public Configuration(
-            Path socket,
-            @Nullable String group,
-            int connections,
-            Timeouts timeouts,
-            Quota client,
-            Quota user,
-            List<Device> devices,
-            List<User> users,
-            List<Export.Request> exports,
-            List<FileSystem> fileSystems,
-            @Nullable String dashboard) {
-        this(
-                socket,
-                group,
-                connections,
-                timeouts,
-                client,
-                user,
-                devices,
-                users,
-                exports,
-                fileSystems,
-                dashboard,
-                List.of());
-    }
-
     private static void requireOnce(String what, List<String> names) {
         for (int i = 0; i < names.size(); i++) {
             if (names.indexOf(names.get(i)) != i) {
@@ -111,34 +83,19 @@ public record Configuration(
                 List.of(),
                 List.of(),
                 List.of(),
-                null);
-    }
-
-    /** The same, listening elsewhere. */
-    public Configuration withSocket(Path other) {
-        return new Configuration(
-                other,
-                group,
-                connections,
-                timeouts,
-                client,
-                user,
-                devices,
-                users,
-                exports,
-                fileSystems,
-                dashboard,
-                functions);
+                null,
+                List.of());
     }
 
     /**
      * Reads a file (TOML).
      *
+     * @param socket where it listens, whatever the file says; null for where the file says
      * @throws IllegalArgumentException if something in it makes no sense: the message has each such place, by line and column
      * @throws IOException if it cannot be read
      */
-    public static Configuration read(Path file) throws IOException {
-        return new ConfigurationFile(file).read();
+    public static Configuration read(Path file, @Nullable Path socket) throws IOException {
+        return new ConfigurationFile(file).read(socket);
     }
 
     /**

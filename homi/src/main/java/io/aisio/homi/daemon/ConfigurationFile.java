@@ -35,7 +35,7 @@ final class ConfigurationFile {
         this.file = file;
     }
 
-    Configuration read() throws IOException {
+    Configuration read(@Nullable Path listening) throws IOException {
         if (Files.size(file) > MOST_BYTES) {
             throw new IllegalArgumentException(file + ": more than " + MOST_BYTES + " bytes");
         }
@@ -120,7 +120,7 @@ final class ConfigurationFile {
         requireNoFault();
         try {
             return new Configuration(
-                    socket.isEmpty() ? HomiSocket.ofDaemon() : Path.of(socket),
+                    listening != null ? listening : socket.isEmpty() ? HomiSocket.ofDaemon() : Path.of(socket),
                     group.isEmpty() ? null : group,
                     connections,
                     timeouts,

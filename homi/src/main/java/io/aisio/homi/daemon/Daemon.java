@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * The daemon: it has the devices, and leases their queue pairs to whoever connects and may.
  *
  * <pre>{@code
- * try (Daemon daemon = Daemon.open(Configuration.read(file))) {
+ * try (Daemon daemon = Daemon.open(Configuration.read(file, null))) {
  *     daemon.serve();    // until another thread stops or closes it
  * }
  * }</pre>
@@ -396,7 +396,9 @@ public final class Daemon implements AutoCloseable {
             export = exports.get(name);
             if (export == null) {
                 throw new RpcException(
-                        RpcException.NO_SUCH, "there is no export '" + name + "'", "there is " + exports.keySet());
+                        RpcException.NO_SUCH,
+                        "there is no export '" + name + "'",
+                        exports.isEmpty() ? "nothing is exported" : "there is " + exports.keySet());
             }
             if (!busyExports.add(name)) {
                 throw new RpcException(

@@ -109,7 +109,7 @@ final class Lease {
         @Override
         public Row row() {
             return new Row(
-                    "lease " + Lease.this.id + ", queue " + id,
+                    session.who() + ", lease " + Lease.this.id + ", queue " + id,
                     served.name(),
                     nsid,
                     session.path(),

@@ -54,7 +54,7 @@ public interface Metered {
     /**
      * A row of the table of what goes where.
      *
-     * @param id by which it is named: {@code lease 3, queue 2}, {@code function 4} or {@code ublkb0}
+     * @param id by which it is named: {@code client 7, lease 3, queue 2}, {@code function 4} or {@code ublkb0}; no two rows have the same
      * @param device the device's name in the configuration
      * @param nsid namespace; 0 for all, of a function
      * @param path which way

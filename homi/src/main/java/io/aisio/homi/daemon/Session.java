@@ -51,6 +51,9 @@ final class Session implements Runnable {
     private static final int MOST_RUNS = 1024;
 
     private static final int LONGEST_NAME = 64;
+    /** Why a client is gone that ended by itself. */
+    private static final String LEFT = "left";
+
     /** How long an Abort is waited for. */
     private static final long ABORT_NANOS = 1_000_000_000;
 
@@ -158,17 +161,26 @@ final class Session implements Runnable {
         return new Service.Caller(id, owner, account.user().control());
     }
 
+    /** By which rows name it: {@code client 7}. A lease's and a queue's number is its client's own. */
+    String who() {
+        return "client " + id;
+    }
+
     @Override
     public String toString() {
         Metered.Owner now = owner;
-        return "client %d (%s%s, uid %d)"
-                .formatted(id, now.name().isEmpty() ? "" : now.name() + ", ", "process " + now.pid(), now.uid());
+        return "%s (%s%s, uid %d)"
+                .formatted(who(), now.name().isEmpty() ? "" : now.name() + ", ", "process " + now.pid(), now.uid());
     }
 
     @Override
     public void run() {
         try {
-            daemon.events().add("client-left", null, this + " " + served());
+            String why = served();
+            // Who only looked whether somebody listens, as a second daemon does, said nothing and is nobody's concern.
+            if (greeted || !why.equals(LEFT)) {
+                daemon.events().add("client-left", null, this + " " + why);
+            }
         } finally {
             try {
                 end();
@@ -183,7 +195,7 @@ final class Session implements Runnable {
         try {
             talk();
             String why = sentAway;
-            return why != null ? "was sent away: " + why : stopping ? "left: the daemon ends" : "left";
+            return why != null ? "was sent away: " + why : stopping ? "left: the daemon ends" : LEFT;
         } catch (RpcException e) {
             refuse(null, e);
             return "was sent away: it sent " + e.what();

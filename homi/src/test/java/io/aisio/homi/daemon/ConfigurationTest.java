@@ -16,7 +16,7 @@ class ConfigurationTest {
     Path folder;
 
     private Configuration read(String text) throws IOException {
-        return Configuration.read(Files.writeString(folder.resolve("homid.toml"), text));
+        return Configuration.read(Files.writeString(folder.resolve("homid.toml"), text), null);
     }
 
     @Test

@@ -260,7 +260,8 @@ class DaemonCasesTest {
                         List.of(nobody),
                         c.exports(),
                         c.fileSystems(),
-                        c.dashboard()))) {
+                        c.dashboard(),
+                        c.functions()))) {
             String script = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
                     + " print(s.makefile().readline())";
             // The permissions keep him out first: once without them, who he is does.
@@ -352,7 +353,8 @@ class DaemonCasesTest {
                         c.users(),
                         c.exports(),
                         c.fileSystems(),
-                        c.dashboard()))) {
+                        c.dashboard(),
+                        c.functions()))) {
             List<RawClient> clients = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
                 clients.add(RawClient.greeted(daemon.socket));
@@ -458,6 +460,44 @@ class DaemonCasesTest {
         assertThat(reader.mayOpen("nvme0", false)).isTrue();
         assertThat(reader.mayOpen("nvme0", true)).isFalse();
         assertThat(reader.mayOpen("nvme1", false)).isFalse();
+    }
+
+    /** A page and metrics name rows by them; a client's numbers of leases and queues begin at one. */
+    @Test
+    void noTwoRowsHaveTheSameName() throws Exception {
+        try (TestDaemon daemon = new TestDaemon(folder, SHARED);
+                RawClient one = RawClient.greeted(daemon.socket);
+                RawClient other = RawClient.greeted(daemon.socket)) {
+            for (RawClient client : List.of(one, other)) {
+                int lease =
+                        client.call("device.open", open("write")).get("lease").intValue();
+                client.call("queue.create", "{\"lease\":" + lease + ",\"depth\":2}");
+                client.call("queue.create", "{\"lease\":" + lease + ",\"depth\":2}");
+            }
+            assertThat(daemon.daemon.status().rows().stream().map(Metered.Row::id))
+                    .hasSize(4)
+                    .doesNotHaveDuplicates()
+                    .allMatch(id -> id.matches("client \\d+, lease \\d+, queue \\d+"));
+        }
+    }
+
+    @Test
+    void whoLeavesIsNamedAndWhoSaysNothingIsNot() throws Exception {
+        try (TestDaemon daemon = new TestDaemon(folder, SHARED)) {
+            new RawClient(daemon.socket).close();
+            daemon.client().close();
+            daemon.await(() -> texts(daemon, "client-left").size() == 1, "who left");
+            assertThat(texts(daemon, "client-came")).hasSize(1).allMatch(text -> text.contains("(a test, process "));
+            assertThat(texts(daemon, "client-left"))
+                    .allMatch(text -> text.matches("client \\d+ \\(a test, .*\\) left"));
+        }
+    }
+
+    private static List<String> texts(TestDaemon daemon, String kind) {
+        return daemon.daemon.events().since(0, Events.KEPT).stream()
+                .filter(event -> event.kind().equals(kind))
+                .map(Events.Event::text)
+                .toList();
     }
 
     @Test

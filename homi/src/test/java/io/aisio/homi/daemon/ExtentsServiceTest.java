@@ -52,7 +52,8 @@ class ExtentsServiceTest {
                 List.of(),
                 List.of(),
                 List.of(new Configuration.FileSystem(mount().toString(), "disk", 1)),
-                null);
+                null,
+                List.of());
     }
 
     private static void run(String... command) throws Exception {

@@ -36,23 +36,24 @@ class FunctionLeasesTest {
     @Test
     void aConfigurationOffersFunctions() throws Exception {
         Configuration read = Configuration.read(
-                file("[[functions]]\nname = \"vf\"\nphysical = \"0000:01:00.0\"\ncount = 4\nqueues = 3"));
+                file("[[functions]]\nname = \"vf\"\nphysical = \"0000:01:00.0\"\ncount = 4\nqueues = 3"), null);
         assertThat(read.functions())
                 .isEqualTo(List.of(new FunctionLeases.Offer("vf", PciAddress.parse("0000:01:00.0"), 4, 3, 2)));
         assertThatIllegalArgumentException()
-                .isThrownBy(
-                        () -> Configuration.read(file("[[functions]]\nname = \"nvme0\"\nphysical = \"0000:01:00.0\"")))
+                .isThrownBy(() ->
+                        Configuration.read(file("[[functions]]\nname = \"nvme0\"\nphysical = \"0000:01:00.0\""), null))
                 .withMessageContaining("is there twice");
         assertThatIllegalArgumentException()
-                .isThrownBy(
-                        () -> Configuration.read(file("[[functions]]\nname = \"vf\"\nphysical = \"1\"\nqueues = 1")))
+                .isThrownBy(() ->
+                        Configuration.read(file("[[functions]]\nname = \"vf\"\nphysical = \"1\"\nqueues = 1"), null))
                 .withMessageContaining("physical cannot be")
                 .withMessageContaining("queues is a whole number, 2 to");
     }
 
     @Test
     void functionsThatAreNotThereHoldNobodyUp() throws Exception {
-        Configuration read = Configuration.read(file("[[functions]]\nname = \"vf\"\nphysical = \"ffff:ff:1f.7\""));
+        Configuration read =
+                Configuration.read(file("[[functions]]\nname = \"vf\"\nphysical = \"ffff:ff:1f.7\""), null);
         try (Daemon daemon = Daemon.open(read)) {
             Thread thread = Thread.ofPlatform().start(daemon::serve);
             try (RawClient client = new RawClient(read.socket())) {

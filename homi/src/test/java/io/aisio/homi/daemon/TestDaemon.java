@@ -54,7 +54,8 @@ public final class TestDaemon implements AutoCloseable {
                 c.users(),
                 c.exports(),
                 c.fileSystems(),
-                c.dashboard());
+                c.dashboard(),
+                c.functions());
     }
 
     public static UnaryOperator<Configuration> timeouts(Configuration.Timeouts timeouts) {
@@ -69,7 +70,8 @@ public final class TestDaemon implements AutoCloseable {
                 c.users(),
                 c.exports(),
                 c.fileSystems(),
-                c.dashboard());
+                c.dashboard(),
+                c.functions());
     }
 
     /** The device's name for {@code Device.open}. */

@@ -34,7 +34,8 @@ class ToldWholeTest {
                 c.users(),
                 c.exports(),
                 c.fileSystems(),
-                c.dashboard());
+                c.dashboard(),
+                c.functions());
     }
 
     @Test

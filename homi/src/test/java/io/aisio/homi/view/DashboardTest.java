@@ -118,7 +118,7 @@ class DashboardTest {
                             "# TYPE homi_commands_total counter",
                             "homi_ready{state=\"degraded\"} 0",
                             "homi_device_queue_pairs_used{device=\"nvme0\"} 5",
-                            "homi_commands_total{device=\"nvme0\",nsid=\"1\",path=\"process\",id=\"lease 1, queue 1\","
+                            "homi_commands_total{device=\"nvme0\",nsid=\"1\",path=\"process\",id=\"client 1, lease 1, queue 1\","
                                     + "uid=\"1000\",owner=\"xnvmeperf\",told=\"client\",command=\"read\"} 460000",
                             "homi_extents_pins{mount=\"/mnt/data\",device=\"nvme0\"} 1");
             // Each line is a comment or name, labels and a number; each family is declared once, before its samples.
@@ -158,7 +158,7 @@ class DashboardTest {
                             "degraded",
                             "<b>nvme0</b>",
                             "5 / 64",
-                            "lease 1, queue 1",
+                            "client 1, lease 1, queue 1",
                             "xnvmeperf, process 4711, user 1000",
                             "&lt;b&gt;filperf&lt;/b&gt;, process 4712",
                             "/dev/ublkb0",

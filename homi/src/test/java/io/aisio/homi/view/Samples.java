@@ -26,9 +26,17 @@ final class Samples {
             reads += 400_000 + 60_000 * (second % 5);
         }
         List<Row> rows = List.of(
-                row("lease 1, queue 1", Path.PROCESS, new Owner(4711, 1000, "xnvmeperf"), 1, 128, reads, 512, 210_000),
                 row(
-                        "lease 2, queue 2",
+                        "client 1, lease 1, queue 1",
+                        Path.PROCESS,
+                        new Owner(4711, 1000, "xnvmeperf"),
+                        1,
+                        128,
+                        reads,
+                        512,
+                        210_000),
+                row(
+                        "client 2, lease 1, queue 1",
                         Path.PROCESS,
                         new Owner(4712, 1001, "<b>filperf</b>"),
                         2,
@@ -36,7 +44,15 @@ final class Samples {
                         reads / 9,
                         65536,
                         400_000),
-                row("lease 3, queue 3", Path.GPU, new Owner(4713, 1000, "trainer"), 3, 1024, reads * 3, 4096, 90_000),
+                row(
+                        "client 3, lease 1, queue 1",
+                        Path.GPU,
+                        new Owner(4713, 1000, "trainer"),
+                        3,
+                        1024,
+                        reads * 3,
+                        4096,
+                        90_000),
                 row("ublkb0", Path.KERNEL, new Owner(0, 0, "kernel"), 0, 128, reads / 20, 4096, 85_000));
         DeviceStatus device = new DeviceStatus(
                 "nvme0",

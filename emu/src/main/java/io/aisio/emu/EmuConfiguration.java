@@ -381,11 +381,16 @@ public record EmuConfiguration(
         return with(changed -> changed.placement = value);
     }
 
-    /** The same, with queue pairs that other processes may have or without; it has the doorbell stride for that then. */
+    /**
+     * The same, with queue pairs that other processes may have, and the doorbell stride for that, or without, and doorbells side
+     * by side again.
+     */
     public EmuConfiguration withShared(boolean value) {
         return with(changed -> {
-            changed.shared = value;
-            changed.doorbellStride = value ? MAX_STRIDE : changed.doorbellStride;
+            if (changed.shared != value) {
+                changed.shared = value;
+                changed.doorbellStride = value ? MAX_STRIDE : 0;
+            }
         });
     }
 

@@ -29,6 +29,15 @@ class EmuUriTest {
     }
 
     @Test
+    void aControllerIsSharedAndNoLongerShared() {
+        EmuConfiguration plain = EmuConfiguration.memory(64 << 20);
+        assertThat(plain.withShared(true).doorbellStride()).isEqualTo(EmuConfiguration.MAX_STRIDE);
+        assertThat(plain.withShared(true).withShared(false)).isEqualTo(plain);
+        assertThat(plain.withDoorbellStride(2).withShared(false).doorbellStride())
+                .isEqualTo(2);
+    }
+
+    @Test
     void takesEveryOption() {
         EmuUri uri = EmuUri.parse(
                 DeviceUri.parse(

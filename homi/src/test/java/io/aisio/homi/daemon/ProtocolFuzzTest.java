@@ -24,19 +24,19 @@ import org.junit.jupiter.api.Test;
  * The fuzz target of the protocol: on inputs that once were of interest, on random ones, and under Jazzer, in a process of its
  * own. How long that searches is told in seconds by {@code -Dfuzz.seconds}, as {@code ./fuzz} does.
  */
-class FuzzTest {
+class ProtocolFuzzTest {
     private static final int SECONDS = Integer.getInteger("fuzz.seconds", 3);
     private static final int SECONDS_AN_INPUT = 30;
     private static final int RANDOM_INPUTS = 60;
 
     @AfterAll
     static void endTheDaemon() throws IOException {
-        FuzzTarget.end();
+        ProtocolFuzzTarget.end();
     }
 
     /** Lines of hexadecimal digits, one an input. */
     private static List<byte[]> corpus() throws IOException {
-        try (InputStream lines = FuzzTarget.class.getResourceAsStream("corpus.txt")) {
+        try (InputStream lines = ProtocolFuzzTarget.class.getResourceAsStream("corpus.txt")) {
             return new String(lines.readAllBytes(), StandardCharsets.US_ASCII)
                     .lines()
                     .filter(line -> !line.isBlank() && !line.startsWith("#"))
@@ -47,7 +47,7 @@ class FuzzTest {
 
     private static void stands(byte[] input) {
         try {
-            FuzzTarget.fuzzerTestOneInput(input);
+            ProtocolFuzzTarget.fuzzerTestOneInput(input);
         } catch (Exception | AssertionError e) {
             throw new AssertionError("input " + HexFormat.of().formatHex(input) + ": " + e.getMessage(), e);
         }
@@ -55,7 +55,7 @@ class FuzzTest {
 
     @Test
     void standsAllInputsOfTheCorpus() throws IOException {
-        corpus().forEach(FuzzTest::stands);
+        corpus().forEach(ProtocolFuzzTest::stands);
     }
 
     @Test
@@ -122,7 +122,7 @@ class FuzzTest {
                 "-cp",
                 classes,
                 "com.code_intelligence.jazzer.Jazzer",
-                "--target_class=" + FuzzTarget.class.getName(),
+                "--target_class=" + ProtocolFuzzTarget.class.getName(),
                 "--instrumentation_includes=io.aisio.homi.**",
                 // Its hooks look for injections into databases, shells and the like.
                 "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.**",

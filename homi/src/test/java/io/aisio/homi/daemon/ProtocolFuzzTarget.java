@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * descriptors. Whatever it is, the daemon must be there afterwards, with nothing left of the client, and must not have met a
  * fault of its own.
  */
-public final class FuzzTarget {
+public final class ProtocolFuzzTarget {
     private static final long GIVE_UP_NANOS = 20_000_000_000L;
     private static final int MOST_REQUESTS = 24;
 
@@ -43,7 +43,7 @@ public final class FuzzTarget {
     private static @Nullable Path socket;
     private static @Nullable OpenFile memory;
 
-    private FuzzTarget() {}
+    private ProtocolFuzzTarget() {}
 
     /** The bytes, taken one by one; zeros after their end. */
     private static final class Bytes {

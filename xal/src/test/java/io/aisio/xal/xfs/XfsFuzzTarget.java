@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * It demands that nothing but the declared exceptions comes out, that nothing grows without bound, and that damage is
  * told and hides nothing else: what the changes did not touch is found as it was, by a walk and in an index.
  */
-public final class FuzzTarget {
+public final class XfsFuzzTarget {
     private static final SeedImage[] SEEDS = {SeedImage.load("seed-1k"), SeedImage.load("seed-4k")};
     /** What all threads may allocate for one input: more than ten times of what a sound file system takes. */
     private static final long MAX_ALLOCATED = 64L << 20;
@@ -61,7 +61,7 @@ public final class FuzzTarget {
     private boolean cut;
     private boolean unreadable;
 
-    private FuzzTarget(SeedImage image, boolean unrecovered) {
+    private XfsFuzzTarget(SeedImage image, boolean unrecovered) {
         this.image = image;
         this.unrecovered = unrecovered;
     }
@@ -81,7 +81,7 @@ public final class FuzzTarget {
         long before = THREADS.getTotalThreadAllocatedBytes();
         SeedImage image = SEEDS[input[0] & 1];
         try {
-            FuzzTarget target = new FuzzTarget(image, (input[0] & 2) != 0);
+            XfsFuzzTarget target = new XfsFuzzTarget(image, (input[0] & 2) != 0);
             target.change(input);
             target.read();
         } finally {

@@ -23,14 +23,14 @@ import org.junit.jupiter.api.Test;
  * The fuzz target, on the inputs that once were of interest, and under Jazzer, in a process of its own. How long that
  * searches is told in seconds by {@code -Dfuzz.seconds}, as {@code ./fuzz} does.
  */
-class FuzzTest {
+class XfsFuzzTest {
     private static final int SECONDS = Integer.getInteger("fuzz.seconds", 60);
     /** A second is what the slowest input takes on a slow machine, under the fuzzer's instrumentation. */
     private static final int SECONDS_AN_INPUT = 20;
 
     /** Lines of hexadecimal digits, one an input. */
     private static List<byte[]> corpus() throws IOException {
-        try (InputStream lines = FuzzTarget.class.getResourceAsStream("corpus.txt")) {
+        try (InputStream lines = XfsFuzzTarget.class.getResourceAsStream("corpus.txt")) {
             return new String(lines.readAllBytes(), StandardCharsets.US_ASCII)
                     .lines()
                     .filter(line -> !line.isBlank() && !line.startsWith("#"))
@@ -45,7 +45,7 @@ class FuzzTest {
         assertThat(corpus).hasSizeGreaterThan(100);
         for (byte[] input : corpus) {
             try {
-                FuzzTarget.fuzzerTestOneInput(input);
+                XfsFuzzTarget.fuzzerTestOneInput(input);
             } catch (AssertionError | RuntimeException e) {
                 throw new AssertionError("input " + HexFormat.of().formatHex(input) + ": " + e.getMessage(), e);
             }
@@ -118,7 +118,7 @@ class FuzzTest {
                 "-cp",
                 classes,
                 "com.code_intelligence.jazzer.Jazzer",
-                "--target_class=" + FuzzTarget.class.getName(),
+                "--target_class=" + XfsFuzzTarget.class.getName(),
                 "--instrumentation_includes=io.aisio.xal.**",
                 // Its hooks look for injections into databases, shells and the like.
                 "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.**",

@@ -54,6 +54,7 @@ public final class HomiControl implements AutoCloseable {
      *
      * @throws RpcException if it is refused; with the next step
      * @throws IOException if the daemon is gone or does not answer
+     * @throws IllegalStateException if this was closed
      */
     public ObjectNode ask(String method, ObjectNode params) throws IOException {
         return client.call(method, params);

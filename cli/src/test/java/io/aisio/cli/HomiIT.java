@@ -60,7 +60,8 @@ class HomiIT {
         homi("lease", "nvme0", "--queues", "17").failsWith(Exit.FAILED, "may have 16 and has 16; next: give some back");
         homi("lease", "nvme0", "--queues", "0").failsWith(Exit.USAGE, "no whole number from 1 to");
         homi("lease", "nvme0", "--", folder.resolve("nothing").toString())
-                .failsWith(Exit.FAILED, "cannot be run; next: name a program");
+                .exits(Exit.FAILED)
+                .says("cannot be run; next: name a program");
         homi("extents", "/nowhere").failsWith(Exit.FAILED, "no extents are told of '/nowhere'; next: ");
         homi("unexport", "nvme0").failsWith(Exit.FAILED, "no export 'nvme0'; next: nothing is exported");
         homi("lease", "nvme9").failsWith(Exit.FAILED, "there is no device 'nvme9'; next: there is [nvme0]");

@@ -348,7 +348,7 @@ public final class Daemon implements AutoCloseable {
         try {
             requireOpen();
             device.requireNotDraining();
-            device.takeForExport(request.queues());
+            device.takeForExport(request.name(), request.queues());
             Export export = start(maker, request, device);
             synchronized (exports) {
                 exports.put(request.name(), export);
@@ -369,12 +369,18 @@ public final class Daemon implements AutoCloseable {
             Export export = maker.start(request, working, events);
             if (device.device() != working) {
                 // It was given up meanwhile, by who did not see this one.
-                export.deviceFailed("the device was given up");
+                deviceFailed(export, device, "the device was given up");
             }
             return export;
         } catch (IOException | RuntimeException e) {
-            device.giveExportBack(request.queues());
+            device.giveExportBack(request.name());
             throw e;
+        }
+    }
+
+    private static void deviceFailed(Export export, ServedDevice device, String why) {
+        if (export.deviceFailed(why)) {
+            device.giveExportBack(export.request().name());
         }
     }
 
@@ -413,8 +419,7 @@ public final class Daemon implements AutoCloseable {
             try {
                 export.close();
             } finally {
-                device(export.request().device())
-                        .giveExportBack(export.request().queues());
+                device(export.request().device()).giveExportBack(name);
             }
             events.add("unexported", export.request().device(), name);
         } finally {
@@ -440,7 +445,7 @@ public final class Daemon implements AutoCloseable {
         ServedDevice device = device(name);
         for (Export export : exports()) {
             if (export.request().device().equals(name)) {
-                export.deviceFailed(why);
+                deviceFailed(export, device, why);
             }
         }
         device.giveUp(why);
@@ -821,7 +826,7 @@ public final class Daemon implements AutoCloseable {
     private void give(Export ended) {
         ServedDevice device = devices.get(ended.request().device());
         if (device != null) {
-            device.giveExportBack(ended.request().queues());
+            device.giveExportBack(ended.request().name());
         }
     }
 

@@ -51,8 +51,10 @@ public interface Export extends Metered, AutoCloseable {
      * The device is gone for good: requests fail from now on, until it is stopped.
      *
      * @param why for people
+     * @return whether its queue pairs have ended with it, so that the device can be closed; false if they end when this is
+     *     stopped or closed
      */
-    void deviceFailed(String why);
+    boolean deviceFailed(String why);
 
     /**
      * Stops it in order: nobody can open it any more, what is under way is finished, its queue pairs are deleted.

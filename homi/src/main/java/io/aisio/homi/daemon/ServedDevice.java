@@ -10,8 +10,10 @@ import io.aisio.xnvme.Device;
 import io.aisio.xnvme.spi.NvmeDevice;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -34,8 +36,8 @@ final class ServedDevice implements AutoCloseable {
     private volatile @Nullable String unleasable;
     private volatile boolean protects;
     private volatile boolean draining;
-    /** Queue pairs that serve exports; under this object's lock, as {@link #leased}. */
-    private int exported;
+    /** Queue pairs that serve exports, by their names; under this object's lock, as {@link #leased}. */
+    private final Map<String, Integer> exports = new HashMap<>();
 
     private int leased;
     /** Given up, but not closed as an export still has queue pairs of it; under this object's lock. */
@@ -194,6 +196,7 @@ final class ServedDevice implements AutoCloseable {
         int kept = users.size();
         // A lease that has none takes what is kept for it.
         int least = lease.queueCount() == 0 ? 0 : kept;
+        int exported = exported();
         if (total - leased - exported <= least) {
             throw new RpcException(
                     RpcException.QUOTA,
@@ -209,23 +212,23 @@ final class ServedDevice implements AutoCloseable {
     }
 
     /** Takes queue pairs for an export. */
-    synchronized void takeForExport(int queues) throws RpcException {
-        int left = working().controller().maxQueuePairs() - leased - exported;
+    synchronized void takeForExport(String export, int queues) throws RpcException {
+        int left = working().controller().maxQueuePairs() - used();
         if (queues > left) {
             throw new RpcException(
                     RpcException.QUOTA,
                     "%s has %d queue pairs left, not %d".formatted(name(), left, queues),
                     "export with fewer queues");
         }
-        exported += queues;
+        exports.put(export, queues);
     }
 
-    /** Gives those of an export back, which has ended. */
-    void giveExportBack(int queues) {
+    /** Gives those of an export back, which have ended; again does nothing. */
+    void giveExportBack(String export) {
         NvmeDevice left = null;
         synchronized (this) {
-            exported -= queues;
-            if (exported == 0) {
+            exports.remove(export);
+            if (exports.isEmpty()) {
                 left = unclosed;
             }
         }
@@ -245,7 +248,7 @@ final class ServedDevice implements AutoCloseable {
         NvmeDevice left;
         synchronized (this) {
             left = unclosed;
-            if (left == null || exported != 0) {
+            if (left == null || !exports.isEmpty()) {
                 return;
             }
         }
@@ -256,7 +259,11 @@ final class ServedDevice implements AutoCloseable {
     }
 
     synchronized int used() {
-        return leased + exported;
+        return leased + exported();
+    }
+
+    private int exported() {
+        return exports.values().stream().mapToInt(Integer::intValue).sum();
     }
 
     /** By the controller's own thread. */

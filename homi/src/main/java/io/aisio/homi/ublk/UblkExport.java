@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  *   start    add, set parameters, queues fetch, START_DEV
  *   recover  START_USER_RECOVERY, queues fetch, END_USER_RECOVERY
  *   stop     nobody uses it: STOP_DEV while queues serve on, queues end, DEL_DEV
+ *   failed   the same, whoever uses it: the kernel fails what he asks for, until he lets go of it
  *   close    stop; where somebody uses it, queues end, and the kernel keeps requests for the next server
  * </pre>
  */
@@ -295,11 +296,16 @@ final class UblkExport implements Export {
 
     /** The block device goes, as that of a card that is pulled: who has it mounted sees errors from now on. */
     @Override
-    public void deviceFailed(String why) {
+    public boolean deviceFailed(String why) {
         state = "failed";
         events.add("failed-export", request.device(), this + " is taken away: " + why);
         end(true);
         state = "failed";
+        return over();
+    }
+
+    private synchronized boolean over() {
+        return over;
     }
 
     @Override
@@ -313,8 +319,28 @@ final class UblkExport implements Export {
         }
         join();
         finish();
-        control.delete(info.id());
-        control.close();
+        delete(STOP_LIMIT);
+    }
+
+    /**
+     * Has the kernel delete it. It does so at once, but answers only when nobody has the block device open any more, such as a
+     * file system that is still mounted: that is not waited for.
+     */
+    private void delete(Duration limit) throws IOException {
+        @Nullable IOException[] refused = new IOException[1];
+        Thread deletion = Thread.ofPlatform()
+                .daemon()
+                .name("deletion of " + this)
+                .start(() -> {
+                    try (control) {
+                        control.delete(info.id());
+                    } catch (IOException e) {
+                        refused[0] = e;
+                    }
+                });
+        if (joined(deletion, limit) && refused[0] != null) {
+            throw refused[0];
+        }
     }
 
     private OpenFile openAlone() throws IOException {
@@ -348,20 +374,20 @@ final class UblkExport implements Export {
                 refused[0] = e;
             }
         });
-        boolean stopped = joined(stopper, STOP_LIMIT) && refused[0] == null;
+        // Who has it mounted writes what he can before it goes, and learns of each request that it has failed.
+        boolean stopped = joined(stopper, whoeverUsesIt ? JOIN_LIMIT : STOP_LIMIT) && refused[0] == null;
         queues.forEach(ExportedQueue::quit);
         try {
             join();
             finish();
             if (stopped) {
-                control.delete(info.id());
+                delete(whoeverUsesIt ? Duration.ZERO : STOP_LIMIT);
             } else {
+                control.close();
                 events.add("left", request.device(), this + " is left to the next daemon: it is in use");
             }
         } catch (IOException e) {
             events.add("failed", request.device(), this + ": " + e.getMessage());
-        } finally {
-            control.close();
         }
     }
 

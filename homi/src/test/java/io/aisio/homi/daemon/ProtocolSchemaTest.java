@@ -22,7 +22,9 @@ class ProtocolSchemaTest {
     /** Serves nobody. */
     private record Nobody(Request request) implements Export {
         @Override
-        public void deviceFailed(String why) {}
+        public boolean deviceFailed(String why) {
+            return false;
+        }
 
         @Override
         public void stop() {}

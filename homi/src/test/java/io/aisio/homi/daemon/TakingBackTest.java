@@ -167,6 +167,8 @@ class TakingBackTest {
     /** An export with one queue pair, that does nothing with it. */
     private static final class Maker implements Export.Maker {
         volatile String failed = "";
+        /** Whether the queue pair ends with the device, and not later. */
+        volatile boolean endsAtOnce;
 
         @Override
         public String kind() {
@@ -183,8 +185,12 @@ class TakingBackTest {
                 }
 
                 @Override
-                public void deviceFailed(String why) {
+                public boolean deviceFailed(String why) {
                     failed = why;
+                    if (endsAtOnce) {
+                        close();
+                    }
+                    return endsAtOnce;
                 }
 
                 @Override
@@ -249,6 +255,31 @@ class TakingBackTest {
             daemon.daemon.deviceAdded("nvme0");
             assertThat(daemon.device().state()).isEqualTo("working");
             client.call("device.open", OPEN);
+        }
+    }
+
+    @Test
+    void aDeviceThatIsRemovedIsClosedAtOnceIfItsExportEndsWithIt() throws Exception {
+        List<NvmeDevice> opened = new ArrayList<>();
+        Maker maker = new Maker();
+        maker.endsAtOnce = true;
+        try (TestDaemon daemon =
+                new TestDaemon(folder, SHARED, c -> c, new Daemon.Parts(List.of(maker), List.of()), uri -> {
+                    opened.add((NvmeDevice) io.aisio.xnvme.Device.open(uri));
+                    return opened.getLast();
+                })) {
+            daemon.daemon.export(new Export.Request("e", "nvme0", 1, "test", 1, 4, false, -1));
+            daemon.daemon.deviceRemoved("nvme0", "it was pulled");
+            // The kernel waits for that, before it lets go of a card.
+            assertThat(opened)
+                    .singleElement()
+                    .matches(device -> device.controller().isClosed());
+            assertThat(daemon.daemon.status().rows()).hasSize(1);
+            daemon.daemon.deviceAdded("nvme0");
+            assertThat(daemon.device().queuesUsed()).isZero();
+            daemon.daemon.unexport("e");
+            daemon.daemon.export(new Export.Request("e", "nvme0", 1, "test", 1, 4, false, -1));
+            assertThat(daemon.device().queuesUsed()).isEqualTo(1);
         }
     }
 

@@ -20,7 +20,7 @@ enum Hardware {
     /** Controllers that differ in the most that a command may move. */
     MDTS(MdtsCases.class),
     /** A controller with virtual functions. */
-    SRIOV(SriovCases.class),
+    SRIOV(SriovCases.class, IsolationCases.class),
     /** A controller memory buffer. */
     CMB(CmbCases.class),
     /** A zoned namespace. */

@@ -25,16 +25,13 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /** Virtual functions (VFs) of a controller, and the secondary controllers in them (NVMe Base 2.0, section 8.26). */
 final class SriovCases {
-    private static final String PHYSICAL = "0000:01:00.0";
+    static final String PHYSICAL = "0000:01:00.0";
     private static final int VIRTUAL = 4;
 
     private SriovCases() {}
@@ -80,7 +77,7 @@ final class SriovCases {
         Machine.run("mkfs.xfs", "-q", "-f", "--unsupported", block);
         Machine.run("mount", block, mount.toString());
         try (Functions functions = new Functions();
-                Writer writer = new Writer(mount)) {
+                FilesWriter writer = new FilesWriter(mount)) {
             PciAddress virtual = functions.bringOnline(1);
             try (BoundFunction function = Machine.bind(virtual.toString(), "vfio-pci");
                     Device device = Device.open(function.address() + "?nsid=2&interrupts")) {
@@ -203,7 +200,7 @@ final class SriovCases {
     }
 
     /** A page is written, and read back. */
-    private static void roundTrip(Device device, int seed) throws IOException {
+    static void roundTrip(Device device, int seed) throws IOException {
         try (Buffer buffer = device.allocate(4096)) {
             buffer.segment().fill((byte) seed);
             device.write(16, buffer);
@@ -213,7 +210,7 @@ final class SriovCases {
         }
     }
 
-    private static PciFunction passed(LentFunction lent) throws IOException {
+    static PciFunction passed(LentFunction lent) throws IOException {
         return PciFunction.passed(
                 lent.name(),
                 lent.device().another(),
@@ -230,7 +227,7 @@ final class SriovCases {
     }
 
     /** All virtual functions, until closed, without a driver. */
-    private static final class Functions implements AutoCloseable {
+    static final class Functions implements AutoCloseable {
         private final VirtualFunctions functions = new VirtualFunctions(new PciBus(), PciAddress.parse(PHYSICAL));
         private final List<PciAddress> addresses = functions.enable(VIRTUAL);
 
@@ -266,44 +263,6 @@ final class SriovCases {
         @Override
         public void close() throws IOException {
             functions.disable();
-        }
-    }
-
-    /** Writes files until it is stopped. */
-    private static final class Writer implements AutoCloseable {
-        private final Map<String, byte[]> written = new LinkedHashMap<>();
-        private volatile boolean stopped;
-        private final Thread thread;
-        private volatile @Nullable Throwable failure;
-
-        Writer(Path mount) {
-            thread = Thread.ofPlatform().start(() -> {
-                Random random = new Random(17);
-                try {
-                    for (int i = 0; i < 200 && (!stopped || i < 5); i++) {
-                        byte[] content = new byte[1 + random.nextInt(50_000)];
-                        random.nextBytes(content);
-                        Files.write(mount.resolve("file" + i), content);
-                        written.put("/file" + i, content);
-                        Machine.run("sync", "-f", mount.toString());
-                    }
-                } catch (IOException | RuntimeException | AssertionError e) {
-                    failure = e;
-                }
-            });
-        }
-
-        Map<String, byte[]> stop() throws InterruptedException {
-            stopped = true;
-            thread.join();
-            assertThat(failure).isNull();
-            return written;
-        }
-
-        @Override
-        public void close() throws InterruptedException {
-            stopped = true;
-            thread.join();
         }
     }
 }

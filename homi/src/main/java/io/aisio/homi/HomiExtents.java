@@ -78,7 +78,10 @@ public final class HomiExtents implements AutoCloseable {
         return index;
     }
 
-    /** The device that the file system is on, to be opened as {@code homi:NAME}. */
+    /**
+     * The device that the file system is on, to be opened as {@code homi:NAME}; as {@code homi:NAME?function} where the daemon
+     * leases virtual functions by that name.
+     */
     public String device() {
         return device;
     }

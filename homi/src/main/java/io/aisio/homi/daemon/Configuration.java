@@ -52,7 +52,7 @@ public record Configuration(
         requireOnce("export", exports.stream().map(Export.Request::name).toList());
         requireOnce("user", users.stream().map(u -> String.valueOf(u.uid())).toList());
         exports.forEach(e -> requireDevice("export '" + e.name() + "'", e.device(), names));
-        fileSystems.forEach(f -> requireDevice("extents of '" + f.mount() + "'", f.device(), names));
+        fileSystems.forEach(f -> requireDevice("extents of '" + f.mount() + "'", f.device(), leased));
         users.forEach(u -> u.devices().forEach(d -> requireDevice("user '" + u.name() + "'", d, leased)));
     }
 

@@ -39,6 +39,13 @@ class FunctionLeasesTest {
                 file("[[functions]]\nname = \"vf\"\nphysical = \"0000:01:00.0\"\ncount = 4\nqueues = 3"), null);
         assertThat(read.functions())
                 .isEqualTo(List.of(new FunctionLeases.Offer("vf", PciAddress.parse("0000:01:00.0"), 4, 3, 2)));
+        // The kernel has a file system of the physical function mounted, whose files are read through virtual ones.
+        assertThat(Configuration.read(
+                                file("[[functions]]\nname = \"vf\"\nphysical = \"0000:01:00.0\"\n"
+                                        + "[[extents]]\nmount = \"/mnt/data\"\ndevice = \"vf\""),
+                                null)
+                        .fileSystems())
+                .isEqualTo(List.of(new Configuration.FileSystem("/mnt/data", "vf", 1)));
         assertThatIllegalArgumentException()
                 .isThrownBy(() ->
                         Configuration.read(file("[[functions]]\nname = \"nvme0\"\nphysical = \"0000:01:00.0\""), null))

@@ -41,6 +41,7 @@ final class ExtentsReader {
                 HomiExtents extents = HomiExtents.open(control, args[1]);
                 Device device = Device.open(args[2]);
                 DeviceBlocks blocks = DeviceBlocks.open(device)) {
+            say("ready");
             HomiExtents.Pinned first = pin(extents, mount, "file0");
             say("pinned " + checksum(read(blocks, first)));
             for (int i = 1; i < Integer.parseInt(args[3]); i++) {

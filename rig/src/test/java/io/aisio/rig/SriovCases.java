@@ -100,6 +100,39 @@ final class SriovCases {
     }
 
     /**
+     * The kernel has a file system of the physical function mounted, and somebody writes to it; a process reads the same files
+     * through a virtual function that it leases, by the extents that the daemon tells.
+     */
+    static void aProcessReadsTheKernelsFilesThroughAVirtualFunction() throws Exception {
+        Path mount = Files.createTempDirectory("shared");
+        String block = "/dev/"
+                + Machine.awaitNamespacesAt(PHYSICAL, 2).getFirst().block().getFileName();
+        Machine.load("xfs", "vfio-pci", "vfio_iommu_type1", "iommufd");
+        Machine.run("mkfs.xfs", "-q", "-f", "--unsupported", block);
+        Machine.run("mount", block, mount.toString());
+        try (Homid homid = Homid.start(
+                List.of(),
+                List.of(),
+                List.of(new Configuration.FileSystem(mount.toString(), "card", 1)),
+                List.of(new FunctionLeases.Offer("card", PciAddress.parse(PHYSICAL), 2, 4, 2)))) {
+            SharedFiles.writeAndReadAtOnce(
+                    homid,
+                    mount,
+                    "homi:card/1?function&socket=" + homid.socket(),
+                    (reader, bytes) -> assertThat(homid.status().clients())
+                            .as("one for the extents, one for the function, both the reader's")
+                            .hasSize(2)
+                            .allMatch(client -> client.owner().pid() == reader.pid()));
+        } finally {
+            Machine.run("umount", mount.toString());
+        }
+        Machine.run("wipefs", "-q", "-a", block);
+        assertThat(new PciBus().device(PciAddress.parse(PHYSICAL)).numVfs())
+                .as("virtual functions once the daemon has ended")
+                .isZero();
+    }
+
+    /**
      * Two virtual functions are lent by descriptors, as a daemon does: each reaches its own user's memory at addresses that are
      * the other's too, and one that is taken offline leaves the other alone.
      */

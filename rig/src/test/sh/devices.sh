@@ -11,6 +11,7 @@
 #   subsystem NAME [OPTIONS]                  for controllers with subsys=NAME
 #   controller NAME [OPTIONS]                 behind a hot-plug port of its own: the first is 0000:01:00.0, the next :02:
 #   namespace CONTROLLER NSID SIZE [OPTIONS]  SIZE as truncate(1) has it; its image is CONTROLLERnNSID.raw
+#   memory NAME SIZE                          a function at 0000:00:05.0 whose BAR 2 is memory, the host's file NAME.raw
 #   -ARGUMENT…                                goes to QEMU as it is
 
 read_devices() {
@@ -36,6 +37,7 @@ read_device_line() {
     subsystem:[12]) machine+=(-device "nvme-subsys,id=$1${2:+,$2}") ;;
     controller:[12]) add_controller "$@" ;;
     namespace:[34]) add_namespace "$@" ;;
+    memory:2) add_memory "$@" ;;
     -*) machine+=("$kind" "$@") ;;
     *) problem="no '$kind' with $# words; see rig/src/test/sh/devices.sh"; return 1 ;;
     esac
@@ -74,5 +76,15 @@ add_namespace() {
     machine+=(
         -drive "file=${image//,/,,},format=raw,if=none,id=$name"
         -device "nvme-ns,drive=$name,bus=$1,nsid=$2${4:+,$4}"
+    )
+}
+
+# What another device's memory is to a controller, and the host can look at.
+add_memory() {
+    local image=$images/$1.raw
+    [ -e "$image" ] || truncate -s "$2" "$image" || { problem="no file $image of size $2 could be made"; return 1; }
+    machine+=(
+        -object "memory-backend-file,id=$1,share=on,size=$2,mem-path=${image//,/,,}"
+        -device "ivshmem-plain,memdev=$1,addr=0x5"
     )
 }

@@ -1,11 +1,15 @@
-# Makes a Debian kernel ready to boot in the guest rig. Sourced by rig/run; needs bash, `cache` (a folder), `say`, `fail`.
+# Makes a Debian kernel ready to boot in the guest rig. Sourced by rig/run; needs bash, `cache`, `root` and `here` (folders),
+# `say`, `fail`.
 #
 #   find_kernel NAME        sets kernel, a folder with
 #                             vmlinuz     the kernel as Debian ships it
 #                             boot.cpio   busybox and the few modules that it takes to mount the host's /
 #                             modules/    all modules, with vfio and iommufd built anew
+#                             headers/    what modules are built against, where there are any
 #                           and kernel_version; makes the folder if it is not there yet
 #   find_kernel NAME fresh  the same, after asking apt whether there is a newer one
+#   build_own_modules       sets modules, a folder with kernel's modules and those of this project: udmabuf-import, and what
+#                           tests it
 #
 # NAME is a version (6.12) or a package (linux-image-6.12-amd64). No release is pinned: Debian's archive keeps few, so the
 # newest is asked for once, and kept as $cache/named/NAME.
@@ -16,6 +20,9 @@
 
 # The sources' layout is that of this version; of others the modules stay as Debian has them.
 kernel_rebuilt=6.12
+# This project's modules: folders with a Kbuild.
+own_modules=("$root/kmod/udmabuf-import" "$here/src/test/c/bar-export")
+
 # Left of 2 GiB at the worst moment of a build: the unpacked packages (700 MB) beside their downloads (280 MB).
 kernel_space_mib=2048
 
@@ -45,7 +52,7 @@ find_kernel() {
         kernel_version=${image#linux-image-}
     fi
     kernel=$cache/kernels/$kernel_version-$recipe
-    [ -e "$kernel/vmlinuz" ] || build_kernel_alone
+    [ -e "$kernel/vmlinuz" ] || alone build_kernel
     [ "$(cat "$named" 2>/dev/null)" = "$kernel_version" ] || {
         mkdir -p "$cache/named" && printf '%s\n' "$kernel_version" >"$named.$$" && mv "$named.$$" "$named"
     } || fail 125 "needs to write in $cache; next: AISIO_RIG_CACHE=FOLDER"
@@ -75,8 +82,8 @@ ask_apt() {
     LC_ALL=C apt-cache "$@" 2>/dev/null
 }
 
-# One builds, others wait for it.
-build_kernel_alone() {
+# Calls a function; one builds, others wait for it.
+alone() {
     local lock
     mkdir -p "$cache/kernels" "$cache/downloads" || fail 125 "needs to write in $cache; next: AISIO_RIG_CACHE=FOLDER"
     exec {lock}>"$cache/lock"
@@ -84,13 +91,14 @@ build_kernel_alone() {
         say "another start is making a kernel ready; waiting for it"
         flock "$lock"
     fi
-    [ -e "$kernel/vmlinuz" ] || build_kernel
+    "$1"
     exec {lock}>&-
 }
 
 # In a folder of its own, which gets its name when all is there: a build that was cut off leaves no half of one.
 build_kernel() {
     local began=$SECONDS free work
+    [ ! -e "$kernel/vmlinuz" ] || return 0
     free=$(df --output=avail -m "$cache" | tail -n 1)
     ((free >= kernel_space_mib)) ||
         fail 125 "needs $kernel_space_mib MiB in $cache, where $free are free; next: make room, or AISIO_RIG_CACHE=FOLDER"
@@ -106,6 +114,7 @@ build_kernel() {
     fi
     collect_modules
     make_boot_archive
+    [ ! -d "$work/root/usr/src/linux-headers-$kernel_version" ] || keep_headers
     # Another user may be given the cache to boot from.
     chmod -R a+rX "$work/result"
     mv -T "$work/result" "$kernel" || exit 125
@@ -203,6 +212,50 @@ rebuild_vfio() {
     find "$out" -name '*.ko' -exec cp -t "$modules/updates" {} +
     strip -g "$modules"/updates/*.ko
     say "vfio and iommufd built in $((SECONDS - began)) s"
+}
+
+# Everything but the sources of vfio that a module is built against; they name their own place.
+keep_headers() {
+    local headers=$work/result/headers/usr/src/linux-headers-$kernel_version
+    mkdir -p "$work/result/headers/usr"
+    mv "$work/root/usr/src" "$work/root/usr/lib" "$work/result/headers/usr/" || exit 125
+    sed -i "s#$work/root/usr/src/#$kernel/headers/usr/src/#" "$headers/Makefile"
+}
+
+# Beside the kernel's, as hard links, in a folder by what ours are built of: work on them costs seconds. A kernel of which
+# there are no headers goes without.
+build_own_modules() {
+    local sources
+    modules=$kernel/modules
+    [ -d "$kernel/headers" ] || return 0
+    sources=$(cat "${BASH_SOURCE[0]}" $(find "${own_modules[@]}" -type f -name '[!.]*.[ch]' -o -name Kbuild | LC_ALL=C sort) | sha256sum) || exit 125
+    modules=$kernel/modules-${sources:0:8}
+    [ -e "$modules" ] || alone build_modules
+}
+
+build_modules() {
+    local began=$SECONDS work out folder
+    [ ! -e "$modules" ] || return 0
+    require_build_tools
+    work=$(mktemp -d "$cache/kernels/.building.XXXXXX") || exit 125
+    out=$work/lib/modules/$kernel_version
+    mkdir -p "${out%/*}"
+    cp -al "$kernel/modules" "$out" && mkdir -p "$out/updates" || exit 125
+    for folder in "${own_modules[@]}"; do
+        mkdir "$work/${folder##*/}"
+        cp "$folder"/*.[ch] "$folder/Kbuild" "$work/${folder##*/}/"
+        # Warnings are errors here, and nowhere else: other compilers have others.
+        make -s -j"$(nproc)" -C "$kernel/headers/usr/src/linux-headers-$kernel_version" M="$work/${folder##*/}" \
+            CONFIG_DEBUG_INFO_BTF_MODULES= KCFLAGS=-Werror W=1 modules >"$cache/build.log" 2>&1 ||
+            fail 125 "${folder##*/} could not be built for $kernel_version; next: see $cache/build.log"
+        strip -g "$work/${folder##*/}"/*.ko
+        mv "$work/${folder##*/}"/*.ko "$out/updates/"
+    done
+    depmod -b "$work" "$kernel_version" || exit 125
+    chmod -R a+rX "$out/updates"
+    mv -T "$out" "$modules" || exit 125
+    rm -rf "$work"
+    say "${#own_modules[@]} modules built for $kernel_version in $((SECONDS - began)) s"
 }
 
 # Sets nothing; leaves result/modules, where modprobe finds every module, and finds those unpacked that the rig loads.

@@ -17,6 +17,7 @@ import io.aisio.linux.LinuxException;
 import io.aisio.linux.OpenFile;
 import io.aisio.linux.ResourceLimits;
 import io.aisio.linux.Sysfs;
+import io.aisio.linux.UdmabufImport;
 import io.aisio.upcie.HugePages;
 import io.aisio.upcie.PciBus;
 import io.aisio.upcie.PciDevice;
@@ -368,20 +369,19 @@ public final class Doctor {
     }
 
     private Finding udmabufImport(String id, String name) throws IOException {
-        for (String node : List.of("dmabuf_import", "udmabuf-import", "udmabuf_import")) {
-            String opened = open(node);
-            if (opened == null) {
-                return yes(id, name, "/dev/" + node + " opens");
-            }
-            if (Files.exists(root.resolve("dev").resolve(node))) {
-                return no(id, name, opened, "run as root");
-            }
+        String node = UdmabufImport.PATH.getFileName().toString();
+        String opened = open(node);
+        if (opened == null) {
+            return yes(id, name, UdmabufImport.PATH + " opens");
         }
         return no(
                 id,
                 name,
-                "no such node",
-                "build and load AiSIO's kernel module, which tells where memory of a GPU lies on PCIe");
+                opened,
+                Files.exists(root.resolve("dev").resolve(node))
+                        ? "run as root"
+                        : "build and load AiSIO's kernel module (kmod/udmabuf-import), which tells a controller's addresses of a"
+                                + " GPU's memory");
     }
 
     private static Finding fiemap(String id, String name, Path path) throws IOException {

@@ -1,5 +1,6 @@
 package io.aisio.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -12,110 +13,127 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Where memory that a driver exports as a dma-buf lies on the bus, as the kernel module {@code dmabuf_import} tells
- * ({@code linux/dmabuf_import.h}). The addresses are not translated: they are what a device needs that no IOMMU translates for.
+ * Where a PCI function finds memory that a driver exports as a dma-buf, as this project's kernel module {@code udmabuf-import}
+ * tells ({@code kmod/udmabuf-import/udmabuf_import.h}). The addresses are those of the kernel's DMA API for that function:
+ * translated where an IOMMU translates for it, physical elsewhere.
  *
- * <p>The memory stays where it is as long as this is open. The module knows a dma-buf by the number of its descriptor, which
- * is why this keeps it.
+ * <p>The memory is pinned as long as this is open, and the function reaches it. Both end with the process, however that ends.
  */
 public final class UdmabufImport implements AutoCloseable {
     /** Where the module offers it. */
-    public static final Path PATH = Path.of("/dev/dmabuf_import");
+    public static final Path PATH = Path.of("/dev/udmabuf-import");
 
-    /** {@code _IOWR('u', 0x47, struct dmabuf_import_attach)}: fd, count. */
-    private static final long DMABUF_IMPORT_ATTACH = 0xC008_7547L;
-    /** {@code _IOW('u', 0x48, int)}. */
-    private static final long DMABUF_IMPORT_DETACH = 0x4004_7548L;
-    /** {@code _IOWR('u', 0x49, struct dmabuf_import_get_map)}: fd, count, then pairs of address and length. */
-    private static final long DMABUF_IMPORT_GET_MAP = 0xC008_7549L;
+    /** {@code _IOWR('u', 0x47, struct udmabuf_import_attach)}. */
+    private static final long UDMABUF_IMPORT_ATTACH = 0xC020_7547L;
+    /** {@code _IOW('u', 0x48, __u32)}. */
+    private static final long UDMABUF_IMPORT_DETACH = 0x4004_7548L;
+    /** {@code _IOWR('u', 0x49, struct udmabuf_import_get_map)}. */
+    private static final long UDMABUF_IMPORT_GET_MAP = 0xC018_7549L;
 
-    private static final int COUNT = 4;
-    /** Bytes before the pairs, and of one of them. */
-    static final int GET_MAP = 8;
+    /** {@code struct udmabuf_import_attach}. */
+    private static final int ATTACH_BYTES = 32;
 
+    private static final int ATTACH_FD = 0;
+    private static final int ATTACH_DOMAIN = 8;
+    private static final int ATTACH_BUS = 12;
+    private static final int ATTACH_DEVICE = 13;
+    private static final int ATTACH_FUNCTION = 14;
+    private static final int ATTACH_DMA_BITS = 15;
+    private static final int ATTACH_HANDLE = 16;
+    private static final int ATTACH_COUNT = 20;
+    private static final int ATTACH_SIZE = 24;
+
+    /** {@code struct udmabuf_import_get_map}. */
+    private static final int GET_MAP_BYTES = 24;
+
+    private static final int GET_MAP_HANDLE = 0;
+    private static final int GET_MAP_FIRST = 4;
+    private static final int GET_MAP_COUNT = 8;
+    private static final int GET_MAP_SEGMENTS = 16;
+
+    /** Bytes of a {@code struct udmabuf_import_segment}: address and length. */
     static final int PAIR = 16;
 
-    /** The most pairs that are asked for: 64 GiB in pages of 64 KiB, which lie scattered. */
+    /** {@code UDMABUF_IMPORT_MAX_SEGMENTS}: 64 GiB in pages of 64 KiB, which lie scattered. */
     private static final int MOST_RUNS = 1 << 20;
 
     private final OpenFile node;
-    private final OpenFile dmaBuf;
+    private final int handle;
     private final List<Run> runs;
     private boolean closed;
 
     /**
-     * Memory that lies in a row on the bus.
+     * Memory that lies in a row for the function.
      *
      * @param address of its first byte, a multiple of {@link Mapping#PAGE_SIZE}
      * @param bytes a multiple of the same, at least one
      */
     public record Run(long address, long bytes) {}
 
-    private UdmabufImport(OpenFile node, OpenFile dmaBuf, List<Run> runs) {
+    private UdmabufImport(OpenFile node, int handle, List<Run> runs) {
         this.node = node;
-        this.dmaBuf = dmaBuf;
+        this.handle = handle;
         this.runs = runs;
     }
 
     /**
-     * Asks where a dma-buf lies.
+     * Maps a dma-buf for a PCI function that a driver gives to user space.
      *
-     * @param dmaBuf which is closed with this, and if this fails
-     * @throws LinuxException if the kernel refuses: {@code ENOENT} where the module is not loaded, {@code EACCES} for others
-     *     than root, {@code EOPNOTSUPP} where the exporter does not let other devices reach its memory
+     * @param dmaBuf which may be closed once this has returned
+     * @param domain of the function's address, of 32 bits
+     * @param bus 0 to 255
+     * @param device 0 to 31
+     * @param function 0 to 7
+     * @param addressBits how many bits of an address the function drives, 32 to 64
+     * @throws LinuxException if the kernel refuses: {@code ENOENT} where the module is not loaded, {@code EACCES} or
+     *     {@code EPERM} for others than root, {@code ENODEV} if there is no such function, {@code ENXIO} if it is bound to
+     *     neither {@code uio_pci_generic} nor {@code vfio-pci}, {@code EBUSY} if VFIO makes its addresses,
+     *     {@code EOPNOTSUPP} where the exporter does not let other devices reach its memory or cannot pin it
      * @throws IOException if what it tells cannot be
      */
-    public static UdmabufImport of(OpenFile dmaBuf) throws IOException {
-        try {
-            OpenFile node = OpenFile.open(PATH, OpenFile.Access.READ_WRITE);
-            try {
-                return of(node, dmaBuf);
-            } catch (IOException | RuntimeException e) {
-                node.close();
-                throw e;
-            }
-        } catch (IOException | RuntimeException e) {
-            dmaBuf.close();
-            throw e;
-        }
-    }
-
-    private static UdmabufImport of(OpenFile node, OpenFile dmaBuf) throws IOException {
-        long bytes = dmaBuf.size();
-        int count = dmaBuf.with(fd -> attach(node, fd));
+    public static UdmabufImport of(OpenFile dmaBuf, int domain, int bus, int device, int function, int addressBits)
+            throws IOException {
+        OpenFile node = OpenFile.open(PATH, OpenFile.Access.READ_WRITE);
         try (Arena arena = Arena.ofConfined()) {
+            MemorySegment attach = arena.allocate(ATTACH_BYTES, Long.BYTES);
+            attach.set(JAVA_INT, ATTACH_DOMAIN, domain);
+            attach.set(JAVA_BYTE, ATTACH_BUS, (byte) bus);
+            attach.set(JAVA_BYTE, ATTACH_DEVICE, (byte) device);
+            attach.set(JAVA_BYTE, ATTACH_FUNCTION, (byte) function);
+            attach.set(JAVA_BYTE, ATTACH_DMA_BITS, (byte) addressBits);
+            dmaBuf.with(fd -> {
+                attach.set(JAVA_INT, ATTACH_FD, fd);
+                return node.control("UDMABUF_IMPORT_ATTACH", UDMABUF_IMPORT_ATTACH, attach);
+            });
+            int handle = attach.get(JAVA_INT, ATTACH_HANDLE);
+            int count = attach.get(JAVA_INT, ATTACH_COUNT);
             if (count < 1 || count > MOST_RUNS) {
                 throw new IOException(
                         PATH + ": tells of " + Integer.toUnsignedString(count) + " places of one dma-buf");
             }
-            MemorySegment map = arena.allocate(GET_MAP + (long) count * PAIR, Long.BYTES);
-            map.set(JAVA_INT, COUNT, count);
-            dmaBuf.with(fd -> {
-                map.set(JAVA_INT, 0, fd);
-                return node.control("DMABUF_IMPORT_GET_MAP", DMABUF_IMPORT_GET_MAP, map);
-            });
-            return new UdmabufImport(node, dmaBuf, runs(map.asSlice(GET_MAP), bytes));
+            MemorySegment pairs = arena.allocate((long) count * PAIR, Long.BYTES);
+            getMap(node, handle, pairs);
+            return new UdmabufImport(node, handle, runs(pairs, attach.get(JAVA_LONG, ATTACH_SIZE)));
         } catch (IOException | RuntimeException e) {
-            detach(node, dmaBuf);
+            // Which ends what was attached.
+            node.close();
             throw e;
         }
     }
 
-    private static int attach(OpenFile node, int fd) throws LinuxException {
+    private static void getMap(OpenFile node, int handle, MemorySegment pairs) throws IOException {
+        int count = (int) (pairs.byteSize() / PAIR);
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment attach = arena.allocate(GET_MAP, Long.BYTES);
-            attach.set(JAVA_INT, 0, fd);
-            node.control("DMABUF_IMPORT_ATTACH", DMABUF_IMPORT_ATTACH, attach);
-            return attach.get(JAVA_INT, COUNT);
-        }
-    }
-
-    private static void detach(OpenFile node, OpenFile dmaBuf) {
-        try (Arena arena = Arena.ofConfined()) {
-            dmaBuf.with(
-                    fd -> node.control("DMABUF_IMPORT_DETACH", DMABUF_IMPORT_DETACH, arena.allocateFrom(JAVA_INT, fd)));
-        } catch (LinuxException e) {
-            // There is nothing attached then; closing the node, which follows, ends what there may be.
+            MemorySegment map = arena.allocate(GET_MAP_BYTES, Long.BYTES);
+            map.set(JAVA_INT, GET_MAP_HANDLE, handle);
+            map.set(JAVA_INT, GET_MAP_FIRST, 0);
+            map.set(JAVA_INT, GET_MAP_COUNT, count);
+            map.set(JAVA_LONG, GET_MAP_SEGMENTS, pairs.address());
+            node.control("UDMABUF_IMPORT_GET_MAP", UDMABUF_IMPORT_GET_MAP, map);
+            int got = map.get(JAVA_INT, GET_MAP_COUNT);
+            if (got != count) {
+                throw new IOException("%s: tells %d of %d places".formatted(PATH, got, count));
+            }
         }
     }
 
@@ -179,8 +197,13 @@ public final class UdmabufImport implements AutoCloseable {
             return;
         }
         closed = true;
-        detach(node, dmaBuf);
-        node.close();
-        dmaBuf.close();
+        try (Arena arena = Arena.ofConfined()) {
+            // At once, whoever else may have the file open: a child that was just forked.
+            node.control("UDMABUF_IMPORT_DETACH", UDMABUF_IMPORT_DETACH, arena.allocateFrom(JAVA_INT, handle));
+        } catch (LinuxException e) {
+            throw new IllegalStateException(PATH + ": what was attached is not any more", e);
+        } finally {
+            node.close();
+        }
     }
 }

@@ -78,7 +78,9 @@ class GuestRigIT {
         if (missing.isEmpty()) {
             chosen.forEach(guest -> guest.result = GUESTS.submit(guest));
         }
-        return chosen.stream().flatMap(guest -> Stream.concat(testsOf(guest), readBack(guest)));
+        return chosen.stream()
+                .flatMap(guest -> Stream.of(testsOf(guest), readBack(guest), inTheBar(guest))
+                        .flatMap(tests -> tests));
     }
 
     @AfterAll
@@ -104,6 +106,17 @@ class GuestRigIT {
                         guest.hardware + ": the host finds what was written by " + access, () -> {
                             assumeTrue(missing.isEmpty(), missing);
                             guest.requireWritten(access);
+                        }));
+    }
+
+    /** What the controller read into another device's memory, found there by the host. */
+    private static Stream<DynamicNode> inTheBar(Guest guest) {
+        return Stream.of(guest)
+                .filter(chosen -> chosen.hardware == Hardware.KMOD && CHOSEN_CASE.isEmpty())
+                .map(chosen -> DynamicTest.dynamicTest(
+                        guest.hardware + ": the host finds in the BAR what the controller read", () -> {
+                            assumeTrue(missing.isEmpty(), missing);
+                            guest.requireInTheBar();
                         }));
     }
 
@@ -190,13 +203,22 @@ class GuestRigIT {
         }
 
         void requireWritten(Access access) throws IOException, ExecutionException, InterruptedException {
+            requireSame(image(), Exchange.fromGuest(access) * Exchange.BLOCK_BYTES, Exchange.guest(access));
+        }
+
+        void requireInTheBar() throws IOException, ExecutionException, InterruptedException {
+            requireSame(images.resolve("bar.raw"), KmodCases.FOR_HOST, Exchange.host());
+        }
+
+        private void requireSame(Path file, long position, MemorySegment expected)
+                throws IOException, ExecutionException, InterruptedException {
             Objects.requireNonNull(result).get();
             ByteBuffer found = ByteBuffer.allocate(Exchange.BLOCKS * Exchange.BLOCK_BYTES);
-            try (FileChannel image = FileChannel.open(image(), StandardOpenOption.READ)) {
-                image.read(found, Exchange.fromGuest(access) * Exchange.BLOCK_BYTES);
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+                channel.read(found, position);
             }
-            assertThat(MemorySegment.ofArray(found.array()).mismatch(Exchange.guest(access)))
-                    .as("first differing byte of what the guest wrote by %s", access)
+            assertThat(MemorySegment.ofArray(found.array()).mismatch(expected))
+                    .as("first differing byte of what the guest left in %s", file)
                     .isEqualTo(-1);
         }
 

@@ -27,6 +27,8 @@ enum Hardware {
     ZONED(ZonedCases.class),
     /** A namespace for file systems, and the kernel's block devices that are served in user space. */
     UBLK(UblkCases.class),
+    /** Another device's memory in a BAR, behind an IOMMU, and a kernel that checks its own memory. */
+    KMOD(KmodCases.class),
     /** No IOMMU. */
     NOIOMMU(NoIommuCases.class, PhysicalCases.class);
 
@@ -41,6 +43,7 @@ enum Hardware {
         return switch (this) {
             case ONE -> List.of(Access.TYPE1, Access.IOMMUFD);
             case NOIOMMU -> List.of(Access.UIO, Access.NOIOMMU);
+            case KMOD -> List.of(Access.UIO);
             default -> List.of();
         };
     }

@@ -50,6 +50,14 @@ final class PhysicalCases {
         Driven.survivesAKilledProcess(Access.NOIOMMU);
     }
 
+    static void movesDataOfAnotherDevicesMemoryByUio() throws IOException {
+        PeerToPeer.movesData(Access.UIO, BarExport.Kind.DYNAMIC, false);
+    }
+
+    static void movesDataOfAnotherDevicesMemoryWithoutAnIommu() throws IOException {
+        PeerToPeer.movesData(Access.NOIOMMU, BarExport.Kind.SCATTERED, false);
+    }
+
     static void tellsASecondProcessWhoHasTheController() throws IOException, InterruptedException {
         Driven.tellsASecondProcessWhoHasTheController(Access.UIO);
     }

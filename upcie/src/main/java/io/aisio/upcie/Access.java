@@ -1,10 +1,13 @@
 package io.aisio.upcie;
 
 import io.aisio.linux.Sysfs;
+import io.aisio.linux.UdmabufImport;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** The ways in which the kernel lends a PCI function to a process. */
 public enum Access {
@@ -17,7 +20,10 @@ public enum Access {
      * driver's may destroy anything. Needs huge pages and root.
      */
     NOIOMMU("VFIO without an IOMMU, unsafe"),
-    /** {@code uio_pci_generic}: registers by sysfs, no IOMMU of its own. Needs huge pages and root. */
+    /**
+     * {@code uio_pci_generic}: registers by sysfs, no IOMMU of its own. Needs huge pages and root; behind an
+     * IOMMU that translates, the module {@code udmabuf-import} instead of huge pages.
+     */
     UIO("UIO");
 
     private static final String VFIO_DRIVER = "vfio-pci";
@@ -77,20 +83,29 @@ public enum Access {
                             + " allow it by the option unsafe: " + device.address() + "?unsafe");
         }
         if (access == UIO) {
-            requireNoTranslation(bus, device);
+            requireAddresses(bus, device);
         }
         return access;
     }
 
-    /** With UIO the function is given physical addresses, which an IOMMU that translates does not know. */
-    private static void requireNoTranslation(PciBus bus, PciDevice device) throws IOException {
-        String type = Sysfs.text(bus.folder(device.address()).resolve("iommu_group/type"));
-        if (type != null && !type.equals("identity")) {
+    /** With UIO the function is given physical addresses, which an IOMMU that translates does not know, or imported ones. */
+    private static void requireAddresses(PciBus bus, PciDevice device) throws IOException {
+        if (translates(bus, device) && Files.notExists(UdmabufImport.PATH)) {
             throw new IOException(
                     "%s: the IOMMU translates for it (%s), which UIO cannot serve; next: ./aisio devbind bind --driver vfio-pci %s,"
-                                    .formatted(device.address(), type, device.address())
-                            + " or iommu=pt on the kernel's command line");
+                                    .formatted(device.address(), translation(bus, device), device.address())
+                            + " or load the kernel module udmabuf-import, or iommu=pt on the kernel's command line");
         }
+    }
+
+    /** Whether an IOMMU translates for the function while no program has it by VFIO. */
+    static boolean translates(PciBus bus, PciDevice device) throws IOException {
+        String type = translation(bus, device);
+        return type != null && !type.equals("identity");
+    }
+
+    private static @Nullable String translation(PciBus bus, PciDevice device) throws IOException {
+        return Sysfs.text(bus.folder(device.address()).resolve("iommu_group/type"));
     }
 
     /** The best first. */

@@ -1,12 +1,10 @@
 package io.aisio.upcie;
 
-import io.aisio.linux.Errno;
 import io.aisio.linux.FileSystemKind;
 import io.aisio.linux.LinuxException;
 import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
 import io.aisio.linux.PageMap;
-import io.aisio.linux.UdmabufImport;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
@@ -18,11 +16,13 @@ import java.lang.invoke.VarHandle;
 final class PhysicalSpace implements DmaSpace {
     private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
 
+    private final PciAddress function;
     private final String name;
     private final long hugePageBytes;
 
-    PhysicalSpace(String name, long hugePageBytes) {
-        this.name = name;
+    PhysicalSpace(PciAddress function, long hugePageBytes) {
+        this.function = function;
+        this.name = function.toString();
         this.hugePageBytes = hugePageBytes;
     }
 
@@ -95,46 +95,10 @@ final class PhysicalSpace implements DmaSpace {
                 e);
     }
 
-    /** The addresses are the bus's, as the kernel module {@code dmabuf_import} tells them. */
+    /** The addresses are the bus's, as there is no IOMMU that the kernel could have them translated by. */
     @Override
     public PeerRegion map(PeerMemory memory) throws IOException {
-        UdmabufImport dmaBuf;
-        try {
-            dmaBuf = UdmabufImport.of(memory.exportDmaBuf());
-        } catch (LinuxException e) {
-            throw explained(e);
-        }
-        PeerRuns runs = new PeerRuns(dmaBuf.runs());
-        if (runs.bytes() < memory.size()) {
-            dmaBuf.close();
-            throw new IOException(
-                    "%s: a dma-buf of %d bytes for memory of %d".formatted(name, runs.bytes(), memory.size()));
-        }
-        return new PeerRegion() {
-            @Override
-            public long iova(long offset) {
-                return runs.address(offset);
-            }
-
-            @Override
-            public void release() {
-                dmaBuf.close();
-            }
-        };
-    }
-
-    private IOException explained(LinuxException e) {
-        String what = name + ": where another device's memory lies on the bus is not known: ";
-        return switch (e.errno()) {
-            case Errno.ENOENT, Errno.ENODEV ->
-                new IOException(
-                        what + "the kernel module dmabuf_import is not loaded; next: as root, modprobe dmabuf_import,"
-                                + " after it was built for this kernel",
-                        e);
-            case Errno.EACCES, Errno.EPERM ->
-                new IOException(what + UdmabufImport.PATH + " is root's alone; next: run as root", e);
-            default -> new IOException(what + e.getMessage(), e);
-        };
+        return ImportedMemory.of(function, memory);
     }
 
     @Override

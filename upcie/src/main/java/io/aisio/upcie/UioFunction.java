@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A function that is bound to {@code uio_pci_generic}: registers and configuration by its files in sysfs, memory by
- * physical address. Its device file is kept open, for then the kernel clears bus mastering when this process ends.
+ * physical address, or through the module {@code udmabuf-import} where an IOMMU translates. Its device file is kept open,
+ * for then the kernel clears bus mastering when this process ends.
  */
 final class UioFunction implements PciFunction {
     private static final int BARS = 6;
@@ -31,7 +32,7 @@ final class UioFunction implements PciFunction {
     private boolean closed;
 
     private UioFunction(
-            String name, Path folder, FunctionClaim claim, OpenFile device, OpenFile configFile, long hugePageBytes) {
+            String name, Path folder, FunctionClaim claim, OpenFile device, OpenFile configFile, DmaSpace space) {
         this.name = name;
         this.folder = folder;
         this.claim = claim;
@@ -40,7 +41,7 @@ final class UioFunction implements PciFunction {
         config = new ConfigSpace(
                 (bytes, offset) -> requireWhole(configFile.read(bytes, offset), bytes.byteSize()),
                 (bytes, offset) -> configFile.write(bytes, offset));
-        heap = new DmaHeap(name, new PhysicalSpace(name, hugePageBytes));
+        heap = new DmaHeap(name, space);
     }
 
     private void requireWhole(long read, long wanted) throws LinuxException {
@@ -51,13 +52,16 @@ final class UioFunction implements PciFunction {
 
     static UioFunction open(PciBus bus, PciDevice pci, long hugePageBytes) throws IOException {
         Path folder = bus.folder(pci.address());
+        DmaSpace space = Access.translates(bus, pci)
+                ? new ImportedSpace(pci.address())
+                : new PhysicalSpace(pci.address(), hugePageBytes);
         FunctionClaim claim = FunctionClaim.of(pci.address(), folder);
         try {
             OpenFile device = OpenFile.open(deviceFile(pci, folder), OpenFile.Access.READ_WRITE);
             try {
                 OpenFile configFile = OpenFile.open(folder.resolve("config"), OpenFile.Access.READ_WRITE);
                 UioFunction function =
-                        new UioFunction(pci.address().toString(), folder, claim, device, configFile, hugePageBytes);
+                        new UioFunction(pci.address().toString(), folder, claim, device, configFile, space);
                 try {
                     function.start(pci, folder);
                     return function;

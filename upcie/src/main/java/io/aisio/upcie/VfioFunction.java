@@ -219,7 +219,7 @@ final class VfioFunction implements PciFunction {
                         vfio,
                         translated
                                 ? new TranslatedSpace(name, vfio, ranges.isEmpty() ? USUAL : ranges, hugePageBytes)
-                                : new PhysicalSpace(name, hugePageBytes));
+                                : new PhysicalSpace(pci.address(), hugePageBytes));
             } catch (IOException | RuntimeException e) {
                 device.close();
                 throw e;

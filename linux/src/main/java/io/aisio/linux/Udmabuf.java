@@ -13,17 +13,17 @@ public final class Udmabuf {
     public static final Path PATH = Path.of("/dev/udmabuf");
 
     /** {@code _IOW('u', 0x42, struct udmabuf_create)}. */
-    private static final long UDMABUF_CREATE = 0x4018_7542L;
+    static final long UDMABUF_CREATE = 0x4018_7542L;
 
-    private static final int UDMABUF_FLAGS_CLOEXEC = 1;
+    static final int UDMABUF_FLAGS_CLOEXEC = 1;
 
     /** {@code struct udmabuf_create}. */
-    private static final int BYTES = 24;
+    static final int BYTES = 24;
 
-    private static final int MEMFD = 0;
-    private static final int FLAGS = 4;
-    private static final int OFFSET = 8;
-    private static final int SIZE = 16;
+    static final int MEMFD = 0;
+    static final int FLAGS = 4;
+    static final int OFFSET = 8;
+    static final int SIZE = 16;
 
     private Udmabuf() {}
 

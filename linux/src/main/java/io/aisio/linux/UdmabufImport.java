@@ -24,38 +24,38 @@ public final class UdmabufImport implements AutoCloseable {
     public static final Path PATH = Path.of("/dev/udmabuf-import");
 
     /** {@code _IOWR('u', 0x47, struct udmabuf_import_attach)}. */
-    private static final long UDMABUF_IMPORT_ATTACH = 0xC020_7547L;
+    static final long UDMABUF_IMPORT_ATTACH = 0xC020_7547L;
     /** {@code _IOW('u', 0x48, __u32)}. */
-    private static final long UDMABUF_IMPORT_DETACH = 0x4004_7548L;
+    static final long UDMABUF_IMPORT_DETACH = 0x4004_7548L;
     /** {@code _IOWR('u', 0x49, struct udmabuf_import_get_map)}. */
-    private static final long UDMABUF_IMPORT_GET_MAP = 0xC018_7549L;
+    static final long UDMABUF_IMPORT_GET_MAP = 0xC018_7549L;
 
     /** {@code struct udmabuf_import_attach}. */
-    private static final int ATTACH_BYTES = 32;
+    static final int ATTACH_BYTES = 32;
 
-    private static final int ATTACH_FD = 0;
-    private static final int ATTACH_DOMAIN = 8;
-    private static final int ATTACH_BUS = 12;
-    private static final int ATTACH_DEVICE = 13;
-    private static final int ATTACH_FUNCTION = 14;
-    private static final int ATTACH_DMA_BITS = 15;
-    private static final int ATTACH_HANDLE = 16;
-    private static final int ATTACH_COUNT = 20;
-    private static final int ATTACH_SIZE = 24;
+    static final int ATTACH_FD = 0;
+    static final int ATTACH_DOMAIN = 8;
+    static final int ATTACH_BUS = 12;
+    static final int ATTACH_DEVICE = 13;
+    static final int ATTACH_FUNCTION = 14;
+    static final int ATTACH_DMA_BITS = 15;
+    static final int ATTACH_HANDLE = 16;
+    static final int ATTACH_COUNT = 20;
+    static final int ATTACH_SIZE = 24;
 
     /** {@code struct udmabuf_import_get_map}. */
-    private static final int GET_MAP_BYTES = 24;
+    static final int GET_MAP_BYTES = 24;
 
-    private static final int GET_MAP_HANDLE = 0;
-    private static final int GET_MAP_FIRST = 4;
-    private static final int GET_MAP_COUNT = 8;
-    private static final int GET_MAP_SEGMENTS = 16;
+    static final int GET_MAP_HANDLE = 0;
+    static final int GET_MAP_FIRST = 4;
+    static final int GET_MAP_COUNT = 8;
+    static final int GET_MAP_SEGMENTS = 16;
 
     /** Bytes of a {@code struct udmabuf_import_segment}: address and length. */
     static final int PAIR = 16;
 
     /** {@code UDMABUF_IMPORT_MAX_SEGMENTS}: 64 GiB in pages of 64 KiB, which lie scattered. */
-    private static final int MOST_RUNS = 1 << 20;
+    static final int MOST_RUNS = 1 << 20;
 
     private final OpenFile node;
     private final int handle;

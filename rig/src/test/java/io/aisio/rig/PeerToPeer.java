@@ -38,7 +38,9 @@ final class PeerToPeer {
                 BarExport.Memory memory = new BarExport.Memory(kind, 1 << 20, BYTES);
                 Buffer peer = device.map(memory)) {
             assertThat(peer.memory().iova(0) == memory.first())
-                    .as("%s: address 0x%x of memory at 0x%x", function.address(), peer.memory().iova(0), memory.first())
+                    .as(
+                            "%s: address 0x%x of memory at 0x%x",
+                            function.address(), peer.memory().iova(0), memory.first())
                     .isEqualTo(!translated);
             assertThat(BarExport.count("mappings")).isEqualTo(1);
 

@@ -36,7 +36,7 @@ final class KmodCases {
     /** {@code UDMABUF_IMPORT_MAX_IMPORTS}. */
     private static final int MOST_IMPORTS = 1024;
     /** Chosen so that the fuzzing client takes a few seconds. */
-    private static final int FUZZ_CALLS = 1000;
+    private static final int FUZZ_CALLS = 500;
     /** What a kernel says that has found an error of its own or of a module. */
     private static final Pattern COMPLAINT = Pattern.compile(
             "BUG|WARNING|Oops|KFENCE|refcount_t|Call Trace|corruption|general protection|hung|still has|not freed");
@@ -411,7 +411,7 @@ final class KmodCases {
                                     .receive(handle, 0, Duration.ofSeconds(120))
                                     .bytes())
                             .isEqualTo(4);
-                    awaitDone(fuzz, 20);
+                    awaitDone(fuzz, 10);
                     assertThat(Machine.output(Machine.start("rmmod", "udmabuf-import")))
                             .contains("in use");
                     process.destroyForcibly();
@@ -424,7 +424,7 @@ final class KmodCases {
                         Machine.write(
                                 Machine.function(function.address()).resolve("driver/unbind"), function.address());
                         Machine.write(Path.of("/sys/bus/pci/drivers_probe"), function.address());
-                        awaitDone(fuzz, 20 * (1 + i));
+                        awaitDone(fuzz, 10 * (1 + i));
                     }
                     assertThat(passed.addresses(handle.get(JAVA_INT, 0), 0, 1)).containsExactly(-Errno.ESTALE);
                     System.out.println("rig: the fuzzing client: " + fuzz.done());

@@ -9,7 +9,14 @@ module io.aisio.bench {
     requires java.management;
     requires jdk.management;
     requires jdk.unsupported;
+    requires org.snakeyaml.engine;
     requires tools.jackson.databind;
 
     exports io.aisio.bench;
+    exports io.aisio.bench.report;
+    exports io.aisio.bench.workflow;
+
+    // Jackson reads and writes the records of a run.
+    opens io.aisio.bench.workflow to
+            tools.jackson.databind;
 }

@@ -52,6 +52,7 @@ public final class ReportJson {
             node.put("bw_bytes", Math.round(interval.bytesPerSecond()));
             node.put("failed", interval.failed());
         }
+        root.set("cpu", cpu(report));
         report.failures().forEach(root.putArray("failures")::add);
         report.notes().forEach(root.putArray("notes")::add);
         return text(root);
@@ -190,6 +191,21 @@ public final class ReportJson {
         node.put("runtime_s", options.runtime().toNanos() / 1e9);
         node.put("ramp_time_s", options.warmup().toNanos() / 1e9);
         node.put("randseed", options.seed());
+        return node;
+    }
+
+    private static ObjectNode cpu(RunReport report) {
+        CpuUse use = report.cpu();
+        long ios = report.devices().stream()
+                .mapToLong(device -> device.read().ios() + device.write().ios())
+                .sum();
+        ObjectNode node = JSON.createObjectNode();
+        put(node, "cpu_percent", use.processPercent());
+        put(node, "driver_cpu_percent", use.driverPercent());
+        put(node, "cpu_ns_per_io", ios == 0 ? Double.NaN : (double) use.driverNanos() / ios);
+        Long cycles = use.driverCycles();
+        put(node, "cycles_per_io", cycles == null || ios == 0 ? Double.NaN : (double) cycles / ios);
+        node.put("cycles_missing", use.cyclesMissing());
         return node;
     }
 

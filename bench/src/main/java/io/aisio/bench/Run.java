@@ -1,8 +1,10 @@
 package io.aisio.bench;
 
+import com.sun.management.OperatingSystemMXBean;
 import io.aisio.linux.CpuSet;
 import io.aisio.xnvme.Device;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,6 +33,9 @@ public final class Run implements AutoCloseable {
     interface Opener {
         Device open(String name) throws IOException;
     }
+
+    private static final OperatingSystemMXBean PROCESS =
+            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
     private final RunOptions options;
     private final int[] cpus;
@@ -153,16 +158,20 @@ public final class Run implements AutoCloseable {
             threads.add(Thread.ofPlatform().name("xnvmeperf-cpu" + worker.cpu()).start(worker));
         }
         List<RunReport.Interval> told = new ArrayList<>();
+        double processPercent = 0;
         try {
             clock.ready.await();
             if (workers.stream().allMatch(worker -> worker.refusal() == null)) {
                 clock.go.countDown();
                 wait(clock, options.warmup());
+                long cpuBefore = PROCESS.getProcessCpuTime();
+                long began = System.nanoTime();
                 clock.phase = Worker.Clock.MEASURING;
                 tell(clock, workers, interval -> {
                     told.add(interval);
                     intervals.accept(interval);
                 });
+                processPercent = 100.0 * (PROCESS.getProcessCpuTime() - cpuBefore) / (System.nanoTime() - began);
             }
         } catch (InterruptedException e) {
             // Whoever interrupts wants it to end early, and it does; closing the devices is not to be interrupted too.
@@ -173,7 +182,7 @@ public final class Run implements AutoCloseable {
             join(threads);
         }
         refuse(workers);
-        return report(workers, told, failures);
+        return report(workers, processPercent, told, failures);
     }
 
     /**
@@ -268,13 +277,30 @@ public final class Run implements AutoCloseable {
         }
     }
 
-    private RunReport report(List<Worker> workers, List<RunReport.Interval> intervals, Failures failures) {
+    private RunReport report(
+            List<Worker> workers, double processPercent, List<RunReport.Interval> intervals, Failures failures) {
         List<RunReport.DeviceResult> results = new ArrayList<>();
         for (int i = 0; i < devices.size(); i++) {
             results.add(result(i, workers));
         }
         double seconds = workers.stream().mapToDouble(Worker::seconds).max().orElse(0);
-        return new RunReport(options, seconds, results, intervals, failures.first(), notes);
+        return new RunReport(
+                options, seconds, cpu(workers, processPercent, seconds), results, intervals, failures.first(), notes);
+    }
+
+    private static CpuUse cpu(List<Worker> workers, double processPercent, double seconds) {
+        if (seconds == 0) {
+            return CpuUse.NONE;
+        }
+        long nanos = workers.stream().mapToLong(Worker::cpuNanos).sum();
+        Long cycles = 0L;
+        String missing = "";
+        for (Worker worker : workers) {
+            Long own = worker.cycles();
+            cycles = cycles == null || own == null ? null : Long.valueOf(cycles + own);
+            missing = missing.isEmpty() ? worker.cyclesMissing() : missing;
+        }
+        return new CpuUse(processPercent, nanos / 1e7 / seconds, nanos, cycles, missing);
     }
 
     private RunReport.DeviceResult result(int device, List<Worker> workers) {

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param options what was asked for
  * @param seconds how long was measured
+ * @param cpu what the processors did for it
  * @param devices one result a device, in the order asked for
  * @param intervals what was told while it ran
  * @param failures the first failures in words; more may have happened
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 public record RunReport(
         RunOptions options,
         double seconds,
+        CpuUse cpu,
         List<DeviceResult> devices,
         List<Interval> intervals,
         List<String> failures,

@@ -1,10 +1,14 @@
 package io.aisio.bench;
 
 import io.aisio.linux.CpuSet;
+import io.aisio.linux.LinuxException;
+import io.aisio.linux.PerfCounter;
 import io.aisio.xnvme.Backoff;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -58,6 +62,8 @@ final class Worker implements Runnable {
     /** The longest silence of a queue that is being emptied, in ns: a device that takes longer for an I/O has failed it. */
     private static final long DRAIN_NANOS = 10_000_000_000L;
 
+    private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+
     private final int cpu;
     private final List<Job> jobs;
     private final List<Device> devices;
@@ -69,6 +75,10 @@ final class Worker implements Runnable {
     private final Map<Integer, Latency> readLatencies = new HashMap<>();
     private final Map<Integer, Latency> writeLatencies = new HashMap<>();
     private double seconds;
+    private long cpuNanos;
+    private @Nullable Long cycles;
+    private String cyclesMissing = "";
+    private @Nullable PerfCounter counter;
     private @Nullable Throwable refusal;
 
     Worker(int cpu, List<Job> jobs, List<Device> devices, RunOptions options, Clock clock, Failures failures) {
@@ -140,6 +150,13 @@ final class Worker implements Runnable {
         BitSet one = new BitSet();
         one.set(cpu);
         new CpuSet(one).pinCurrentThread();
+        try {
+            counter = PerfCounter.ofThisThread(PerfCounter.Event.CYCLES);
+            cyclesMissing = counter.withKernel() ? "" : "of the kernel's part (kernel.perf_event_paranoid)";
+        } catch (LinuxException e) {
+            // Many machines have none, and need none to run; the report says why.
+            cyclesMissing = String.valueOf(e.getMessage());
+        }
         for (Lane lane : lanes) {
             lane.bind(options.seed());
         }
@@ -157,12 +174,27 @@ final class Worker implements Runnable {
         readLatencies.values().forEach(Latency::reset);
         writeLatencies.values().forEach(Latency::reset);
         lanes.forEach(Lane::begin);
+        long cyclesBefore = cyclesSoFar();
+        long cpuBefore = THREADS.getCurrentThreadCpuTime();
         long began = System.nanoTime();
         alive = spin(alive, Clock.MEASURING);
         lanes.forEach(Lane::end);
         seconds = (System.nanoTime() - began) / 1e9;
+        cpuNanos = THREADS.getCurrentThreadCpuTime() - cpuBefore;
+        if (counter != null) {
+            cycles = cyclesSoFar() - cyclesBefore;
+        }
         for (Lane lane : alive) {
             lane.drain(DRAIN_NANOS);
+        }
+    }
+
+    private long cyclesSoFar() {
+        try {
+            return counter == null ? 0 : counter.count();
+        } catch (LinuxException e) {
+            failures.add("the cycles of CPU " + cpu + ": " + e.getMessage());
+            return 0;
         }
     }
 
@@ -206,6 +238,9 @@ final class Worker implements Runnable {
     }
 
     private void close() {
+        if (counter != null) {
+            counter.close();
+        }
         for (Lane lane : lanes) {
             try {
                 lane.close();
@@ -237,6 +272,22 @@ final class Worker implements Runnable {
     /** How long it measured; ask when it has finished, as with the latencies. */
     double seconds() {
         return seconds;
+    }
+
+    /** Processor time of the measured part in ns. */
+    long cpuNanos() {
+        return cpuNanos;
+    }
+
+    /** Cycles of the measured part; {@code null} where they cannot be counted. */
+    @Nullable
+    Long cycles() {
+        return cycles;
+    }
+
+    /** Why cycles are not there, or not all of them; else empty. */
+    String cyclesMissing() {
+        return cyclesMissing;
     }
 
     @Nullable

@@ -70,6 +70,11 @@ class RunTest {
                         0.9 * device.read().ios() / report.seconds(),
                         1.1 * device.read().ios() / report.seconds());
         assertThat(report.seconds()).isBetween(0.055, 5.0);
+        assertThat(report.cpu().driverNanos()).isPositive();
+        assertThat(report.cpu().driverPercent()).isBetween(0.01, 101.0);
+        assertThat(report.cpu().processPercent()).isPositive();
+        assertThat(report.cpu().driverCycles() == null)
+                .isEqualTo(report.cpu().cyclesMissing().startsWith("a counter of CYCLES"));
         assertThat(device.read().latency()).isNull();
     }
 
@@ -313,6 +318,7 @@ class RunTest {
         RunReport report = new RunReport(
                 options,
                 2,
+                CpuUse.NONE,
                 List.of(
                         new RunReport.DeviceResult("emu:1GiB", "path", can, "0-3,8,10-11,100-102", much, none, 0),
                         new RunReport.DeviceResult(long1, "path", can, "5", much, none, 7)),

@@ -35,6 +35,7 @@ import picocli.CommandLine.ScopeType;
             ModelCommand.class,
             XalCommand.class,
             XnvmeCommand.class,
+            WorkflowCommand.class,
             DistCommand.class,
             Train.class,
             HelpCommand.class

@@ -154,8 +154,8 @@ class HouseTest {
         noClasses()
                 .should()
                 .dependOnClassesThat(resideInAnyPackage("sun..", "jdk.internal..", "com.sun..")
-                        // The module jdk.httpserver offers that one to everybody.
-                        .and(resideOutsideOfPackages("com.sun.net.httpserver..")))
+                        // The modules jdk.httpserver and jdk.management offer these to everybody.
+                        .and(resideOutsideOfPackages("com.sun.net.httpserver..", "com.sun.management..")))
                 .because("what is needed of memory is in java.lang.foreign")
                 .check(house);
     }

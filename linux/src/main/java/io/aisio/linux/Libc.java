@@ -79,6 +79,8 @@ final class Libc {
     static final long SYS_OPENAT2 = 437;
     /** {@code asm-generic/unistd.h}, Linux 5.3; glibc before 2.36 has no function for it. */
     static final long SYS_PIDFD_OPEN = 434;
+    /** {@code asm/unistd_64.h}, and {@code asm-generic/unistd.h} on aarch64; glibc has no function for it. */
+    static final long SYS_PERF_EVENT_OPEN = "aarch64".equals(System.getProperty("os.arch")) ? 241 : 298;
     /** {@code asm-generic/poll.h}. */
     static final short POLLIN = 1;
 
@@ -177,6 +179,10 @@ final class Libc {
     private static final MethodHandle BPF = bind(
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle PERF_EVENT_OPEN = bind(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
             Linker.Option.firstVariadicArg(1));
     private static final MethodHandle OPENAT2 = bind(
             "syscall",
@@ -462,6 +468,16 @@ final class Libc {
     static int pidfdOpen(int pid) {
         try {
             return (int) (long) PIDFD_OPEN.invokeExact(STATE.get(), SYS_PIDFD_OPEN, pid, 0);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** A descriptor, or -1; glibc has no function of this name. */
+    static long perfEventOpen(MemorySegment attributes, int thread, int cpu, int group, long flags) {
+        try {
+            return (long) PERF_EVENT_OPEN.invokeExact(
+                    STATE.get(), SYS_PERF_EVENT_OPEN, attributes, thread, cpu, group, flags);
         } catch (Throwable t) {
             throw unexpected(t);
         }

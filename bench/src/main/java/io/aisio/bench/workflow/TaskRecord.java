@@ -1,0 +1,118 @@
+package io.aisio.bench.workflow;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * One run of a step, as it is planned and as it went.
+ *
+ * @param number from 1
+ * @param step its step
+ * @param title of the step
+ * @param parameters of the matrix
+ * @param repetition from 1
+ * @param command the command line on the target
+ * @param unless a command; where it succeeds, nothing is to be done
+ * @param check whether that it fails stops nothing
+ * @param timeoutSeconds how long it may take
+ * @param result what its output is
+ * @param state how far it is
+ * @param reason why it was skipped or failed; else empty
+ * @param started when, by the clock (ISO 8601, UTC); empty if it was not
+ * @param seconds how long it took
+ * @param outcome what it told; nothing of what is not done
+ */
+public record TaskRecord(
+        int number,
+        String step,
+        String title,
+        Map<String, Object> parameters,
+        int repetition,
+        List<String> command,
+        List<String> unless,
+        boolean check,
+        long timeoutSeconds,
+        ResultFormat result,
+        State state,
+        String reason,
+        String started,
+        double seconds,
+        Outcome outcome) {
+    /** How far a task is. */
+    public enum State {
+        /** Not begun, or not ended. */
+        WAITING,
+        /** Ended well. */
+        DONE,
+        /** Not run, for the reason told. */
+        SKIPPED,
+        /** Ended otherwise. */
+        FAILED
+    }
+
+    static TaskRecord waiting(
+            int number,
+            Step step,
+            Map<String, Object> parameters,
+            int repetition,
+            List<String> command,
+            List<String> unless) {
+        return new TaskRecord(
+                number,
+                step.name(),
+                step.title(),
+                parameters,
+                repetition,
+                command,
+                unless,
+                step.kind() == Step.Kind.CHECK,
+                step.timeout().toSeconds(),
+                step.result(),
+                State.WAITING,
+                step.otherwise(),
+                "",
+                0,
+                Outcome.NOTHING);
+    }
+
+    static TaskRecord skipped(int number, Step step, Map<String, Object> parameters, int repetition, String why) {
+        return waiting(number, step, parameters, repetition, List.of(), List.of())
+                .to(State.SKIPPED, why, "", 0, Outcome.NOTHING);
+    }
+
+    TaskRecord to(State next, String why, String at, double took, Outcome told) {
+        return new TaskRecord(
+                number,
+                step,
+                title,
+                parameters,
+                repetition,
+                command,
+                unless,
+                check,
+                timeoutSeconds,
+                result,
+                next,
+                why,
+                at,
+                took,
+                told);
+    }
+
+    /** Where its files lie within the run's folder. */
+    String folder() {
+        return String.format(Locale.ROOT, "steps/%04d-%s", number, step);
+    }
+
+    /** Step and parameters, as {@code iops cores=2 devices=4}. */
+    @JsonIgnore
+    public String label() {
+        String values = parameters.entrySet().stream()
+                .map(entry -> " " + entry.getKey() + "=" + entry.getValue())
+                .collect(Collectors.joining());
+        return step + values + (repetition > 1 ? " (" + repetition + ")" : "");
+    }
+}

@@ -108,6 +108,7 @@ dist_image() {
             cp "$root/cli/src/main/sh/image.sh" "$tree/aisio" &&
             cp "$root/LICENSE" "$tree/LICENSE" &&
             cp "$root"/cli/src/main/licences/* "$tree/licences/" &&
+            cp -R "$root/workflows" "$tree/workflows" &&
             dist_version >"$tree/VERSION" &&
             chmod -R u=rwX,go=rX "$tree" &&
             chmod 755 "$tree/aisio"

@@ -18,10 +18,7 @@ import picocli.CommandLine.Parameters;
         name = "report",
         header = "Makes one HTML file of a run, or of two side by side; it needs no network.",
         parameterListHeading = "%nRun:%n",
-        footer = {
-            "  ./aisio workflow report",
-            "  ./aisio workflow report runs/NEW --compare runs/OLD --to both.html"
-        })
+        footer = {"  ./aisio workflow report", "  ./aisio workflow report runs/NEW --compare runs/OLD --to both.html"})
 final class WorkflowReport implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "RUN", description = "Its folder or name (the youngest).")
     private String name = "";

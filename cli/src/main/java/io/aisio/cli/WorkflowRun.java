@@ -41,7 +41,10 @@ final class WorkflowRun implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli sets it
     private CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "WORKFLOW", description = "A name that list tells, or a file that ends with .yaml.")
+    @Parameters(
+            index = "0",
+            paramLabel = "WORKFLOW",
+            description = "A name that list tells, or a file that ends with .yaml.")
     @SuppressWarnings("NullAway.Init")
     private String name;
 
@@ -88,8 +91,9 @@ final class WorkflowRun implements Callable<Integer> {
             tell(plan);
             return Exit.DONE;
         }
-        plan.skipped().forEach((reason, times) -> System.err.println(
-                "skipped: " + reason + (times == 1 ? "" : " (" + times + " times)")));
+        plan.skipped()
+                .forEach((reason, times) ->
+                        System.err.println("skipped: " + reason + (times == 1 ? "" : " (" + times + " times)")));
         try (RunFolder folder = RunFolder.create(
                 options.runs().toAbsolutePath().normalize(),
                 plan.record(workflow, choices, id, now, machine, target),

@@ -106,13 +106,12 @@ final class WorkflowRuns {
         @Override
         public void ended(TaskRecord task, int of) {
             progress.close();
-            String what =
-                    switch (task.state()) {
-                        case DONE -> shown(task.outcome().values());
-                        case SKIPPED -> "skipped: " + task.reason();
-                        case FAILED -> "FAILED: " + task.reason();
-                        case WAITING -> "";
-                    };
+            String what = switch (task.state()) {
+                case DONE -> shown(task.outcome().values());
+                case SKIPPED -> "skipped: " + task.reason();
+                case FAILED -> "FAILED: " + task.reason();
+                case WAITING -> "";
+            };
             System.out.printf(
                     Locale.ROOT,
                     "%" + Integer.toString(of).length() + "d/%d  %s  %s%n",
@@ -137,7 +136,8 @@ final class WorkflowRuns {
                 text.append(String.format(Locale.ROOT, "%.0f IOPS", iops));
             }
             if (bytes != null) {
-                text.append(text.isEmpty() ? "" : ", ").append(String.format(Locale.ROOT, "%.1f MiB/s", bytes / 0x1p20));
+                text.append(text.isEmpty() ? "" : ", ")
+                        .append(String.format(Locale.ROOT, "%.1f MiB/s", bytes / 0x1p20));
             }
             return text.toString();
         }

@@ -13,8 +13,7 @@ import java.util.Map;
  * @param marks values to compare with
  * @param reach how far the axis goes at least
  */
-record BarChart(
-        String title, Quantity quantity, List<Row> rows, List<String> groups, List<Mark> marks, double reach) {
+record BarChart(String title, Quantity quantity, List<Row> rows, List<String> groups, List<Mark> marks, double reach) {
     private static final int WIDTH = 480;
     private static final int LEFT = 10;
     private static final int RIGHT = 16;
@@ -80,7 +79,8 @@ record BarChart(
             for (Map.Entry<String, Point> bar : row.bars.entrySet()) {
                 double part = bar.getValue().mean() / axis.end();
                 String group = bar.getKey();
-                String text = (group.isEmpty() ? "" : group + ": ") + quantity.format(bar.getValue().mean());
+                String text = (group.isEmpty() ? "" : group + ": ")
+                        + quantity.format(bar.getValue().mean());
                 svg.box(
                         "bar s" + Math.max(0, groups.indexOf(group)) % Frame.COLOURS,
                         LEFT,

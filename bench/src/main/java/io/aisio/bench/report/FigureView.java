@@ -23,6 +23,8 @@ import java.util.stream.Collectors;
 record FigureView(RunRecord run, Figure figure) {
     /** A published value far beyond what was measured would press it to the ground: such a one is only in the table. */
     private static final double NEAR = 2.5;
+    /** And one far below would lie on the axis. */
+    private static final double FAR = 0.05;
 
     private List<TaskRecord> tasks(String step) {
         return run.tasks().stream()
@@ -51,10 +53,7 @@ record FigureView(RunRecord run, Figure figure) {
 
     /** Why nothing is to be drawn. */
     String missing() {
-        return figure.steps().stream()
-                .map(this::missing)
-                .distinct()
-                .collect(Collectors.joining("; "));
+        return figure.steps().stream().map(this::missing).distinct().collect(Collectors.joining("; "));
     }
 
     private String missing(String step) {
@@ -77,7 +76,8 @@ record FigureView(RunRecord run, Figure figure) {
     private List<Mark> marks(double reach) {
         List<Mark> marks = new ArrayList<>();
         for (Figure.Published published : figure.published()) {
-            if (published.x() == null && published.value() <= NEAR * Math.max(most(), reach)) {
+            double beside = published.value() / Math.max(most(), reach);
+            if (published.x() == null && beside <= NEAR && beside >= FAR) {
                 marks.add(new Mark(published.label(), published.value(), "published"));
             }
         }
@@ -99,9 +99,8 @@ record FigureView(RunRecord run, Figure figure) {
      */
     String svg(double reach) {
         List<Mark> marks = marks(reach);
-        double far = Math.max(
-                reach,
-                marks.stream().mapToDouble(Mark::value).max().orElse(0) * 1.05);
+        double far =
+                Math.max(reach, marks.stream().mapToDouble(Mark::value).max().orElse(0) * 1.05);
         Quantity quantity = Quantity.of(figure.y());
         return switch (figure.chart()) {
             case LINES -> new LineChart(figure.title(), label(figure.x()), quantity, lines(), marks, far).svg();
@@ -142,7 +141,9 @@ record FigureView(RunRecord run, Figure figure) {
     }
 
     private String group(TaskRecord task) {
-        return figure.x().isEmpty() ? "" : label(figure.x()) + " " + task.parameters().get(figure.x());
+        return figure.x().isEmpty()
+                ? ""
+                : label(figure.x()) + " " + task.parameters().get(figure.x());
     }
 
     private List<String> groups() {
@@ -155,15 +156,14 @@ record FigureView(RunRecord run, Figure figure) {
             Map<String, List<Double>> values = new LinkedHashMap<>();
             for (TaskRecord task : tasks(step)) {
                 if (task.outcome().values().containsKey(figure.y())) {
-                    values.computeIfAbsent(group(task), key -> new ArrayList<>()).add(value(task));
+                    values.computeIfAbsent(group(task), key -> new ArrayList<>())
+                            .add(value(task));
                 }
             }
             Map<String, Point> bars = new LinkedHashMap<>();
             values.forEach((group, some) -> bars.put(group, Point.of(some)));
-            String title = tasks(step).stream()
-                    .map(TaskRecord::title)
-                    .findFirst()
-                    .orElse(step);
+            String title =
+                    tasks(step).stream().map(TaskRecord::title).findFirst().orElse(step);
             rows.add(new BarChart.Row(title, bars, bars.isEmpty() ? missing(step) : ""));
         }
         return rows;
@@ -173,7 +173,9 @@ record FigureView(RunRecord run, Figure figure) {
         Map<String, List<List<Double>>> all = new LinkedHashMap<>();
         for (TaskRecord task : done()) {
             String name = String.valueOf(task.parameters().get(figure.x()))
-                    + (figure.series().isEmpty() ? "" : " × " + bytes(task.parameters().get(figure.series())));
+                    + (figure.series().isEmpty()
+                            ? ""
+                            : " × " + bytes(task.parameters().get(figure.series())));
             all.computeIfAbsent(name, key -> new ArrayList<>()).add(parts(task));
         }
         List<StackedBars.Bar> bars = new ArrayList<>();

@@ -57,7 +57,11 @@ public final class HtmlReport {
         html.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
                 + "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
                 + "<meta name=\"color-scheme\" content=\"light dark\"/>\n");
-        html.append("<title>").append(escape(run.workflow())).append(": ").append(escape(run.id())).append("</title>\n");
+        html.append("<title>")
+                .append(escape(run.workflow()))
+                .append(": ")
+                .append(escape(run.id()))
+                .append("</title>\n");
         html.append("<style>\n").append(style()).append("</style>\n</head>\n<body>\n<main>\n");
         head(run, other);
         figures(run, other);
@@ -105,12 +109,20 @@ public final class HtmlReport {
     }
 
     private void fact(String name, String value) {
-        html.append("<div><dt>").append(escape(name)).append("</dt><dd>").append(escape(value)).append("</dd></div>\n");
+        html.append("<div><dt>")
+                .append(escape(name))
+                .append("</dt><dd>")
+                .append(escape(value))
+                .append("</dd></div>\n");
     }
 
     private void paragraph(String kind, String text) {
         if (!text.isEmpty()) {
-            html.append("<p class=\"").append(kind).append("\">").append(escape(text)).append("</p>\n");
+            html.append("<p class=\"")
+                    .append(kind)
+                    .append("\">")
+                    .append(escape(text))
+                    .append("</p>\n");
         }
     }
 
@@ -138,10 +150,15 @@ public final class HtmlReport {
             drawn(view, 0);
         } else {
             FigureView old = new FigureView(other, figure);
-            double reach = Math.max(view.most(), old.most());
-            html.append("<div class=\"pair\">\n<div><p class=\"whose\">").append(escape(run.id())).append("</p>\n");
+            // As much as a chart adds above its largest value, so that both have the same axis.
+            double reach = 1.1 * Math.max(view.most(), old.most());
+            html.append("<div class=\"pair\">\n<div><p class=\"whose\">")
+                    .append(escape(run.id()))
+                    .append("</p>\n");
             drawn(view, reach);
-            html.append("</div>\n<div><p class=\"whose\">").append(escape(other.id())).append("</p>\n");
+            html.append("</div>\n<div><p class=\"whose\">")
+                    .append(escape(other.id()))
+                    .append("</p>\n");
             drawn(old, reach);
             html.append("</div>\n</div>\n");
         }
@@ -251,20 +268,27 @@ public final class HtmlReport {
 
     private void numbers(Map<Key, Map<String, Point>> rows) {
         List<String> columns = COLUMNS.stream()
-                .filter(name -> name.equals("cycles_per_io")
-                        || rows.values().stream().anyMatch(row -> row.containsKey(name)))
+                .filter(name ->
+                        name.equals("cycles_per_io") || rows.values().stream().anyMatch(row -> row.containsKey(name)))
                 .toList();
         html.append("<div class=\"scroll\"><table>\n<thead><tr><th>Step</th><th>Parameters</th><th>Runs</th>");
-        columns.forEach(name -> html.append("<th class=\"n\">").append(escape(Quantity.of(name).label())).append("</th>"));
+        columns.forEach(name -> html.append("<th class=\"n\">")
+                .append(escape(Quantity.of(name).label()))
+                .append("</th>"));
         html.append("</tr></thead>\n<tbody>\n");
         rows.forEach((key, row) -> {
-            html.append("<tr><td>").append(escape(key.title)).append("</td><td>").append(escape(key.text()));
+            html.append("<tr><td>")
+                    .append(escape(key.title))
+                    .append("</td><td>")
+                    .append(escape(key.text()));
             html.append("</td><td class=\"n\">")
                     .append(row.values().stream().mapToLong(Point::count).max().orElse(0))
                     .append("</td>");
             for (String name : columns) {
                 Point point = row.get(name);
-                html.append("<td class=\"n\">").append(point == null ? "–" : escape(shown(name, point))).append("</td>");
+                html.append("<td class=\"n\">")
+                        .append(point == null ? "–" : escape(shown(name, point)))
+                        .append("</td>");
             }
             html.append("</tr>\n");
         });
@@ -292,7 +316,10 @@ public final class HtmlReport {
                 Point one = row.get(name);
                 Point two = before.get(name);
                 if (one != null) {
-                    html.append("<tr><td>").append(escape(key.title)).append("</td><td>").append(escape(key.text()));
+                    html.append("<tr><td>")
+                            .append(escape(key.title))
+                            .append("</td><td>")
+                            .append(escape(key.text()));
                     html.append("</td><td>").append(escape(Quantity.of(name).label()));
                     html.append("</td><td class=\"n\">").append(escape(shown(name, one)));
                     html.append("</td><td class=\"n\">").append(two == null ? "–" : escape(shown(name, two)));
@@ -322,7 +349,9 @@ public final class HtmlReport {
             for (TaskRecord.State state :
                     List.of(TaskRecord.State.DONE, TaskRecord.State.SKIPPED, TaskRecord.State.FAILED)) {
                 html.append("<td class=\"n\">")
-                        .append(tasks.stream().filter(task -> task.state() == state).count())
+                        .append(tasks.stream()
+                                .filter(task -> task.state() == state)
+                                .count())
                         .append("</td>");
             }
             html.append("<td class=\"n\">")
@@ -372,7 +401,11 @@ public final class HtmlReport {
         }
         for (String name : names) {
             String value = facts.getOrDefault(name, "–");
-            html.append("<tr><td>").append(escape(before + name)).append("</td><td>").append(escape(value)).append("</td>");
+            html.append("<tr><td>")
+                    .append(escape(before + name))
+                    .append("</td><td>")
+                    .append(escape(value))
+                    .append("</td>");
             if (others != null) {
                 String beside = others.getOrDefault(name, "–");
                 html.append(beside.equals(value) ? "<td>" : "<td class=\"differs\">")

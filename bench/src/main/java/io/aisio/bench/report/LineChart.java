@@ -60,7 +60,10 @@ record LineChart(
             List<String> corners = new ArrayList<>();
             for (Map.Entry<Double, Point> one : line.getValue().entrySet()) {
                 corners.add(String.format(
-                        Locale.ROOT, "%.1f,%.1f", at(frame, xs, one.getKey()), frame.y(one.getValue().mean())));
+                        Locale.ROOT,
+                        "%.1f,%.1f",
+                        at(frame, xs, one.getKey()),
+                        frame.y(one.getValue().mean())));
             }
             svg.path("line s" + index % Frame.COLOURS, String.join(" ", corners));
             for (Map.Entry<Double, Point> one : line.getValue().entrySet()) {

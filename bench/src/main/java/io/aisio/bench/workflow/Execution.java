@@ -97,7 +97,9 @@ public final class Execution {
         awaitLast(place);
         Instant at = now();
         if (!task.unless().isEmpty()
-                && start(task, task.unless(), place, "unless.stdout", "unless.stderr").exit() == 0) {
+                && start(task, task.unless(), place, "unless.stdout", "unless.stderr")
+                                .exit()
+                        == 0) {
             return task.to(TaskRecord.State.SKIPPED, "it is so already", at.toString(), 0, Outcome.NOTHING);
         }
         long began = System.nanoTime();

@@ -74,12 +74,10 @@ public record Figure(
         try {
             chart = Chart.valueOf(name.toUpperCase(java.util.Locale.ROOT));
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(
-                    from.place() + ": no chart '" + name + "'; lines, bars or stacked", e);
+            throw new IllegalArgumentException(from.place() + ": no chart '" + name + "'; lines, bars or stacked", e);
         }
-        List<Published> published = from.mappings("published").stream()
-                .map(Figure::published)
-                .toList();
+        List<Published> published =
+                from.mappings("published").stream().map(Figure::published).toList();
         List<Ceiling> ceilings = from.mappings("ceilings").stream()
                 .map(one -> ceiling(one, steps))
                 .toList();

@@ -106,11 +106,7 @@ public record MachineFacts(Map<String, String> facts) {
     }
 
     private int first(String core) {
-        return cpus().stream()
-                .filter(cpu -> cpu.core.equals(core))
-                .findFirst()
-                .orElseThrow()
-                .number;
+        return cpus().stream().filter(cpu -> cpu.core.equals(core)).findFirst().orElseThrow().number;
     }
 
     /** Those that a process may use, by socket, then number. */

@@ -33,8 +33,8 @@ record Need(Kind kind, String what, String remedy) {
         } else if (from.has("file")) {
             need = new Need(Kind.FILE, from.text("file"), String.valueOf(remedy));
         } else {
-            throw new IllegalArgumentException(
-                    from.place() + ": a need is 'root', 'devices', 'gpu', or a mapping of 'program' or 'file', and 'get'");
+            throw new IllegalArgumentException(from.place()
+                    + ": a need is 'root', 'devices', 'gpu', or a mapping of 'program' or 'file', and 'get'");
         }
         from.refuseOthers();
         return need;
@@ -46,7 +46,9 @@ record Need(Kind kind, String what, String remedy) {
             case "root" -> new Need(Kind.ROOT, "", "put sudo before the command");
             case "devices" -> new Need(Kind.DEVICES, "", "name them on the command line");
             case "gpu" -> new Need(Kind.GPU, "", "run it on a machine with a GPU and NVIDIA's driver");
-            default -> throw new IllegalArgumentException(place + ": no need '" + word + "'; root, devices, gpu, or a mapping");
+            default ->
+                throw new IllegalArgumentException(
+                        place + ": no need '" + word + "'; root, devices, gpu, or a mapping");
         };
     }
 

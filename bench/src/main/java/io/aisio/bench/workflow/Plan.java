@@ -33,8 +33,7 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
      * @param machine what the target is
      * @throws IllegalArgumentException if the workflow names what there is not
      */
-    public static Plan of(
-            Workflow workflow, Workflow.Choices choices, String id, MachineFacts machine, Target target) {
+    public static Plan of(Workflow workflow, Workflow.Choices choices, String id, MachineFacts machine, Target target) {
         Map<String, Object> raw = new LinkedHashMap<>(machine.values());
         raw.put("run", id);
         raw.put("home", target.home());
@@ -75,7 +74,8 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
                         wanted &= only.holds(place, all);
                     }
                     if (wanted) {
-                        tasks.add(task(tasks.size() + 1, place, step, combination, repetition, all, choices, machine, target));
+                        tasks.add(task(
+                                tasks.size() + 1, place, step, combination, repetition, all, choices, machine, target));
                     }
                     if (tasks.size() > MOST_TASKS) {
                         throw new IllegalArgumentException(place + ": more than " + MOST_TASKS + " runs");
@@ -122,8 +122,7 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
                     step,
                     combination,
                     repetition,
-                    "destroys what the devices hold; next: add " + DataAtRisk.FLAG
-                            + " if that is meant");
+                    "destroys what the devices hold; next: add " + DataAtRisk.FLAG + " if that is meant");
         }
         try {
             List<String> words = new ArrayList<>(Template.words(place, step.words(), values));

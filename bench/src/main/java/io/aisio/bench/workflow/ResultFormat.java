@@ -183,9 +183,12 @@ public record ResultFormat(Kind kind, Map<String, String> pointers) {
         void tell(Map<String, Double> values) {
             if (count > 0) {
                 values.put("latency_mean_ns", sum / count);
-                PERCENTILES.values().stream().sorted().filter(worst::containsKey).forEach(name -> {
-                    values.put(name, worst.get(name));
-                });
+                PERCENTILES.values().stream()
+                        .sorted()
+                        .filter(worst::containsKey)
+                        .forEach(name -> {
+                            values.put(name, worst.get(name));
+                        });
             }
         }
     }

@@ -127,14 +127,14 @@ public final class RunFolder implements AutoCloseable {
     public static RunRecord read(Path path) throws IOException {
         RunRecord record = parse(path.resolve(RUN), RunRecord.class);
         if (!RunRecord.SCHEMA.equals(record.schema())) {
-            throw new IOException(path.resolve(RUN) + ": schema '" + record.schema() + "'; expected "
-                    + RunRecord.SCHEMA);
+            throw new IOException(
+                    path.resolve(RUN) + ": schema '" + record.schema() + "'; expected " + RunRecord.SCHEMA);
         }
         List<TaskRecord> tasks = new ArrayList<>();
         for (TaskRecord task : record.tasks()) {
             if (task.number() != tasks.size() + 1) {
-                throw new IOException(path.resolve(RUN) + ": task " + (tasks.size() + 1) + " has the number "
-                        + task.number());
+                throw new IOException(
+                        path.resolve(RUN) + ": task " + (tasks.size() + 1) + " has the number " + task.number());
             }
             Path result = path.resolve(task.folder()).resolve(RESULT);
             tasks.add(
@@ -149,8 +149,10 @@ public final class RunFolder implements AutoCloseable {
         try {
             return Objects.requireNonNull(JSON.readValue(Files.readString(file), type));
         } catch (JacksonException | NullPointerException e) {
-            throw new IOException(file + ": damaged: "
-                    + (e instanceof JacksonException json ? json.getOriginalMessage() : "no object"), e);
+            throw new IOException(
+                    file + ": damaged: "
+                            + (e instanceof JacksonException json ? json.getOriginalMessage() : "no object"),
+                    e);
         }
     }
 
@@ -231,8 +233,8 @@ public final class RunFolder implements AutoCloseable {
             } catch (IOException alsoFailed) {
                 e.addSuppressed(alsoFailed);
             }
-            throw new IOException(file + ": " + reason(e) + "; next: once that is mended, ./aisio workflow resume "
-                    + path, e);
+            throw new IOException(
+                    file + ": " + reason(e) + "; next: once that is mended, ./aisio workflow resume " + path, e);
         }
     }
 

@@ -101,7 +101,8 @@ public record RunRecord(
 
     private double mean(String step) {
         return tasks.stream()
-                .filter(task -> task.state() == TaskRecord.State.DONE && task.step().equals(step))
+                .filter(task ->
+                        task.state() == TaskRecord.State.DONE && task.step().equals(step))
                 .mapToDouble(TaskRecord::seconds)
                 .average()
                 .orElseGet(() -> tasks.stream()

@@ -88,8 +88,7 @@ record Step(
 
         private static double number(String place, String word, Map<String, Object> values)
                 throws Template.TooFewException {
-            Object value =
-                    Character.isDigit(word.charAt(0)) ? word : Template.value(place, "${" + word + "}", values);
+            Object value = Character.isDigit(word.charAt(0)) ? word : Template.value(place, "${" + word + "}", values);
             try {
                 return Double.parseDouble(value.toString());
             } catch (NumberFormatException e) {
@@ -129,8 +128,9 @@ record Step(
         Object repeat = from.any("repeat");
         boolean destroys = from.flag("destructive");
         if (destroys && kind != Kind.AISIO) {
-            throw new IllegalArgumentException(place
-                    + ": only our own tools may be destructive, for they look what a device holds before they write to it");
+            throw new IllegalArgumentException(
+                    place
+                            + ": only our own tools may be destructive, for they look what a device holds before they write to it");
         }
         Step step = new Step(
                 name,

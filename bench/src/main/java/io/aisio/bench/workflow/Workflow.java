@@ -146,8 +146,8 @@ public record Workflow(
     private void requireKnown(String place, Map<String, Object> values) {
         for (String name : values.keySet()) {
             if (!parameters.containsKey(name)) {
-                throw new IllegalArgumentException(place + ": no parameter '" + name + "'; there are "
-                        + String.join(", ", parameters.keySet()));
+                throw new IllegalArgumentException(
+                        place + ": no parameter '" + name + "'; there are " + String.join(", ", parameters.keySet()));
             }
         }
     }

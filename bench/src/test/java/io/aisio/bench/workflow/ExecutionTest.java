@@ -43,7 +43,8 @@ class ExecutionTest {
     };
 
     private RunFolder begin(String steps) throws IOException {
-        Workflow workflow = Workflow.parse("test", "test.yaml", "title: A test\nparameters: {}\nsteps:\n" + steps.indent(2));
+        Workflow workflow =
+                Workflow.parse("test", "test.yaml", "title: A test\nparameters: {}\nsteps:\n" + steps.indent(2));
         Target target = Target.of("", folder, "");
         MachineFacts machine = target.facts(MachineFacts.questions(workflow));
         Instant at = Instant.parse("2026-11-29T00:00:00Z");
@@ -69,7 +70,8 @@ class ExecutionTest {
 
     @Test
     void keepsRawOutputNumbersAndWhatTheMachineIs() throws IOException {
-        try (RunFolder run = begin("- {name: one, run: [sh, -c, 'echo {\\\"a\\\": 5}; echo said >&2'], result: {json: {most: /a}}}\n")) {
+        try (RunFolder run = begin(
+                "- {name: one, run: [sh, -c, 'echo {\\\"a\\\": 5}; echo said >&2'], result: {json: {most: /a}}}\n")) {
             RunRecord record = run(run);
             assertThat(record.isOk()).isTrue();
             Path step = run.path().resolve("steps/0001-one");
@@ -121,7 +123,8 @@ class ExecutionTest {
         // As a kill leaves it: the second step had begun, and run.json is that of the beginning.
         Files.writeString(path.resolve(RunFolder.RUN), before);
         Files.delete(path.resolve("steps/0002-two/result.json"));
-        Files.writeString(path.resolve("steps/0002-two/process"), ProcessHandle.current().pid() + " another time");
+        Files.writeString(
+                path.resolve("steps/0002-two/process"), ProcessHandle.current().pid() + " another time");
         try (RunFolder run = RunFolder.open(path)) {
             assertThat(run(run).isOk()).isTrue();
         }
@@ -219,8 +222,9 @@ class ExecutionTest {
         assumeTrue(Files.exists(schema), "needs the sources");
         var validator = SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
                 .getSchema(Files.readString(schema), InputFormat.JSON);
-        try (RunFolder run = begin("- {name: one, run: [echo, '{\"a\": 5}'], matrix: {x: [1, b]}, result: {json: {most: /a}}}\n"
-                + "- {name: two, run: [p], needs: [gpu]}\n- {name: three, check: ['false']}\n")) {
+        try (RunFolder run =
+                begin("- {name: one, run: [echo, '{\"a\": 5}'], matrix: {x: [1, b]}, result: {json: {most: /a}}}\n"
+                        + "- {name: two, run: [p], needs: [gpu]}\n- {name: three, check: ['false']}\n")) {
             assertThat(validator.validate(Files.readString(run.path().resolve(RunFolder.RUN)), InputFormat.JSON))
                     .isEmpty();
             run(run);

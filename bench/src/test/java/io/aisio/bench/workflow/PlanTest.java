@@ -18,8 +18,7 @@ class PlanTest {
             "cpus.topology\t0/0/0 1/0/1 2/0/0 3/0/1",
             "program.fio\t/usr/bin/fio");
 
-    static final String START =
-            """
+    static final String START = """
             title: A test
             parameters:
               devices: []
@@ -43,15 +42,13 @@ class PlanTest {
 
     @Test
     void combinesRepeatsAndLeavesOutWhatIsNotWanted() {
-        Plan plan = plan(
-                """
+        Plan plan = plan("""
                 - name: one
                   run: [p, "-n=${cores}", "${counts}"]
                   matrix: {depth: [8, 9], cores: "${counts}"}
                   only: [cores < depth, cores != 2]
                   repeat: 2
-                """,
-                Workflow.Choices.none());
+                """, Workflow.Choices.none());
         assertThat(plan.tasks().stream().map(TaskRecord::label))
                 .containsExactly(
                         "one depth=8 cores=1",
@@ -68,7 +65,8 @@ class PlanTest {
 
     @Test
     void aListIsSeveralWordsAloneAndOneWithCommasWithinAWord() {
-        String steps = "- {name: one, run: [p, '${devices[0:n]}', 'x${devices}', '${devices[1]}', '${half}', '${run}'], matrix: {n: [2, 3]}}";
+        String steps =
+                "- {name: one, run: [p, '${devices[0:n]}', 'x${devices}', '${devices[1]}', '${half}', '${run}'], matrix: {n: [2, 3]}}";
         Plan plan = plan(steps, Workflow.Choices.none());
         assertThat(commands(plan).getFirst()).containsExactly("p", "a", "b,c", "xa,b,c", "b,c", "a", "test-1");
         assertThat(plan.tasks().getLast().state()).isEqualTo(TaskRecord.State.SKIPPED);
@@ -88,15 +86,13 @@ class PlanTest {
 
     @Test
     void skipsWhatThisMachineCannotAndSaysWhatToDo() {
-        Plan plan = plan(
-                """
+        Plan plan = plan("""
                 - {name: a, run: [p], needs: [root]}
                 - {name: b, run: [p], needs: [gpu]}
                 - {name: c, run: [p], needs: [{program: spdk, get: build it}]}
                 - {name: d, run: [p], needs: [{program: fio}]}
                 - {name: e, run: [p], needs: [devices]}
-                """,
-                Workflow.Choices.none());
+                """, Workflow.Choices.none());
         assertThat(plan.tasks().stream().map(TaskRecord::reason))
                 .containsExactly(
                         "needs root; next: put sudo before the command",
@@ -132,6 +128,7 @@ class PlanTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
+            quoteCharacter = '`',
             value = {
                 "- {name: a, run: p}                                 | 'run' is a list of words",
                 "- {name: a, run: [p], aisio: [q]}                   | has one of 'run', 'aisio' and 'check'",
@@ -156,16 +153,20 @@ class PlanTest {
 
     @Test
     void findsAValueThatStandsForItself() {
-        Workflow workflow =
-                Workflow.parse("test", "test.yaml", "{title: t, parameters: {a: '${b}', b: '${a}'}, steps: [{name: x, run: [p]}]}");
-        assertThatThrownBy(() -> Plan.of(workflow, Workflow.Choices.none(), "x", MACHINE, new Target.Local(Path.of("/"))))
+        Workflow workflow = Workflow.parse(
+                "test", "test.yaml", "{title: t, parameters: {a: '${b}', b: '${a}'}, steps: [{name: x, run: [p]}]}");
+        assertThatThrownBy(
+                        () -> Plan.of(workflow, Workflow.Choices.none(), "x", MACHINE, new Target.Local(Path.of("/"))))
                 .hasMessageContaining("stands for itself");
     }
 
     @Test
     void quotesWordsForTheShellThatSshStarts() {
-        assertThat(new Target.Ssh("box", "aisio").command(List.of("p", "a b", "it's; rm")).getLast())
+        assertThat(new Target.Ssh("box", "aisio")
+                        .command(List.of("p", "a b", "it's; rm"))
+                        .getLast())
                 .endsWith("'sh' 'p' 'a b' 'it'\\''s; rm'");
-        assertThatThrownBy(() -> Target.of("-oProxyCommand=x", Path.of("/"), "")).hasMessageContaining("--ssh '-oProxy");
+        assertThatThrownBy(() -> Target.of("-oProxyCommand=x", Path.of("/"), ""))
+                .hasMessageContaining("--ssh '-oProxy");
     }
 }

@@ -14,9 +14,7 @@ class ResultFormatTest {
 
     @Test
     void readsFiosJobs() throws IOException {
-        Outcome outcome = read(
-                "fio",
-                """
+        Outcome outcome = read("fio", """
                 fio: a note
                 {"jobs": [{"jobname": "j", "usr_cpu": 30.0, "sys_cpu": 20.0,
                   "read": {"iops": 1000.0, "bw_bytes": 4096000,
@@ -31,13 +29,14 @@ class ResultFormatTest {
                 .containsEntry("cpu_percent", 50.0)
                 .containsEntry("cpu_ns_per_io", 500_000.0)
                 .doesNotContainKey("latency_p999_ns");
-        assertThat(outcome.parts()).singleElement().satisfies(part -> assertThat(part.name()).isEqualTo("j"));
+        assertThat(outcome.parts())
+                .singleElement()
+                .satisfies(part -> assertThat(part.name()).isEqualTo("j"));
     }
 
     @Test
     void addsDevicesAndTakesTheSlowestOnesPercentile() throws IOException {
-        String job =
-                """
+        String job = """
                 {"jobname": "%s", "read": {"iops": %s, "bw_bytes": 10, "clat_ns": {"N": %d, "mean": %d,
                  "percentile": {"99.000000": %d}}}, "write": {"iops": 0, "bw_bytes": 0}}
                 """;
@@ -56,8 +55,7 @@ class ResultFormatTest {
 
     @Test
     void readsTotalsOfSpdkAndXnvme() throws IOException {
-        String bdevperf =
-                """
+        String bdevperf = """
                  Device Information  : runtime(s)       IOPS      MiB/s     Fail/s     TO/s    Average        min        max
                  Nvme0n1             :       5.00  100000.00     48.83       0.00     0.00    1279.80     100.00    5000.00
                  ==================================================================================================
@@ -69,7 +67,8 @@ class ResultFormatTest {
         assertThat(read("spdk", "Total : 10.0 2.0 3.5 1.0 9.0\n").values())
                 .containsEntry("bytes_per_second", 2.0 * (1 << 20))
                 .containsEntry("latency_mean_ns", 3500.0);
-        assertThat(read("xnvme", " Total:                          3298767.78   12885.81        0\n").values())
+        assertThat(read("xnvme", " Total:                          3298767.78   12885.81        0\n")
+                        .values())
                 .containsEntry("iops", 3298767.78)
                 .doesNotContainKey("latency_mean_ns");
     }
@@ -84,7 +83,8 @@ class ResultFormatTest {
     @Test
     void refusesWhatIsNotWhatItIsSaidToBe() {
         assertThatThrownBy(() -> read("fio", "Segmentation fault")).hasMessage("its standard output is no JSON");
-        assertThatThrownBy(() -> read("fio", "{\"jobs\": [")).hasMessageStartingWith("its standard output is no JSON: ");
+        assertThatThrownBy(() -> read("fio", "{\"jobs\": ["))
+                .hasMessageStartingWith("its standard output is no JSON: ");
         assertThatThrownBy(() -> read("fio", "{\"jobs\": []}")).hasMessage("its JSON has no 'jobs'");
         assertThatThrownBy(() -> read("spdk", "Total : nothing")).hasMessageContaining("no line 'Total:");
     }

@@ -164,7 +164,8 @@ record FigureView(RunRecord run, Figure figure) {
             values.forEach((group, some) -> bars.put(group, Point.of(some)));
             String title =
                     tasks(step).stream().map(TaskRecord::title).findFirst().orElse(step);
-            rows.add(new BarChart.Row(title, bars, bars.isEmpty() ? missing(step) : ""));
+            // What to do stands in the notes, where there is room.
+            rows.add(new BarChart.Row(title, bars, bars.isEmpty() ? missing(step).split("; next: ", 2)[0] : ""));
         }
         return rows;
     }

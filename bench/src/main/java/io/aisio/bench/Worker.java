@@ -157,6 +157,8 @@ final class Worker implements Runnable {
             // Many machines have none, and need none to run; the report says why.
             cyclesMissing = String.valueOf(e.getMessage());
         }
+        // Asked for once before it counts: the first call loads what it needs, and takes longer than a short run.
+        cpuNanos = THREADS.getCurrentThreadCpuTime();
         for (Lane lane : lanes) {
             lane.bind(options.seed());
         }

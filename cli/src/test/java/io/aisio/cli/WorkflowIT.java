@@ -130,7 +130,8 @@ class WorkflowIT {
         write("- {name: one, run: [sh, -c, 'echo it is broken >&2; exit 3']}\n- {name: two, run: ['true']}\n");
         aisio("workflow", "run", "mine.yaml")
                 .run()
-                .failsWith(Exit.FAILED, "one: exit status 3", "| it is broken", "to go on: ./aisio workflow resume")
+                .exits(Exit.FAILED)
+                .says("one: exit status 3", "| it is broken", "to go on: ./aisio workflow resume")
                 .prints("0 done, 1 failed, 0 skipped, 1 not run");
     }
 

@@ -165,7 +165,8 @@ record FigureView(RunRecord run, Figure figure) {
             String title =
                     tasks(step).stream().map(TaskRecord::title).findFirst().orElse(step);
             // What to do stands in the notes, where there is room.
-            rows.add(new BarChart.Row(title, bars, bars.isEmpty() ? missing(step).split("; next: ", 2)[0] : ""));
+            rows.add(
+                    new BarChart.Row(title, bars, bars.isEmpty() ? missing(step).split("; next: ", 2)[0] : ""));
         }
         return rows;
     }

@@ -54,9 +54,14 @@ public final class HtmlReport {
     }
 
     private String page(RunRecord run, @Nullable RunRecord other) {
-        html.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-                + "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-                + "<meta name=\"color-scheme\" content=\"light dark\"/>\n");
+        html.append("""
+                <!DOCTYPE html>
+                <html lang="en">
+                <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                """);
         html.append("<title>")
                 .append(escape(run.workflow()))
                 .append(": ")

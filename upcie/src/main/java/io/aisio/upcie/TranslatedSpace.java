@@ -147,8 +147,7 @@ final class TranslatedSpace implements DmaSpace {
                 name
                         + ": the IOMMU translates for this device, and the kernel does not let it to another device's memory ("
                         + e.getMessage()
-                        + "); next: boot with iommu=pt, bind it to uio_pci_generic and load the kernel module"
-                        + " dmabuf_import",
+                        + "); next: bind it to uio_pci_generic and load the kernel module udmabuf-import",
                 e);
     }
 

@@ -1,5 +1,6 @@
 package io.aisio.homi;
 
+import io.aisio.homi.rpc.RpcException;
 import io.aisio.linux.OpenFile;
 import io.aisio.xal.Extent;
 import io.aisio.xal.Index;
@@ -14,7 +15,8 @@ import tools.jackson.databind.node.ObjectNode;
  * holds still. An extent's position is from the file system's first byte in the index; add {@link #offset()} for the namespace.
  *
  * <p>Any thread may call it. Pins last as long as a lease of the device, to be read, that this has from the first one on: until
- * this or the connection is closed, or the daemon takes the lease back.
+ * this or the connection is closed, or the daemon takes the lease back. Where the device is leased by virtual functions, they
+ * last as long as the connection.
  */
 public final class HomiExtents implements AutoCloseable {
     private final HomiControl control;
@@ -23,6 +25,8 @@ public final class HomiExtents implements AutoCloseable {
     private final int nsid;
     private final long offset;
     private final Index index;
+    /** Whether pins are held for a lease, else for the connection. */
+    private final boolean leased;
     /** What the pins are held for; 0 before the first. Under this object's lock. */
     private long lease;
 
@@ -47,6 +51,7 @@ public final class HomiExtents implements AutoCloseable {
         device = first.result().path("device").asString("");
         nsid = first.result().path("nsid").asInt(0);
         offset = first.result().path("offset").asLong(0);
+        leased = first.result().path("leased").asBoolean(true);
         OpenFile[] memory = {HomiControl.toRead(first)};
         index = Index.attach(mount, () -> {
             OpenFile given = memory[0];
@@ -116,8 +121,19 @@ public final class HomiExtents implements AutoCloseable {
         ObjectNode params = HomiControl.params();
         params.put("mount", mount);
         params.put("path", path);
-        params.put("lease", lease());
-        ObjectNode first = control.ask("extents.pin", params);
+        if (leased) {
+            params.put("lease", lease());
+        }
+        ObjectNode first;
+        try {
+            first = control.ask("extents.pin", params);
+        } catch (RpcException e) {
+            if (e.code() == RpcException.DEVICE) {
+                // The lease may have been taken back: the next pin is to have another.
+                giveLeaseBack();
+            }
+            throw e;
+        }
         List<Extent> extents = new ArrayList<>();
         add(first, extents);
         long number = first.path("pin").asLong(0);
@@ -154,6 +170,14 @@ public final class HomiExtents implements AutoCloseable {
     /** Lets all files go, and unmaps the index. Closing again does nothing. */
     @Override
     public void close() throws IOException {
+        try {
+            giveLeaseBack();
+        } finally {
+            index.close();
+        }
+    }
+
+    private void giveLeaseBack() throws IOException {
         long held;
         synchronized (this) {
             held = lease;
@@ -168,8 +192,6 @@ public final class HomiExtents implements AutoCloseable {
             if (control.isConnected()) {
                 throw e;
             }
-        } finally {
-            index.close();
         }
     }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -28,7 +29,8 @@ import tools.jackson.databind.node.ObjectNode;
  * <pre>
  *   extents.list                        the file systems of the configuration
  *   extents.open  {mount}               the index's memory, as a descriptor; asked for again when it was copied
- *   extents.pin   {mount, path, lease}  holds a file still; its extents, or those {from} a number on of a {pin}
+ *   extents.pin   {mount, path, lease}  holds a file still; its extents, or those {from} a number on of a {pin}. Without a
+ *                                       lease, and for the connection's life, if the device is virtual functions' name
  *   extents.unpin {pin}
  * </pre>
  *
@@ -48,6 +50,7 @@ public final class ExtentsService implements Service {
     private @Nullable Daemon daemon;
     private long lastPin;
 
+    /** A lease of 0 is none: it is held for the connection. */
     private record Pinned(long client, long lease, FollowedFileSystem on, Pin pin) {}
 
     /** @param configured the file systems, each mounted or to be mounted */
@@ -133,14 +136,18 @@ public final class ExtentsService implements Service {
         result.put("device", found.configured().device());
         result.put("nsid", found.configured().nsid());
         result.put("offset", found.offset());
+        result.put("leased", isLeased(found));
         return new Answer(result, List.of(memory), List.of(memory));
     }
 
-    private Answer pin(Caller caller, Params params) throws IOException {
-        params.allow("mount", "path", "lease");
-        FollowedFileSystem found = find(caller, params);
-        String path = params.text("path", LONGEST_PATH);
-        Lease lease = Objects.requireNonNull(daemon).lease(caller.id(), params.number("lease", 1, Long.MAX_VALUE));
+    /** Whether a lease is to be had of its device; it is the name of virtual functions else, which are leased whole. */
+    private boolean isLeased(FollowedFileSystem one) {
+        return Objects.requireNonNull(daemon).configuration().functions().stream()
+                .noneMatch(offer -> offer.name().equals(one.configured().device()));
+    }
+
+    private Lease lease(Caller caller, FollowedFileSystem found, long number) throws RpcException {
+        Lease lease = Objects.requireNonNull(daemon).lease(caller.id(), number);
         Configuration.FileSystem on = found.configured();
         if (!lease.isOf(on.device(), on.nsid())) {
             throw new RpcException(
@@ -149,6 +156,14 @@ public final class ExtentsService implements Service {
                             + on.mount() + " is on",
                     "open that one");
         }
+        return lease;
+    }
+
+    private Answer pin(Caller caller, Params params) throws IOException {
+        params.allow("mount", "path", "lease");
+        FollowedFileSystem found = find(caller, params);
+        String path = params.text("path", LONGEST_PATH);
+        Lease lease = isLeased(found) ? lease(caller, found, params.number("lease", 1, Long.MAX_VALUE)) : null;
         if (pins.values().stream().filter(one -> one.client() == caller.id()).count() >= MOST_PINS) {
             throw new RpcException(
                     RpcException.QUOTA, "a client holds " + MOST_PINS + " files still at most", "unpin one first");
@@ -163,13 +178,16 @@ public final class ExtentsService implements Service {
         synchronized (this) {
             number = ++lastPin;
         }
-        Pinned pinned = new Pinned(caller.id(), lease.id(), found, pin);
+        Pinned pinned = new Pinned(caller.id(), lease == null ? 0 : lease.id(), found, pin);
         pins.put(number, pinned);
-        lease.holdPins();
-        // Whose end came first has not seen this one.
-        if (!lease.isOpen()) {
-            boolean _ = unpin(number, pinned);
-            throw new RpcException(RpcException.DEVICE, "lease " + lease.id() + " has ended", "open the device again");
+        if (lease != null) {
+            lease.holdPins();
+            // Whose end came first has not seen this one.
+            if (!lease.isOpen()) {
+                boolean _ = unpin(number, pinned);
+                throw new RpcException(
+                        RpcException.DEVICE, "lease " + lease.id() + " has ended", "open the device again");
+            }
         }
         return described(number, pin, 0, offset);
     }
@@ -229,8 +247,12 @@ public final class ExtentsService implements Service {
 
     @Override
     public void ended(long client, long lease) {
+        unpin(pinned -> pinned.client() == client && pinned.lease() == lease);
+    }
+
+    private void unpin(Predicate<Pinned> which) {
         pins.forEach((number, pinned) -> {
-            if (pinned.client() == client && pinned.lease() == lease) {
+            if (which.test(pinned)) {
                 boolean _ = unpin(number, pinned);
             }
         });
@@ -238,6 +260,7 @@ public final class ExtentsService implements Service {
 
     @Override
     public void left(Caller caller) {
+        unpin(pinned -> pinned.client() == caller.id());
         fileSystems.values().forEach(one -> one.left(caller.id()));
     }
 

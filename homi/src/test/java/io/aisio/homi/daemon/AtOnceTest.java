@@ -124,7 +124,7 @@ class AtOnceTest {
                                         .hasMessageContaining("'" + device + "'");
                             }
                             default ->
-                                assertThat(control.ask("device.list", HomiControl.params())
+                                assertThat(control.ask("status", HomiControl.params())
                                                 .get("devices"))
                                         .hasSize(1);
                         }

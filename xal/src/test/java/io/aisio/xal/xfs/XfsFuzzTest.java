@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
  * searches is told in seconds by {@code -Dfuzz.seconds}, as {@code ./fuzz} does.
  */
 class XfsFuzzTest {
-    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 60);
+    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 20);
     /** A second is what the slowest input takes on a slow machine, under the fuzzer's instrumentation. */
     private static final int SECONDS_AN_INPUT = 20;
 

@@ -14,7 +14,7 @@ enum Hardware {
     /** One controller behind an IOMMU. */
     ONE(OneControllerCases.class, KernelPathCases.class, VfioCases.class, DevbindCases.class, XnvmeCases.class),
     /** Four controllers. */
-    FOUR(FourControllersCases.class, HotplugCases.class, ExportFailureCases.class),
+    FOUR(FourControllersCases.class, HotplugCases.class),
     /** Namespaces with each block size, metadata and protection information. */
     FORMATS(FormatsCases.class),
     /** Controllers that differ in the most that a command may move. */

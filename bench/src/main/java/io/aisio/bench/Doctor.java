@@ -17,6 +17,7 @@ import io.aisio.linux.LinuxException;
 import io.aisio.linux.OpenFile;
 import io.aisio.linux.ResourceLimits;
 import io.aisio.linux.Sysfs;
+import io.aisio.linux.Udmabuf;
 import io.aisio.linux.UdmabufImport;
 import io.aisio.upcie.HugePages;
 import io.aisio.upcie.PciBus;
@@ -62,6 +63,13 @@ public final class Doctor {
     private static final Pattern IOMMU_PARAMETER = Pattern.compile("(intel_iommu|amd_iommu|iommu|iommu\\.\\w+)=\\S*");
 
     private static final String NOT_THERE = "not there";
+    private static final String NO_IOMMU = "VFIO without IOMMU";
+
+    /** Nodes in {@code /dev}. */
+    private static final String UDMABUF = Udmabuf.PATH.getFileName().toString();
+
+    private static final String UDMABUF_IMPORT =
+            UdmabufImport.PATH.getFileName().toString();
 
     private static final List<String> LIBRARY_FOLDERS = List.of(
             "usr/lib/x86_64-linux-gnu",
@@ -78,6 +86,8 @@ public final class Doctor {
     private final Path root;
     private final List<Finding> findings = new ArrayList<>();
     private @Nullable List<PciDevice> devices;
+    /** Whether an IOMMU translates for what UIO would be used for. */
+    private boolean uioTranslates;
 
     private Doctor(Path root) {
         this.root = root;
@@ -128,7 +138,7 @@ public final class Doctor {
         add("sriov", "SR-IOV", this::sriov);
         add("io_uring", "io_uring", (id, name) -> ioUring(id, name, path));
         add("ublk", "ublk", (id, name) -> node(id, name, "ublk-control", "ublk_drv"));
-        add("udmabuf", "udmabuf", (id, name) -> node(id, name, "udmabuf", "udmabuf"));
+        add("udmabuf", "udmabuf", (id, name) -> node(id, name, UDMABUF, "udmabuf"));
         add("udmabuf-import", "udmabuf-import", this::udmabufImport);
         add("fiemap", "FIEMAP here", (id, name) -> fiemap(id, name, path));
         add("ebpf", "eBPF", (id, name) -> ebpf(id, name, path));
@@ -256,13 +266,14 @@ public final class Doctor {
 
     private Finding uio(String id, String name) throws IOException {
         Set<String> types = typesOfControllers();
-        if (!types.isEmpty() && types.stream().allMatch(type -> type.startsWith("DMA"))) {
+        uioTranslates = !types.isEmpty() && types.stream().allMatch(type -> type.startsWith("DMA"));
+        if (uioTranslates && (open(UDMABUF) != null || open(UDMABUF_IMPORT) != null)) {
             return no(
                     id,
                     name,
                     "the IOMMU translates (" + String.join(", ", types)
                             + "), and UIO hands out physical addresses, which a device then cannot reach",
-                    "use VFIO, or start the kernel with iommu=pt");
+                    "use VFIO, or load the modules udmabuf and udmabuf-import, or start the kernel with iommu=pt");
         }
         if (Files.isDirectory(root.resolve("sys/bus/pci/drivers/uio_pci_generic"))) {
             return yes(id, name, "uio_pci_generic is loaded");
@@ -369,8 +380,7 @@ public final class Doctor {
     }
 
     private Finding udmabufImport(String id, String name) throws IOException {
-        String node = UdmabufImport.PATH.getFileName().toString();
-        String opened = open(node);
+        String opened = open(UDMABUF_IMPORT);
         if (opened == null) {
             return yes(id, name, UdmabufImport.PATH + " opens");
         }
@@ -378,7 +388,7 @@ public final class Doctor {
                 id,
                 name,
                 opened,
-                Files.exists(root.resolve("dev").resolve(node))
+                Files.exists(root.resolve("dev").resolve(UDMABUF_IMPORT))
                         ? "run as root"
                         : "build and load AiSIO's kernel module (kmod/udmabuf-import), which tells a controller's addresses of a"
                                 + " GPU's memory");
@@ -627,9 +637,25 @@ public final class Doctor {
             return "VFIO by group";
         }
         if (is("vfio-group") && is("vfio-noiommu") && is("hugepages")) {
-            return "VFIO without IOMMU, with huge pages";
+            return NO_IOMMU + ", with huge pages";
         }
-        return is("uio") && is("hugepages") && FileStatus.effectiveUser() == 0 ? "UIO, with huge pages" : "";
+        return uioWay();
+    }
+
+    private String uioWay() {
+        if (!is("uio") || FileStatus.effectiveUser() != 0) {
+            return "";
+        }
+        if (uioTranslates) {
+            return "UIO, with udmabuf and udmabuf-import";
+        }
+        return is("hugepages") ? "UIO, with huge pages" : "";
+    }
+
+    /** Which way leads to memory by udmabuf-import, which tells no addresses where VFIO has an IOMMU; empty if none. */
+    private String peerWay() {
+        String uio = uioWay();
+        return uio.isEmpty() && way().startsWith(NO_IOMMU) ? way() : uio;
     }
 
     private Mode cpuInitiated() {
@@ -643,17 +669,22 @@ public final class Doctor {
     }
 
     private Mode cpuInitiatedP2p() {
-        List<String> missing = new ArrayList<>(cpuInitiated().missing());
+        List<String> missing = new ArrayList<>();
+        require("nvme", missing);
+        if (peerWay().isEmpty()) {
+            missing.add("a way to have a device that reaches GPU memory: UIO, with huge pages, or with udmabuf and"
+                    + " udmabuf-import where an IOMMU translates; or VFIO without an IOMMU; as root");
+        }
         require("cuda", missing);
         require("bar1", missing);
         require("dma-buf", missing);
         require("udmabuf-import", missing);
-        return mode("cpu-p2p", "CPU-initiated P2P", missing, way() + ", GPU memory by udmabuf-import");
+        return mode("cpu-p2p", "CPU-initiated P2P", missing, peerWay() + ", GPU memory by udmabuf-import");
     }
 
     private Mode deviceInitiatedP2p() {
         List<String> missing = new ArrayList<>(cpuInitiatedP2p().missing());
-        return mode("device-p2p", "Device-initiated P2P", missing, way() + ", queues in GPU memory");
+        return mode("device-p2p", "Device-initiated P2P", missing, peerWay() + ", queues in GPU memory");
     }
 
     private static Mode mode(String id, String name, List<String> missing, String how) {

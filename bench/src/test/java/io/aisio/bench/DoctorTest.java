@@ -1,10 +1,12 @@
 package io.aisio.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.bench.DoctorReport.Answer;
 import io.aisio.bench.DoctorReport.Finding;
 import io.aisio.bench.DoctorReport.Mode;
+import io.aisio.linux.FileStatus;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -146,6 +148,44 @@ class DoctorTest {
         put("sys/kernel/iommu_groups/0/type", "identity");
         put("sys/kernel/iommu_groups/1/type", "identity");
         assertThat(finding("uio").answer()).isEqualTo(Answer.YES);
+    }
+
+    private String wayToGpuMemory() {
+        return report().modes().stream()
+                .filter(mode -> mode.id().equals("cpu-p2p"))
+                .flatMap(mode -> mode.missing().stream())
+                .filter(missing -> missing.startsWith("a way to have a device"))
+                .findFirst()
+                .orElse("");
+    }
+
+    /** Where VFIO has an IOMMU, udmabuf-import tells no addresses. */
+    @Test
+    void wantsUioForGpuMemoryWhereAnIommuTranslates() throws IOException {
+        function("0000:01:00.0", "0x1b36", "0x0010", "0x010802", "0x1000 0x4fff 0x140204");
+        put("sys/class/iommu/dmar0/devices/x", "");
+        put("sys/kernel/iommu_groups/0/type", "DMA-FQ");
+        put("dev/vfio/vfio", "");
+        put("sys/bus/pci/drivers/uio_pci_generic/bind", "");
+        put("dev/udmabuf-import", "");
+        assertThat(report().modes().getFirst().how()).isEqualTo("VFIO by group");
+        assertThat(wayToGpuMemory()).contains("UIO, with huge pages, or with udmabuf and udmabuf-import");
+        assertThat(finding("uio").remedy()).contains("udmabuf");
+        put("dev/udmabuf", "");
+        assertThat(finding("uio").answer()).isEqualTo(Answer.YES);
+        assumeTrue(FileStatus.effectiveUser() == 0, "needs root");
+        assertThat(wayToGpuMemory()).isEmpty();
+    }
+
+    @Test
+    void takesVfioForGpuMemoryWhereThereIsNoIommu() throws IOException {
+        put("dev/vfio/vfio", "");
+        put("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y");
+        assertThat(wayToGpuMemory()).isNotEmpty();
+        put("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "8");
+        put("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "8");
+        assertThat(finding("hugepages").answer()).isEqualTo(Answer.YES);
+        assertThat(wayToGpuMemory()).isEmpty();
     }
 
     @Test

@@ -20,11 +20,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -289,8 +291,14 @@ final class ModelCommand implements Callable<Integer> {
     }
 
     private void comparePublished() throws IOException {
-        if (plot || svg != null) {
-            throw new ParameterException(spec.commandLine(), "--published draws nothing: leave out --plot and --svg");
+        String others = spec.commandLine().getParseResult().matchedOptions().stream()
+                .map(OptionSpec::longestName)
+                .filter(name -> !name.equals("--published") && !name.equals("--output"))
+                .distinct()
+                .collect(Collectors.joining(", "));
+        if (!others.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--published takes no option but --output: leave out " + others);
         }
         List<PublishedFigure> figures = PublishedFigure.all();
         if (output.human()) {

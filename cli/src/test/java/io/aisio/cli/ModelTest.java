@@ -113,7 +113,8 @@ class ModelTest {
                 "--fetch 65|65 SQEs fetched at once",
                 "--batch 0|0 commands a doorbell",
                 "--max-read-request 100|read requests of 100 bytes",
-                "--published --plot|--published draws nothing",
+                "--published --plot|--published takes no option but --output: leave out --plot",
+                "--ssds 3 --svg a.svg --published|leave out --ssds, --svg",
             })
     void refusesWhatMakesNoSense(String options, String reason) {
         Result result = aisio("model " + options);

@@ -225,9 +225,9 @@ final class Dispatcher {
         } catch (IllegalStateException e) {
             return transferError(e);
         } catch (InternalError | OutOfMemoryError e) {
-            // A page that the domain's user has taken away, and that is not to be had again. It may be told late, so
-            // that
-            // this command is another user's: it may be tried again.
+            // A page that the domain's user has taken away, and that is not to be had again. The JVM may tell it late,
+            // when
+            // another user's command runs, so that the status lets the command be tried again.
             if (prps.domain() == null) {
                 throw e;
             }

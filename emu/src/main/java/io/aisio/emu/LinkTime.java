@@ -40,15 +40,19 @@ final class LinkTime {
         long at = (now - START) * PICOS;
         long from = take(fromSsd, at, NvmeTraffic.SINGLE.fromSsd(link, write, bytes, queues));
         long to = take(toSsd, at, NvmeTraffic.SINGLE.toSsd(link, write, bytes, queues));
-        return START + (Math.max(from, to) + PICOS - 1) / PICOS;
+        return START + Math.ceilDiv(Math.max(from, to), PICOS);
     }
 
-    /** Keeps one direction for so many bytes, from {@code at} or when it is free; tells until when. */
+    /**
+     * Keeps one direction for so many bytes, from {@code at} or when it is free; tells until when. What is later than can be
+     * told is the latest that can be: a link that is slowed down far takes months for few large commands.
+     */
     private long take(AtomicLong free, long at, double bytes) {
         long picos = (long) Math.ceil(bytes * picosPerByte);
         while (true) {
             long before = free.get();
-            long until = Math.max(before, at) + picos;
+            long start = Math.max(before, at);
+            long until = start > Long.MAX_VALUE - picos ? Long.MAX_VALUE : start + picos;
             if (free.weakCompareAndSetVolatile(before, until)) {
                 return until;
             }

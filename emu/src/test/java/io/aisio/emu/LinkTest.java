@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.aisio.nvme.link.Ceiling;
 import io.aisio.nvme.link.DataPath;
+import io.aisio.nvme.link.NvmeTraffic;
 import io.aisio.nvme.link.PcieLink;
 import io.aisio.nvme.spec.Opcode;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.PriorityQueue;
@@ -94,6 +96,21 @@ class LinkTest {
         assertThat((double) done[2] / done[1]).isBetween(1.97, 2.03);
         assertThat((double) done[3] / done[1]).isBetween(2.96, 3.04);
         assertThat((double) done[4] / done[3]).isBetween(1.01, 1.1);
+    }
+
+    /** Each takes half a month; 2^63 picoseconds are a hundred days. */
+    @Test
+    void whatIsLaterThanCanBeToldIsNeverEarlier() {
+        PcieLink link = new PcieLink(1, 1, PcieLink.DEFAULT_MAX_PAYLOAD, PcieLink.MAX_SLOWDOWN);
+        Pace pace = new Pace(0, 0, 0, link, null);
+        long now = System.nanoTime();
+        long before = 0;
+        for (int i = 0; i < 16; i++) {
+            long after = pace.due(now, false, NvmeTraffic.MAX_BYTES) - now;
+            assertThat(after).isGreaterThanOrEqualTo(before);
+            before = after;
+        }
+        assertThat(before).isGreaterThan(Duration.ofDays(100).toNanos());
     }
 
     /** In real time, on a thread of its own: never more than the model says. */

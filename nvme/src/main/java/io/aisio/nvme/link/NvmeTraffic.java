@@ -20,7 +20,7 @@ import io.aisio.nvme.spec.Sqe;
  *
  * @param maxReadRequest the most bytes that the SSD asks for at once (Max_Read_Request_Size), a power of two from 128 to
  *     4096
- * @param fetch SQEs that it fetches by one request, 1 to 64
+ * @param fetch SQEs that it fetches at once, 1 to 64: by one request, or as many as {@code maxReadRequest} makes of it
  * @param batch commands for which the driver rings each doorbell once, 1 to 65536
  */
 public record NvmeTraffic(int maxReadRequest, int fetch, int batch) {
@@ -87,8 +87,11 @@ public record NvmeTraffic(int maxReadRequest, int fetch, int batch) {
     /** Packets from the SSD: all are requests. */
     double packetsFromSsd(PcieLink link, boolean write, long bytes, boolean queues) {
         double packets = write ? requests(bytes) : link.packets(bytes);
-        // The read of the SQE, that of the PRP list, and the write of the CQE.
-        return queues ? packets + 1.0 / fetch + requests(listBytes(bytes)) + 1 : packets;
+        if (queues) {
+            // The write of the CQE is the last.
+            packets += (double) requests((long) fetch * Sqe.BYTES) / fetch + requests(listBytes(bytes)) + 1;
+        }
+        return packets;
     }
 
     /** Packets to the SSD: completions, and the doorbells. */

@@ -76,12 +76,6 @@ public record PublishedFigure(String name, String unit, double published, double
                         read(toHost, 4096).payloadBytesPerSecond() / GIGA,
                         "256-byte packets on the SSDs' links"),
                 of(
-                        "3 SSDs (three of those sixteen)",
-                        "GB/s",
-                        230.9 * 3 / 16,
-                        read(toGpu(3), 4096).payloadBytesPerSecond() / GIGA,
-                        "256-byte packets on the SSDs' links"),
-                of(
                         "p2pBandwidthLatencyTest",
                         "GB/s",
                         56.135,

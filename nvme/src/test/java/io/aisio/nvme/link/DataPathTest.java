@@ -58,6 +58,15 @@ class DataPathTest {
                 .isCloseTo(64 + 2 * 20 / 8.0 + 2 * 28 / 32.0 + (2 + 1 / 8.0 + 1) * 4, within(1e-9));
     }
 
+    /** 16 SQEs are 1024 bytes: two requests of 512, eight of 128. */
+    @Test
+    void aFetchIsAsManyRequestsAsItsBytesTake() {
+        assertThat(new NvmeTraffic(512, 16, 1).fromSsd(SSD, false, 512, true))
+                .isCloseTo(2 * 280 + 2 * 24 / 16.0 + 40 + (4 / 16.0 + 2) * 4, within(1e-9));
+        assertThat(new NvmeTraffic(128, 16, 1).fromSsd(SSD, false, 512, true))
+                .isCloseTo(2 * 280 + 8 * 24 / 16.0 + 40 + (4 / 16.0 + 2) * 4, within(1e-9));
+    }
+
     @Test
     void aFlushIsItsQueuesAlone() {
         assertThat(NvmeTraffic.SINGLE.fromSsd(SSD, true, 0, true)).isEqualTo(24 + 40 + 3 * 4);

@@ -14,7 +14,10 @@ import java.util.Map;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
-/** Writes files {@code file0}, {@code file1}… until it is stopped; what has its name has all of its blocks on the device. */
+/**
+ * Writes files {@code file0}, {@code file1}… until it is stopped, when there are many {@code last} again and again; what has its
+ * name has all of its blocks on the device.
+ */
 final class FilesWriter implements AutoCloseable {
     private static final int LEAST = 5;
     private static final int MOST = 200;
@@ -37,10 +40,10 @@ final class FilesWriter implements AutoCloseable {
     private void write() {
         Random random = new Random(17);
         try {
-            while (count < MOST && (!stopped || count < LEAST)) {
+            while (!stopped || count < LEAST) {
                 byte[] content = new byte[1 + random.nextInt(LONGEST)];
                 random.nextBytes(content);
-                String name = "file" + count;
+                String name = count < MOST ? "file" + count : "last";
                 Path unfinished = folder.resolve(name + ".tmp");
                 force(unfinished, content);
                 Files.move(unfinished, folder.resolve(name));

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -319,28 +320,36 @@ final class UblkExport implements Export {
         }
         join();
         finish();
-        delete(STOP_LIMIT);
+        @Nullable IOException[] refused = new IOException[1];
+        Thread deletion = delete(null, e -> refused[0] = e);
+        if (!joined(deletion, STOP_LIMIT)) {
+            throw new IOException(this + " is stopped, and goes when who has opened it meanwhile lets go of it");
+        }
+        if (refused[0] != null) {
+            throw refused[0];
+        }
     }
 
     /**
      * Has the kernel delete it. It does so at once, but answers only when nobody has the block device open any more, such as a
-     * file system that is still mounted: that is not waited for.
+     * file system that is still mounted.
+     *
+     * @param first ends before it begins
+     * @param refused told if it fails
      */
-    private void delete(Duration limit) throws IOException {
-        @Nullable IOException[] refused = new IOException[1];
-        Thread deletion = Thread.ofPlatform()
-                .daemon()
-                .name("deletion of " + this)
-                .start(() -> {
-                    try (control) {
-                        control.delete(info.id());
-                    } catch (IOException e) {
-                        refused[0] = e;
-                    }
-                });
-        if (joined(deletion, limit) && refused[0] != null) {
-            throw refused[0];
-        }
+    private Thread delete(@Nullable Thread first, Consumer<IOException> refused) {
+        return Thread.ofPlatform().daemon().name("deletion of " + this).start(() -> {
+            try (control) {
+                if (first != null) {
+                    first.join();
+                }
+                control.delete(info.id());
+            } catch (IOException e) {
+                refused.accept(e);
+            } catch (InterruptedException e) {
+                throw new IllegalStateException("nobody has this thread to interrupt it", e);
+            }
+        });
     }
 
     private OpenFile openAlone() throws IOException {
@@ -380,15 +389,22 @@ final class UblkExport implements Export {
         try {
             join();
             finish();
-            if (stopped) {
-                delete(whoeverUsesIt ? Duration.ZERO : STOP_LIMIT);
+            if (stopped || whoeverUsesIt) {
+                Thread deletion = delete(stopper, this::failed);
+                // Who uses it is not waited for.
+                boolean _ = whoeverUsesIt || joined(deletion, STOP_LIMIT);
             } else {
                 control.close();
                 events.add("left", request.device(), this + " is left to the next daemon: it is in use");
             }
         } catch (IOException e) {
-            events.add("failed", request.device(), this + ": " + e.getMessage());
+            control.close();
+            failed(e);
         }
+    }
+
+    private void failed(IOException e) {
+        events.add("failed", request.device(), this + ": " + e.getMessage());
     }
 
     /** After a start that failed: ends the threads, so that the device can be deleted. */

@@ -15,12 +15,12 @@
  *
  * An import belongs to one open file, and ends with UDMABUF_IMPORT_DETACH or
  * the last close of that file, however its processes end. Its mapping ends
- * earlier when the function loses its driver, or when the exporter takes the
+ * earlier when the function is to lose its driver, or when the exporter takes the
  * memory back (move_notify, by its older name); GET_MAP says -ESTALE from then on.
  *
  * Locks, in the order in which they are taken:
  *
- *   device_lock    ATTACH; the driver core holds it when a driver is unbound
+ *   device_lock    ATTACH; the driver core holds it while a driver is unbound
  *   import->lock   an import ends once
  *   dma-buf's reservation lock    pin, map, unmap; held by who calls move_notify
  *   imports_lock   the list of imports
@@ -34,6 +34,7 @@
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
 #include <linux/iommu.h>
+#include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/miscdevice.h>
@@ -50,6 +51,9 @@
 #include <linux/xarray.h>
 
 #include "udmabuf_import.h"
+
+/* How long ATTACH waits for who still moves or clears the memory. */
+#define IMPORT_FENCE_SECONDS	10
 
 /**
  * struct import_file - what an open file has
@@ -97,6 +101,21 @@ struct import {
 static LIST_HEAD(imports);
 static DEFINE_MUTEX(imports_lock);
 
+/*
+ * An IOMMU that is flushed lazily (DMA-FQ) may know for some milliseconds what
+ * is not mapped any more, and the exporter gives the memory to others at once.
+ */
+static void import_flush(struct import *import)
+{
+#ifdef CONFIG_IOMMU_API
+	struct iommu_domain *domain =
+		iommu_get_domain_for_dev(&import->pdev->dev);
+
+	if (domain && domain->type == IOMMU_DOMAIN_DMA_FQ)
+		iommu_flush_iotlb_all(domain);
+#endif
+}
+
 static void import_unmap(struct import *import)
 {
 	dma_resv_assert_held(import->dmabuf->resv);
@@ -105,7 +124,16 @@ static void import_unmap(struct import *import)
 	WRITE_ONCE(import->stale, true);
 	dma_buf_unmap_attachment(import->attachment, import->sgt,
 				 DMA_BIDIRECTIONAL);
+	import_flush(import);
 	import->sgt = NULL;
+}
+
+/* Of an exporter that is not dynamic, the dma-buf's core unmaps here alone. */
+static void import_detach_dmabuf(struct import *import)
+{
+	dma_buf_detach(import->dmabuf, import->attachment);
+	import_flush(import);
+	import->attachment = NULL;
 }
 
 /*
@@ -141,8 +169,7 @@ static void import_end(struct import *import)
 		import_unmap(import);
 		dma_buf_unpin(import->attachment);
 		dma_resv_unlock(resv);
-		dma_buf_detach(import->dmabuf, import->attachment);
-		import->attachment = NULL;
+		import_detach_dmabuf(import);
 		mutex_lock(&imports_lock);
 		list_del(&import->node);
 		mutex_unlock(&imports_lock);
@@ -211,6 +238,7 @@ static int import_read_segments(struct import *import,
 static int import_map(struct import *import)
 {
 	struct sg_table *sgt;
+	long left;
 	int ret;
 
 	dma_resv_assert_held(import->dmabuf->resv);
@@ -233,6 +261,17 @@ static int import_map(struct import *import)
 	ret = import_read_segments(import, import->segments, &import->count);
 	if (ret)
 		goto err_unmap;
+	/*
+	 * What the exporter does to the memory by a device of its own has to be
+	 * done, for a function that is driven from user space waits for nothing.
+	 */
+	left = dma_resv_wait_timeout(import->dmabuf->resv,
+				     DMA_RESV_USAGE_KERNEL, true,
+				     IMPORT_FENCE_SECONDS * HZ);
+	if (left <= 0) {
+		ret = left ? left : -ETIMEDOUT;
+		goto err_unmap;
+	}
 	return 0;
 
 err_unmap:
@@ -299,8 +338,7 @@ err_unpin:
 	dma_buf_unpin(attachment);
 err_unlock:
 	dma_resv_unlock(resv);
-	dma_buf_detach(import->dmabuf, attachment);
-	import->attachment = NULL;
+	import_detach_dmabuf(import);
 	return ret;
 }
 
@@ -386,6 +424,9 @@ static long import_attach(struct import_file *file, void __user *argp)
 	struct import *import;
 	int ret;
 
+	/* Whoever was given the descriptor is not to open new ways by it. */
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
 	if (copy_from_user(&arg, argp, sizeof(arg)))
 		return -EFAULT;
 	if (arg.flags || arg.device >= 32 || arg.function >= 8 ||
@@ -452,6 +493,10 @@ static long import_get_map(struct import_file *file, void __user *argp)
 				 arg.count * sizeof(*import->segments)) ||
 		    copy_to_user(argp, &arg, sizeof(arg)))
 			ret = -EFAULT;
+		/* A copy may sleep: what ended meanwhile is not told as good. */
+		smp_rmb();
+		if (!ret && READ_ONCE(import->stale))
+			ret = -ESTALE;
 	}
 	import_put(import);
 	return ret;
@@ -496,8 +541,8 @@ static long import_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 /*
  * An address tells where memory lies in the machine, and a mapping opens a
  * device's way to it: what VFIO wants of who drives a device without an IOMMU,
- * whatever the node's mode has become. Asked here alone, so that a descriptor
- * can be given to a process that has less.
+ * whatever the node's mode has become. ATTACH asks again: a process that was
+ * given a descriptor and has less looks up and ends what is there, and no more.
  */
 static int import_open(struct inode *inode, struct file *filp)
 {
@@ -564,17 +609,24 @@ static struct import *import_of(struct device *dev)
 }
 
 /*
- * A function that loses its driver, also because it is pulled, does no DMA any
- * more, and its address space may go next.
+ * A function loses its driver, also because it is pulled. That is told before
+ * anything of the driver or of the function's address space has gone. The lock
+ * of the device is held until it has no driver, so that an ATTACH that comes
+ * meanwhile waits, and finds none.
+ *
+ * Bus mastering ends first: what the function still does is not to reach
+ * memory that has been given back. Its program may turn that on again through
+ * its files, which is why who drives it needs CAP_SYS_RAWIO.
  */
 static int import_notify(struct notifier_block *block, unsigned long action,
 			 void *data)
 {
 	struct import *import;
 
-	if (action != BUS_NOTIFY_UNBOUND_DRIVER)
+	if (action != BUS_NOTIFY_UNBIND_DRIVER)
 		return NOTIFY_DONE;
 	while ((import = import_of(data))) {
+		pci_clear_master(import->pdev);
 		import_end(import);
 		import_put(import);
 	}

@@ -4,7 +4,7 @@
  * user space. README.md has the interface in words.
  *
  * The structures are the same for 32-bit and 64-bit processes. Every field that
- * is not an input is ignored; what is called reserved, and flags, must be 0.
+ * is not an input is ignored; flags must be 0.
  */
 #ifndef _UAPI_UDMABUF_IMPORT_H
 #define _UAPI_UDMABUF_IMPORT_H

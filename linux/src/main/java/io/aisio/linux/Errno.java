@@ -15,6 +15,8 @@ public final class Errno {
     public static final int EINTR = 4;
     /** Input/output error. */
     public static final int EIO = 5;
+    /** No such device or address; also one that is there, and not ready for this. */
+    public static final int ENXIO = 6;
     /** Argument list too long; bpf(2): the attributes are larger than the kernel knows. */
     public static final int E2BIG = 7;
     /** Bad file descriptor. */

@@ -88,7 +88,8 @@ public final class UdmabufImport implements AutoCloseable {
      * @throws LinuxException if the kernel refuses: {@code ENOENT} where the module is not loaded, {@code EACCES} or
      *     {@code EPERM} for others than root, {@code ENODEV} if there is no such function, {@code ENXIO} if it is bound to
      *     neither {@code uio_pci_generic} nor {@code vfio-pci}, {@code EBUSY} if VFIO makes its addresses,
-     *     {@code EOPNOTSUPP} where the exporter does not let other devices reach its memory or cannot pin it
+     *     {@code EOPNOTSUPP} where the exporter does not let other devices reach its memory or cannot pin it,
+     *     {@code ETIMEDOUT} where it has not done in time what it does to the memory first
      * @throws IOException if what it tells cannot be
      */
     public static UdmabufImport of(OpenFile dmaBuf, int domain, int bus, int device, int function, int addressBits)
@@ -188,6 +189,19 @@ public final class UdmabufImport implements AutoCloseable {
     /** Where the memory lies, from its first byte on. */
     public List<Run> runs() {
         return runs;
+    }
+
+    /**
+     * Makes sure that the addresses still mean this memory: they end early when the function loses its driver or the exporter
+     * takes the memory back, and may then be given to other memory. Does nothing once this is closed.
+     *
+     * @throws LinuxException {@code ESTALE} if they do not
+     * @throws IOException if what the kernel tells cannot be
+     */
+    public synchronized void requireCurrent() throws IOException {
+        if (!closed) {
+            getMap(node, handle, MemorySegment.NULL);
+        }
     }
 
     /** Lets the memory go: its addresses mean nothing from here on. Closing again does nothing. */

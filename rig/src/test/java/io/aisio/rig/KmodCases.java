@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.linux.Errno;
 import io.aisio.linux.OpenFile;
@@ -30,7 +31,6 @@ import java.util.stream.IntStream;
 
 /** The kernel module {@code udmabuf-import}: what it gives, to whom, until when, and what it stands. */
 final class KmodCases {
-    private static final int ENXIO = 6;
     private static final int EFAULT = 14;
     private static final int PIECE = 64 << 10;
     /** {@code UDMABUF_IMPORT_MAX_IMPORTS}. */
@@ -61,6 +61,27 @@ final class KmodCases {
                 .contains("Operation not permitted");
         assertThat(Machine.output(Machine.start("setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", open)))
                 .contains("Permission denied");
+    }
+
+    /** With a descriptor that it was given, a process without the right looks up and ends what is attached, and no more. */
+    static void attachesNothingForWhoHasNoRightToRawAccess() throws Exception {
+        try (BoundFunction function = bound();
+                ImportNode node = ImportNode.open();
+                OpenFile dmaBuf = BarExport.export(Kind.DYNAMIC, 0, PIECE)) {
+            int handle = node.attach(dmaBuf);
+            assertThat(handle).as(function.address()).isPositive();
+            int[] answers = new int[3];
+            // A thread has its rights to itself, and this one ends with those that it gave up.
+            Thread without = Thread.ofPlatform().start(() -> {
+                Ioctl.giveUpRawAccess();
+                answers[0] = node.attach(dmaBuf);
+                answers[1] = node.addresses(handle, 0, 1)[0] > 0 ? 0 : -1;
+                answers[2] = node.detach(handle);
+            });
+            without.join();
+            assertThat(answers).containsExactly(-Errno.EPERM, 0, 0);
+        }
+        BarExport.awaitNothingLeft();
     }
 
     static void refusesWhatIsNoDmaBufAndNoFunction() throws IOException {
@@ -143,10 +164,10 @@ final class KmodCases {
         try (ImportNode node = ImportNode.open();
                 OpenFile dmaBuf = BarExport.export(Kind.DYNAMIC, 0, PIECE)) {
             assertThat(Machine.driverOf(Driven.CONTROLLER)).isEqualTo("nvme");
-            assertThat(node.attach(dmaBuf)).isEqualTo(-ENXIO);
+            assertThat(node.attach(dmaBuf)).isEqualTo(-Errno.ENXIO);
             try (BoundFunction function = Driven.bound(Access.UIO)) {
                 Machine.write(Machine.function(function.address()).resolve("driver/unbind"), function.address());
-                assertThat(node.attach(dmaBuf)).as("bound to no driver").isEqualTo(-ENXIO);
+                assertThat(node.attach(dmaBuf)).as("bound to no driver").isEqualTo(-Errno.ENXIO);
             }
             try (BoundFunction function = Driven.bound(Access.TYPE1)) {
                 assertThat(node.attach(dmaBuf))
@@ -322,6 +343,13 @@ final class KmodCases {
             assertThat(memory.segment().mismatch(before)).isEqualTo(-1);
             // And what it still has, it reaches.
             device.read(0, host);
+            // The addresses are free: nothing may come to lie there while somebody still has them.
+            try (BarExport.Memory refused = new BarExport.Memory(Kind.DYNAMIC, 1 << 20, PIECE);
+                    BarExport.Memory taken = new BarExport.Memory(Kind.DYNAMIC, 1 << 20, PIECE)) {
+                assertThatThrownBy(() -> device.map(refused)).hasMessageContaining("close it first");
+                peer.close();
+                device.map(taken).close();
+            }
         }
         BarExport.awaitNothingLeft();
     }

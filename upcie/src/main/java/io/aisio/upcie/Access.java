@@ -1,6 +1,7 @@
 package io.aisio.upcie;
 
 import io.aisio.linux.Sysfs;
+import io.aisio.linux.Udmabuf;
 import io.aisio.linux.UdmabufImport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,12 +23,15 @@ public enum Access {
     NOIOMMU("VFIO without an IOMMU, unsafe"),
     /**
      * {@code uio_pci_generic}: registers by sysfs, no IOMMU of its own. Needs huge pages and root; behind an
-     * IOMMU that translates, the module {@code udmabuf-import} instead of huge pages.
+     * IOMMU that translates, the kernel's driver {@code udmabuf} and the module {@code udmabuf-import} instead of huge pages.
      */
     UIO("UIO");
 
     private static final String VFIO_DRIVER = "vfio-pci";
     private static final String UIO_DRIVER = "uio_pci_generic";
+
+    /** Where the kernel's drivers have their nodes. */
+    private static final Path NODES = Path.of("/dev");
 
     private final String description;
 
@@ -60,6 +64,15 @@ public enum Access {
      * @throws IOException if it allows none, or not that one
      */
     static Access of(PciBus bus, PciDevice device, FunctionOptions options) throws IOException {
+        return of(bus, device, options, NODES);
+    }
+
+    /**
+     * The same.
+     *
+     * @param nodes {@code /dev} but in tests
+     */
+    static Access of(PciBus bus, PciDevice device, FunctionOptions options, Path nodes) throws IOException {
         List<Access> possible = possible(bus, device);
         if (possible.isEmpty()) {
             throw new IOException("%s: %s; next: as root, ./aisio devbind bind --driver vfio-pci %s"
@@ -83,18 +96,30 @@ public enum Access {
                             + " allow it by the option unsafe: " + device.address() + "?unsafe");
         }
         if (access == UIO) {
-            requireAddresses(bus, device);
+            requireAddresses(bus, device, options, nodes);
         }
         return access;
     }
 
     /** With UIO the function is given physical addresses, which an IOMMU that translates does not know, or imported ones. */
-    private static void requireAddresses(PciBus bus, PciDevice device) throws IOException {
-        if (translates(bus, device) && Files.notExists(UdmabufImport.PATH)) {
+    private static void requireAddresses(PciBus bus, PciDevice device, FunctionOptions options, Path nodes)
+            throws IOException {
+        if (!translates(bus, device)) {
+            return;
+        }
+        for (Path node : List.of(Udmabuf.PATH, UdmabufImport.PATH)) {
+            if (Files.notExists(nodes.resolve(node.getFileName()))) {
+                throw new IOException(
+                        "%s: the IOMMU translates for it (%s), which UIO cannot serve without %s; next: ./aisio devbind bind --driver vfio-pci %s,"
+                                        .formatted(device.address(), translation(bus, device), node, device.address())
+                                + " or load the kernel modules udmabuf and udmabuf-import, or iommu=pt on the kernel's"
+                                + " command line");
+            }
+        }
+        if (options.hugePageBytes() != FunctionOptions.DEFAULT.hugePageBytes()) {
             throw new IOException(
-                    "%s: the IOMMU translates for it (%s), which UIO cannot serve; next: ./aisio devbind bind --driver vfio-pci %s,"
-                                    .formatted(device.address(), translation(bus, device), device.address())
-                            + " or load the kernel module udmabuf-import, or iommu=pt on the kernel's command line");
+                    "%s: the IOMMU translates for it (%s), and UIO takes ordinary pages there; next: leave out hugepages"
+                            .formatted(device.address(), translation(bus, device)));
         }
     }
 

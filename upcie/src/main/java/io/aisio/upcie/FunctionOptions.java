@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param access by which way; null for the one that follows from the driver that it is bound to
  * @param unsafe whether {@link Access#NOIOMMU} will do
  * @param hugePageBytes of the huge pages that its memory comes from: 2 MiB or 1 GiB. Behind an IOMMU ordinary pages serve
- *     where there are none; without one they are needed
+ *     where there are none, and {@link Access#UIO} takes those alone; without one they are needed
  */
 public record FunctionOptions(@Nullable Access access, boolean unsafe, long hugePageBytes) {
     /** 1 GiB. */

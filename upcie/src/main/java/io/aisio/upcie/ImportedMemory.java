@@ -62,6 +62,16 @@ final class ImportedMemory implements DmaSpace.PeerRegion {
             case Errno.EACCES, Errno.EPERM ->
                 new IOException(
                         what + UdmabufImport.PATH + " is for who has CAP_SYS_RAWIO alone; next: run as root", e);
+            case Errno.EBUSY ->
+                new IOException(
+                        what + "it is bound to vfio-pci behind an IOMMU, and its addresses are VFIO's; next: as root,"
+                                + " ./aisio devbind bind --driver uio_pci_generic " + function,
+                        e);
+            case Errno.ENXIO ->
+                new IOException(
+                        what + "it is bound to no driver for user space any more; next: close it, and as root,"
+                                + " ./aisio devbind bind --driver uio_pci_generic " + function,
+                        e);
             case Errno.EOPNOTSUPP ->
                 new IOException(
                         what + "its exporter does not let other devices reach it, or does not keep it in its place ("
@@ -74,6 +84,26 @@ final class ImportedMemory implements DmaSpace.PeerRegion {
     /** Whether the function finds it in a row. */
     boolean isInARow() {
         return imported.runs().size() == 1;
+    }
+
+    /**
+     * Makes sure that its addresses are not other memory's by now.
+     *
+     * @throws IOException if they may be; the message says the next step
+     */
+    void requireCurrent(PciAddress function) throws IOException {
+        try {
+            imported.requireCurrent();
+        } catch (LinuxException e) {
+            if (e.errno() != Errno.ESTALE) {
+                throw e;
+            }
+            throw new IOException(
+                    function
+                            + ": memory that was mapped for it is no longer: its driver was unbound, or another device took"
+                            + " the memory back. What is mapped next may get the same addresses; next: close it first",
+                    e);
+        }
     }
 
     @Override

@@ -6,17 +6,22 @@ import io.aisio.linux.Mapping;
 import io.aisio.linux.OpenFile;
 import io.aisio.linux.Udmabuf;
 import java.io.IOException;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Memory behind an IOMMU that is the kernel's: UIO has no way to it, but the kernel modules {@code udmabuf} and
  * {@code udmabuf-import} have. Memory is a file, of which the one makes a dma-buf and the other maps that for the function, as
  * it does another device's. Nothing else is within the function's reach.
+ *
+ * <p>An import may end under its owner's hands, and its addresses be given to the next one. So none is made while there is one
+ * whose addresses are no longer its own. Any thread may call it.
  */
 final class ImportedSpace implements DmaSpace {
     private final PciAddress function;
-    private final Map<Region, ImportedMemory> imports = new HashMap<>();
+    private final Map<Region, ImportedMemory> imports = new ConcurrentHashMap<>();
+    private final Set<ImportedMemory> peers = ConcurrentHashMap.newKeySet();
 
     ImportedSpace(PciAddress function) {
         this.function = function;
@@ -49,7 +54,7 @@ final class ImportedSpace implements DmaSpace {
     @Override
     public Region map(OpenFile file, Mapping mapping) throws IOException {
         long bytes = mapping.segment().byteSize();
-        ImportedMemory imported = imported(file, bytes);
+        ImportedMemory imported = requireOthersCurrent(imported(file, bytes));
         if (!imported.isInARow()) {
             imported.release();
             throw new IOException(function + ": the IOMMU lays " + bytes + " bytes of memory in several places");
@@ -80,7 +85,36 @@ final class ImportedSpace implements DmaSpace {
 
     @Override
     public PeerRegion map(PeerMemory memory) throws IOException {
-        return ImportedMemory.of(function, memory);
+        ImportedMemory imported = requireOthersCurrent(ImportedMemory.of(function, memory));
+        peers.add(imported);
+        return new PeerRegion() {
+            @Override
+            public long iova(long offset) {
+                return imported.iova(offset);
+            }
+
+            @Override
+            public void release() {
+                peers.remove(imported);
+                imported.release();
+            }
+        };
+    }
+
+    /** Once the new one is there: whatever ended before could have left it its addresses. */
+    private ImportedMemory requireOthersCurrent(ImportedMemory imported) throws IOException {
+        try {
+            for (ImportedMemory other : imports.values()) {
+                other.requireCurrent(function);
+            }
+            for (ImportedMemory other : peers) {
+                other.requireCurrent(function);
+            }
+            return imported;
+        } catch (IOException | RuntimeException e) {
+            imported.release();
+            throw e;
+        }
     }
 
     @Override

@@ -27,7 +27,11 @@ class AccessTest {
     }
 
     private Access access(@Nullable Access wanted, boolean unsafe) throws IOException {
-        return Access.of(tree.bus(), tree.bus().device(ADDRESS), new FunctionOptions(wanted, unsafe, 2L << 20));
+        return access(new FunctionOptions(wanted, unsafe, 2L << 20));
+    }
+
+    private Access access(FunctionOptions options) throws IOException {
+        return Access.of(tree.bus(), tree.bus().device(ADDRESS), options, root.resolve("dev"));
     }
 
     @Test
@@ -50,7 +54,7 @@ class AccessTest {
     }
 
     @Test
-    void uioIsRefusedBehindAnIommuThatTranslates() throws Exception {
+    void uioBehindAnIommuThatTranslatesNeedsTwoModules() throws Exception {
         tree.driver(function, "uio_pci_generic");
         Path group = Files.createDirectories(root.resolve("kernel/iommu_groups/5"));
         Files.createSymbolicLink(function.resolve("iommu_group"), group);
@@ -58,8 +62,18 @@ class AccessTest {
         assertThatThrownBy(() -> access(null, false))
                 .hasMessageContaining("the IOMMU translates for it (DMA-FQ)")
                 .hasMessageContaining("--driver vfio-pci 0000:01:00.0");
+        Path nodes = Files.createDirectories(root.resolve("dev"));
+        Files.createFile(nodes.resolve("udmabuf-import"));
+        assertThatThrownBy(() -> access(null, false)).hasMessageContaining("without /dev/udmabuf;");
+        Files.createFile(nodes.resolve("udmabuf"));
+        assertThat(access(null, false)).isEqualTo(Access.UIO);
+        FunctionOptions gigantic = new FunctionOptions(null, false, FunctionOptions.GIGANTIC_PAGE_SIZE);
+        assertThatThrownBy(() -> access(gigantic)).hasMessageContaining("leave out hugepages");
+        Files.delete(nodes.resolve("udmabuf-import"));
+        assertThatThrownBy(() -> access(null, false)).hasMessageContaining("without /dev/udmabuf-import;");
         Files.writeString(group.resolve("type"), "identity\n");
         assertThat(access(null, false)).isEqualTo(Access.UIO);
+        assertThat(access(gigantic)).isEqualTo(Access.UIO);
     }
 
     @Test

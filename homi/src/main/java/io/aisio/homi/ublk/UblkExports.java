@@ -98,9 +98,7 @@ public final class UblkExports implements Export.Maker {
                 return true;
             }
             // Of a device that is being taken away.
-            if (e.errno() == Errno.ENOENT
-                    || e.errno() == Errno.ENODEV
-                    || Errno.name(e.errno()).equals("ENXIO")) {
+            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ENXIO) {
                 return false;
             }
             throw e;

@@ -228,22 +228,28 @@ build_own_modules() {
     local sources
     modules=$kernel/modules
     [ -d "$kernel/headers" ] || return 0
-    sources=$(cat "${BASH_SOURCE[0]}" $(find "${own_modules[@]}" -type f -name '[!.]*.[ch]' -o -name Kbuild | LC_ALL=C sort) | sha256sum) || exit 125
+    sources=$({ cat "${BASH_SOURCE[0]}" && own_sources "${own_modules[@]}" | xargs -d '\n' cat; } | sha256sum) || exit 125
     modules=$kernel/modules-${sources:0:8}
     [ -e "$modules" ] || alone build_modules
+}
+
+# The files of these folders that a module is made of, but not what a build left there.
+own_sources() {
+    find "$@" -maxdepth 1 -type f \( -name '[!.]*.[ch]' ! -name '*.mod.c' -o -name Kbuild \) | LC_ALL=C sort
 }
 
 build_modules() {
     local began=$SECONDS work out folder
     [ ! -e "$modules" ] || return 0
     require_build_tools
+    rm -rf "$cache"/kernels/.building.*
     work=$(mktemp -d "$cache/kernels/.building.XXXXXX") || exit 125
     out=$work/lib/modules/$kernel_version
     mkdir -p "${out%/*}"
     cp -al "$kernel/modules" "$out" && mkdir -p "$out/updates" || exit 125
     for folder in "${own_modules[@]}"; do
         mkdir "$work/${folder##*/}"
-        cp "$folder"/*.[ch] "$folder/Kbuild" "$work/${folder##*/}/"
+        own_sources "$folder" | xargs -d '\n' cp -t "$work/${folder##*/}" || exit 125
         # Warnings are errors here, and nowhere else: other compilers have others.
         make -s -j"$(nproc)" -C "$kernel/headers/usr/src/linux-headers-$kernel_version" M="$work/${folder##*/}" \
             CONFIG_DEBUG_INFO_BTF_MODULES= KCFLAGS=-Werror W=1 modules >"$cache/build.log" 2>&1 ||

@@ -46,6 +46,30 @@ final class WorkflowRuns {
         return Files.exists(path.resolve(RunFolder.RUN)) ? path : runs.resolve(name);
     }
 
+    /**
+     * The youngest run that has not come to its end. One that is damaged is told, and left out.
+     *
+     * @throws IOException if there is none
+     */
+    static Path unfinished(Path runs) throws IOException {
+        List<Path> all = RunFolder.list(runs);
+        for (Path path : all.reversed()) {
+            try {
+                if (RunFolder.read(path).finished().isEmpty()) {
+                    return path;
+                }
+            } catch (IOException e) {
+                System.err.println("note: " + Printable.of(Failures.message(e)));
+            }
+        }
+        throw new IOException(
+                all.isEmpty()
+                        ? runs + ": no run; next: ./aisio workflow run experiments --quick"
+                        : runs
+                                + ": no run waits to be gone on with; next: ./aisio workflow list, and name the one whose"
+                                + " failed steps are to be tried again");
+    }
+
     /** Runs what waits in a folder, tells how it goes, and makes the report. */
     static int run(RunFolder folder, Target target) throws IOException {
         RunRecord ended;

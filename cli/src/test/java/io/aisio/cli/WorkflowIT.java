@@ -70,6 +70,7 @@ class WorkflowIT {
                 .prints(
                         "--iosize 4096 --qdepth 128 --runtime 10",
                         "0000:82:00.0 0000:83:00.0 0000:84:00.0\n",
+                        "--ssds 3 --ssd gen5x4 --gpu none --iosize 512 --output json\n",
                         "skipped: needs 4 of bandwidth_devices, there are 3");
     }
 
@@ -113,6 +114,18 @@ class WorkflowIT {
         Files.createFile(ready);
         aisio("workflow", "resume").run().succeeds().prints("3/3  three", "3 done, 0 failed, 0 skipped, 0 not run");
         assertThat(folder.resolve("log")).hasContent("one\ntwo\ntwo\nthree");
+        String finished = Files.readString(runFolder().resolve("run.json"));
+        aisio("workflow", "resume").run().failsWith(Exit.FAILED, "no run waits to be gone on with; next: ");
+        aisio("workflow", "resume", runFolder().toString()).run().succeeds().prints("nothing is left to be done");
+        assertThat(runFolder().resolve("run.json")).hasContent(finished);
+        // A folder that is damaged hinders none of the others.
+        Path damaged = Files.createDirectory(folder.resolve("runs/mine-29991231T000000Z"));
+        Files.writeString(damaged.resolve("run.json"), "{");
+        aisio("workflow", "list").run().succeeds().prints("finished").says("run.json: damaged: ");
+        aisio("workflow", "resume")
+                .run()
+                .exits(Exit.FAILED)
+                .says("note: ", "run.json: damaged: ", "no run waits to be gone on with");
     }
 
     @Test
@@ -136,12 +149,25 @@ class WorkflowIT {
     }
 
     @Test
+    void anOptionalStepThatFailsShowsInTheExitStatus() throws IOException {
+        write("- {name: one, optional: true, run: [sh, -c, 'exit 3']}\n- {name: two, run: ['true']}\n");
+        aisio("workflow", "run", "mine.yaml")
+                .run()
+                .exits(Exit.FAILED)
+                .says("one: exit status 3")
+                .prints("2/2  two  done", "1 done, 1 failed, 0 skipped, 0 not run");
+    }
+
+    @Test
     void saysWhatIsWrongWithWhatWasTyped() {
         aisio("workflow", "run", "nothing").run().failsWith(Exit.FAILED, "no workflow 'nothing'; there are bench_io");
         aisio("workflow", "run", "experiments", "--set", "runtime").run().failsWith(Exit.USAGE, "NAME=VALUE");
         aisio("workflow", "run", "experiments", "--set", "rumtime=1")
                 .run()
                 .failsWith(Exit.FAILED, "no parameter 'rumtime'; there are");
+        aisio("workflow", "run", "experiments", "--set", "devices=0000:82:00.0")
+                .run()
+                .failsWith(Exit.FAILED, "next: ./aisio workflow run experiments DEVICE…");
         aisio("workflow", "resume")
                 .run()
                 .failsWith(Exit.FAILED, "no run; next: ./aisio workflow run experiments --quick");

@@ -81,15 +81,35 @@ record FigureView(RunRecord run, Figure figure) {
                 marks.add(new Mark(published.label(), published.value(), "published"));
             }
         }
+        marks.addAll(ceilings(Map.of()));
+        return marks;
+    }
+
+    /** Bounds that a step told for those values of the figure's own parameters; with none, those that hold for all. */
+    private List<Mark> ceilings(Map<String, String> at) {
+        List<Mark> marks = new ArrayList<>();
         for (Figure.Ceiling ceiling : figure.ceilings()) {
             run.tasks().stream()
-                    .filter(task -> task.step().equals(ceiling.step()))
+                    .filter(task ->
+                            task.step().equals(ceiling.step()) && place(task).equals(at))
                     .map(task -> task.outcome().values().get(ceiling.value()))
                     .filter(Objects::nonNull)
                     .findFirst()
                     .ifPresent(value -> marks.add(new Mark(ceiling.label(), value, "ceiling")));
         }
         return marks;
+    }
+
+    /** The values of the figure's own parameters that a task has. */
+    private Map<String, String> place(TaskRecord task) {
+        Map<String, String> values = new TreeMap<>();
+        for (String name : List.of(figure.x(), figure.series())) {
+            Object value = task.parameters().get(name);
+            if (value != null) {
+                values.put(name, value.toString());
+            }
+        }
+        return values;
     }
 
     /**
@@ -173,12 +193,15 @@ record FigureView(RunRecord run, Figure figure) {
 
     private List<StackedBars.Bar> stacks() {
         Map<String, List<List<Double>>> all = new LinkedHashMap<>();
+        Map<String, List<Mark>> bounds = new LinkedHashMap<>();
         for (TaskRecord task : done()) {
             String name = String.valueOf(task.parameters().get(figure.x()))
                     + (figure.series().isEmpty()
                             ? ""
                             : " × " + bytes(task.parameters().get(figure.series())));
             all.computeIfAbsent(name, key -> new ArrayList<>()).add(parts(task));
+            Map<String, String> place = place(task);
+            bounds.put(name, place.isEmpty() ? List.of() : ceilings(place));
         }
         List<StackedBars.Bar> bars = new ArrayList<>();
         all.forEach((name, runs) -> {
@@ -191,7 +214,7 @@ record FigureView(RunRecord run, Figure figure) {
                         .average()
                         .orElse(0));
             }
-            bars.add(new StackedBars.Bar(name, mean));
+            bars.add(new StackedBars.Bar(name, mean, bounds.getOrDefault(name, List.of())));
         });
         return bars;
     }

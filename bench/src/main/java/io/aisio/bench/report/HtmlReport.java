@@ -204,7 +204,8 @@ public final class HtmlReport {
         for (Figure.Published one : figure.published()) {
             values.add(escape(one.label()
                     + (one.x() == null ? "" : ", " + FigureView.label(figure.x()) + " " + one.x()) + ": "
-                    + quantity.format(one.value())));
+                    + quantity.format(one.value())
+                    + (values.isEmpty() || one.source().isEmpty() ? "" : " (" + one.source() + ")")));
         }
         html.append(String.join("; ", values)).append("</p>\n");
     }

@@ -1,9 +1,10 @@
 package io.aisio.bench.report;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
- * Bars upwards, each of parts upon one another, with lines that bound them.
+ * Bars upwards, each of parts upon one another, with lines that bound all of them, or one.
  *
  * @param title what it shows
  * @param xLabel of the axis
@@ -25,8 +26,9 @@ record StackedBars(String title, String xLabel, Quantity quantity, List<Bar> bar
      *
      * @param name beneath it
      * @param parts from the bottom
+     * @param bounds what bounds it alone, with its label
      */
-    record Bar(String name, List<Double> parts) {
+    record Bar(String name, List<Double> parts, List<Mark> bounds) {
         double sum() {
             return parts.stream().mapToDouble(Double::doubleValue).sum();
         }
@@ -37,7 +39,7 @@ record StackedBars(String title, String xLabel, Quantity quantity, List<Bar> bar
     }
 
     String svg() {
-        double bounds = marks.stream()
+        double bounds = Stream.concat(marks.stream(), bars.stream().flatMap(bar -> bar.bounds().stream()))
                 .filter(mark -> mark.kind().equals("ceiling"))
                 .mapToDouble(Mark::value)
                 .max()
@@ -63,6 +65,12 @@ record StackedBars(String title, String xLabel, Quantity quantity, List<Bar> bar
                         frame.y(below) - frame.y(below + value),
                         bar.name() + ", device " + (part + 1) + ": " + quantity.format(value));
                 below += value;
+            }
+            for (Mark bound : bar.bounds()) {
+                double y = frame.y(bound.value());
+                svg.line(bound.kind(), x - slot * 0.46, y, x + slot * 0.46, y);
+                // Above the line, and so not in the way of the bar's own value beneath it.
+                svg.text("mark", x, y - 4, Svg.Anchor.MIDDLE, bound.label() + ", " + scale.bare(bound.value()));
             }
             svg.text("value", x, frame.y(below) - 4, Svg.Anchor.MIDDLE, scale.bare(below));
             svg.text("tick", x, HEIGHT - BOTTOM + 17, Svg.Anchor.MIDDLE, bar.name());

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Runs the tasks of a folder that wait, one after another, each in a process of its own.
  *
- * <p>It ends when all are done, or at the first that fails; tasks that only check go on. An interrupt ends the process
+ * <p>It ends when all are done, or at the first that fails; after a check or an optional one that failed it goes on. An interrupt ends the process
  * that runs and leaves a folder that can be gone on with.
  */
 public final class Execution {
@@ -30,6 +30,9 @@ public final class Execution {
     private static final int LOG_LINES = 12;
 
     private static final int LOG_BYTES = 8192;
+    /** Beyond any tool's report, a hundred devices' among them. */
+    private static final long MOST_OUTPUT_BYTES = 64 << 20;
+
     private static final String PROCESS = "process";
 
     private final RunFolder folder;
@@ -79,11 +82,12 @@ public final class Execution {
                 TaskRecord ended = run(task);
                 folder.put(ended);
                 listener.ended(ended, of);
-                if (ended.state() == TaskRecord.State.FAILED && !ended.check()) {
+                if (ended.endsRun()) {
                     break;
                 }
             }
-            if (folder.record().count(TaskRecord.State.WAITING) == 0) {
+            if (folder.record().count(TaskRecord.State.WAITING) == 0
+                    && folder.record().tasks().stream().noneMatch(TaskRecord::endsRun)) {
                 folder.finish(now().toString());
             }
         } finally {
@@ -112,13 +116,25 @@ public final class Execution {
             why = task.check() && !task.reason().isEmpty() ? task.reason() : "exit status " + ended.exit();
         } else {
             try {
-                Outcome outcome = task.result().outcome(Files.readString(place.resolve("stdout")));
+                Outcome outcome = task.result().kind() == ResultFormat.Kind.NONE
+                        ? Outcome.NOTHING
+                        : task.result().outcome(output(place.resolve("stdout")));
                 return task.to(TaskRecord.State.DONE, "", at.toString(), seconds, outcome);
             } catch (IOException e) {
                 why = String.valueOf(e.getMessage());
             }
         }
         return task.to(TaskRecord.State.FAILED, why, at.toString(), seconds, Outcome.NOTHING);
+    }
+
+    /** What a program said; bytes that are no UTF-8, as of a device's name, hinder nothing. */
+    private static String output(Path file) throws IOException {
+        long bytes = Files.size(file);
+        if (bytes > MOST_OUTPUT_BYTES) {
+            throw new IOException("its standard output has " + bytes + " bytes; numbers are looked for in "
+                    + MOST_OUTPUT_BYTES + " at most");
+        }
+        return new String(Files.readAllBytes(file), UTF_8);
     }
 
     /** The end of a task's log: what it said on standard error, or else on standard output. */
@@ -162,7 +178,7 @@ public final class Execution {
             builder.redirectInput(NOTHING);
         }
         // A step measures what is built; it does not build.
-        builder.environment().put("AISIO_BUILD", "never");
+        builder.environment().put(Target.BUILD, Target.NEVER);
         Process process;
         try {
             process = builder.start();

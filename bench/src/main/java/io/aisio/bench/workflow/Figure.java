@@ -1,7 +1,10 @@
 package io.aisio.bench.workflow;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +34,21 @@ public record Figure(
         List<Published> published,
         List<Ceiling> ceilings,
         String says) {
+    /** Copies them. */
+    public Figure {
+        Objects.requireNonNull(experiment, "experiment");
+        Objects.requireNonNull(title, "title");
+        Objects.requireNonNull(chart, "chart");
+        Objects.requireNonNull(x, "x");
+        Objects.requireNonNull(y, "y");
+        Objects.requireNonNull(series, "series");
+        Objects.requireNonNull(says, "says");
+        steps = List.copyOf(steps);
+        where = Collections.unmodifiableMap(new LinkedHashMap<>(where));
+        published = List.copyOf(published);
+        ceilings = List.copyOf(ceilings);
+    }
+
     /** How a figure is drawn. */
     public enum Chart {
         /** Lines over a parameter. */
@@ -53,7 +71,7 @@ public record Figure(
             String label, double value, @Nullable Object x, String source) {}
 
     /**
-     * A bound.
+     * A bound: one for all, or, of a step with a matrix of the figure's parameters, one for each bar.
      *
      * @param label what bounds
      * @param step whose result tells it

@@ -15,7 +15,7 @@ record Need(Kind kind, String what, String remedy) {
     enum Kind {
         /** To be root. */
         ROOT,
-        /** Devices that a person named. */
+        /** Devices that a person named, none of them in software. */
         DEVICES,
         /** A GPU of NVIDIA's with its driver. */
         GPU,
@@ -56,7 +56,10 @@ record Need(Kind kind, String what, String remedy) {
     Optional<String> missing(MachineFacts machine, Workflow.Choices choices) {
         String text = switch (kind) {
             case ROOT -> machine.isRoot() ? "" : "root";
-            case DEVICES -> choices.devices().isEmpty() ? "real devices" : "";
+            case DEVICES ->
+                choices.devices().isEmpty() || choices.devices().stream().anyMatch(Workflow::isSoftware)
+                        ? "real devices"
+                        : "";
             case GPU -> machine.hasGpu() ? "" : "a GPU that CUDA can use";
             case PROGRAM -> machine.has("program." + what) ? "" : "the program " + what;
             case FILE -> machine.has("file." + what) ? "" : "the file " + what;

@@ -24,7 +24,7 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
             DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'", Locale.ROOT).withZone(ZoneOffset.UTC);
 
     /** More tasks than anyone waits for: a matrix that was not meant. */
-    private static final int MOST_TASKS = 100_000;
+    static final int MOST_TASKS = 100_000;
 
     /**
      * Plans.
@@ -64,7 +64,7 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
         String place = "step '" + step.name() + "'";
         try {
             int repeat = repeat(place, step, values);
-            List<Map<String, Object>> combinations = step.combinations(values);
+            List<Map<String, Object>> combinations = step.combinations(values, MOST_TASKS / repeat);
             for (int repetition = 1; repetition <= repeat; repetition++) {
                 for (Map<String, Object> combination : combinations) {
                     Map<String, Object> all = new LinkedHashMap<>(values);
@@ -91,13 +91,14 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
         Object value = Template.value(place, step.repeat(), values);
         try {
             int repeat = Integer.parseInt(value.toString());
-            if (repeat >= 1) {
+            if (repeat >= 1 && repeat <= MOST_TASKS) {
                 return repeat;
             }
         } catch (NumberFormatException e) {
             // The message below says what is expected.
         }
-        throw new IllegalArgumentException(place + ": 'repeat' is '" + value + "'; expected a whole number from 1");
+        throw new IllegalArgumentException(
+                place + ": 'repeat' is '" + value + "'; expected a whole number from 1 to " + MOST_TASKS);
     }
 
     private static TaskRecord task(
@@ -154,7 +155,7 @@ public record Plan(Map<String, Object> values, List<TaskRecord> tasks) {
                 workflow.title(),
                 workflow.description(),
                 target.name(),
-                choices.devices().isEmpty() && !workflow.software().isEmpty(),
+                Workflow.isSoftware(values),
                 choices.quick(),
                 at.truncatedTo(ChronoUnit.SECONDS).toString(),
                 "",

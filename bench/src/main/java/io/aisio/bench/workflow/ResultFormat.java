@@ -2,10 +2,12 @@ package io.aisio.bench.workflow;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,12 @@ import tools.jackson.databind.json.JsonMapper;
  * @param pointers of {@link Kind#JSON}: name of a value to the JSON pointer at which it stands
  */
 public record ResultFormat(Kind kind, Map<String, String> pointers) {
+    /** Copies them. */
+    public ResultFormat {
+        Objects.requireNonNull(kind, "kind");
+        pointers = Collections.unmodifiableMap(new LinkedHashMap<>(pointers));
+    }
+
     /** Who prints it. */
     public enum Kind {
         /** Nothing that is a number. */
@@ -28,7 +36,7 @@ public record ResultFormat(Kind kind, Map<String, String> pointers) {
         XNVMEPERF,
         /** {@code ./aisio filperf run --output json}. */
         FILPERF,
-        /** {@code fio --output-format=json}. */
+        /** {@code fio --output-format=json}, without {@code --group_reporting}: that gives the jobs' mean CPU time. */
         FIO,
         /** SPDK's {@code spdk_nvme_perf} or {@code bdevperf}: the line that begins with Total. */
         SPDK,

@@ -1,10 +1,14 @@
 package io.aisio.bench.workflow;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.FileNotFoundException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -47,6 +51,8 @@ public final class RunFolder implements AutoCloseable {
             .enumNamingStrategy(EnumNamingStrategies.LOWER_CAMEL_CASE)
             .enable(EnumFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            // A key may have been added since the file was written; TaskRecord refuses numbers that must be there.
+            .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
             .build();
 
     private final Path path;
@@ -136,23 +142,34 @@ public final class RunFolder implements AutoCloseable {
                 throw new IOException(
                         path.resolve(RUN) + ": task " + (tasks.size() + 1) + " has the number " + task.number());
             }
-            Path result = path.resolve(task.folder()).resolve(RESULT);
-            tasks.add(
-                    task.state() == TaskRecord.State.WAITING && Files.exists(result)
-                            ? parse(result, TaskRecord.class)
-                            : task);
+            tasks.add(task.state() == TaskRecord.State.WAITING ? result(path, task) : task);
         }
         return record.with(tasks, record.finished());
+    }
+
+    /** What became of a task that {@code run.json} has waiting; a result that cannot be read is measured again. */
+    private static TaskRecord result(Path path, TaskRecord task) {
+        Path file = path.resolve(task.folder()).resolve(RESULT);
+        if (!Files.exists(file)) {
+            return task;
+        }
+        try {
+            TaskRecord told = parse(file, TaskRecord.class);
+            boolean own = told.number() == task.number()
+                    && told.step().equals(task.step())
+                    && told.state() == TaskRecord.State.DONE;
+            return own ? told : task;
+        } catch (IOException e) {
+            return task;
+        }
     }
 
     private static <T> T parse(Path file, Class<T> type) throws IOException {
         try {
             return Objects.requireNonNull(JSON.readValue(Files.readString(file), type));
-        } catch (JacksonException | NullPointerException e) {
-            throw new IOException(
-                    file + ": damaged: "
-                            + (e instanceof JacksonException json ? json.getOriginalMessage() : "no object"),
-                    e);
+        } catch (JacksonException | NullPointerException | CharacterCodingException e) {
+            String why = e instanceof JacksonException json ? json.getOriginalMessage() : "no JSON object in UTF-8";
+            throw new IOException(file + ": damaged: " + why + "; next: begin a new run, or take that folder away", e);
         }
     }
 
@@ -225,7 +242,12 @@ public final class RunFolder implements AutoCloseable {
     public void write(Path file, String text) throws IOException {
         Path part = file.resolveSibling("." + file.getFileName() + ".part");
         try {
-            Files.writeString(part, text);
+            // No channel: an interrupt would close it, and what an interrupted run has reached is to be written.
+            try (FileOutputStream stream = new FileOutputStream(part.toFile())) {
+                stream.write(text.getBytes(UTF_8));
+                // Before it gets its name: else a machine that loses power may keep the name of an empty file.
+                stream.getFD().sync();
+            }
             Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {
             try {

@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * A run: what {@code run.json} holds, whose schema is {@code docs/workflow-run.schema.json}.
@@ -17,10 +18,10 @@ import java.util.Map;
  * @param title of the workflow
  * @param description of the workflow
  * @param target where it runs
- * @param software whether on software controllers, as no device was named
+ * @param software whether all that it measures are controllers in software
  * @param quick whether it is a short run
  * @param started when (ISO 8601, UTC)
- * @param finished when everything was done; empty until then
+ * @param finished when all tasks had ended, none with what ends a run; empty until then
  * @param parameters their values
  * @param machine what the target is
  * @param tasks in order
@@ -46,6 +47,13 @@ public record RunRecord(
 
     /** Copies them. */
     public RunRecord {
+        Objects.requireNonNull(id, "id");
+        Objects.requireNonNull(workflow, "workflow");
+        Objects.requireNonNull(title, "title");
+        Objects.requireNonNull(description, "description");
+        Objects.requireNonNull(target, "target");
+        Objects.requireNonNull(started, "started");
+        Objects.requireNonNull(finished, "finished");
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
         machine = Collections.unmodifiableMap(new LinkedHashMap<>(machine));
         tasks = List.copyOf(tasks);

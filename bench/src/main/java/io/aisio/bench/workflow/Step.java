@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param needs what it cannot run without
  * @param unless a command; where it succeeds, nothing is to be done
  * @param otherwise of a check: what a person has to do if it fails
+ * @param optional whether the run goes on when it failed
  * @param destroysData whether what devices hold is lost
  * @param timeout how long one run of it may take
  * @param result what its raw output is
@@ -39,10 +40,12 @@ record Step(
         List<Need> needs,
         List<String> unless,
         String otherwise,
+        boolean optional,
         boolean destroysData,
         Duration timeout,
         ResultFormat result) {
     private static final int TIMEOUT_SECONDS = 900;
+    private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9_-]{0,40}");
 
     /** What a step does. */
     enum Kind {
@@ -55,7 +58,7 @@ record Step(
     }
 
     /**
-     * Two values compared.
+     * Two values compared. A list counts as how many it has.
      *
      * @param left a name or number
      * @param sign one of {@code <= < >= > == !=}
@@ -89,6 +92,9 @@ record Step(
         private static double number(String place, String word, Map<String, Object> values)
                 throws Template.TooFewException {
             Object value = Character.isDigit(word.charAt(0)) ? word : Template.value(place, "${" + word + "}", values);
+            if (value instanceof List<?> list) {
+                return list.size();
+            }
             try {
                 return Double.parseDouble(value.toString());
             } catch (NumberFormatException e) {
@@ -97,10 +103,15 @@ record Step(
         }
     }
 
+    /** Whether a step may be called so: its name is a folder's too. */
+    static boolean isName(String name) {
+        return NAME.matcher(name).matches();
+    }
+
     static Step read(YamlMapping from) {
         String name = from.text("name");
         String place = from.place() + " '" + name + "'";
-        if (!name.matches("[a-z0-9][a-z0-9_-]{0,40}")) {
+        if (!isName(name)) {
             throw new IllegalArgumentException(place + ": a name is of small letters, digits, _ and -");
         }
         List<Kind> kinds = new ArrayList<>();
@@ -143,6 +154,7 @@ record Step(
                 needs(place, from),
                 from.words("unless"),
                 String.valueOf(from.textOr("otherwise", "")),
+                from.flag("optional"),
                 destroys,
                 Duration.ofSeconds(from.number("timeout", TIMEOUT_SECONDS)),
                 ResultFormat.read(place, from.any("result")));
@@ -162,12 +174,28 @@ record Step(
         return Collections.unmodifiableList(needs);
     }
 
-    /** Every combination of the matrix, the last parameter changing fastest. */
-    List<Map<String, Object>> combinations(Map<String, Object> values) throws Template.TooFewException {
-        List<Map<String, Object>> all = new ArrayList<>(List.of(Map.of()));
+    /**
+     * Every combination of the matrix, the last parameter changing fastest.
+     *
+     * @param most how many there may be
+     * @throws IllegalArgumentException if there are more; they are counted before they are made
+     */
+    List<Map<String, Object>> combinations(Map<String, Object> values, long most) throws Template.TooFewException {
+        Map<String, List<?>> axes = new LinkedHashMap<>();
+        long count = 1;
         for (Map.Entry<String, Object> axis : matrix.entrySet()) {
             Object found = Template.value(name, axis.getValue(), values);
             List<?> points = found instanceof List<?> list ? list : List.of(found);
+            axes.put(axis.getKey(), points);
+            count *= points.size();
+            if (count > most) {
+                throw new IllegalArgumentException("step '" + name + "': its matrix and 'repeat' ask for too many runs;"
+                        + " a workflow has " + Plan.MOST_TASKS + " at most; next: take shorter lists");
+            }
+        }
+        List<Map<String, Object>> all = new ArrayList<>(List.of(Map.of()));
+        for (Map.Entry<String, List<?>> axis : axes.entrySet()) {
+            List<?> points = axis.getValue();
             List<Map<String, Object>> longer = new ArrayList<>();
             for (Map<String, Object> before : all) {
                 for (Object point : points) {

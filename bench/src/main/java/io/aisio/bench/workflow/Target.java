@@ -10,6 +10,10 @@ import java.util.stream.Collectors;
 public sealed interface Target {
     /** The name of this machine. */
     String HERE = "this machine";
+    /** What the launcher asks whether it may build. */
+    String BUILD = "AISIO_BUILD";
+    /** That it may not. */
+    String NEVER = "never";
 
     /** This machine, or the one that ssh takes for a name. */
     static Target of(String host, Path home, String remoteHome) {
@@ -95,7 +99,7 @@ public sealed interface Target {
 
         @Override
         public List<String> command(List<String> words) {
-            List<String> there = new ArrayList<>(List.of("sh", "-c", TIED, "sh"));
+            List<String> there = new ArrayList<>(List.of("env", BUILD + "=" + NEVER, "sh", "-c", TIED, "sh"));
             there.addAll(words);
             return List.of("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-T", host, quoted(there));
         }

@@ -1,9 +1,12 @@
 package io.aisio.bench.workflow;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /**
@@ -16,7 +19,8 @@ import java.util.stream.Collectors;
  * @param repetition from 1
  * @param command the command line on the target
  * @param unless a command; where it succeeds, nothing is to be done
- * @param check whether that it fails stops nothing
+ * @param check whether it only looks: that it fails stops nothing
+ * @param optional whether the run goes on when it failed
  * @param timeoutSeconds how long it may take
  * @param result what its output is
  * @param state how far it is
@@ -34,6 +38,7 @@ public record TaskRecord(
         List<String> command,
         List<String> unless,
         boolean check,
+        boolean optional,
         long timeoutSeconds,
         ResultFormat result,
         State state,
@@ -53,6 +58,26 @@ public record TaskRecord(
         FAILED
     }
 
+    /** Copies them; refuses what no run of ours has written. */
+    public TaskRecord {
+        Objects.requireNonNull(title, "title");
+        Objects.requireNonNull(result, "result");
+        Objects.requireNonNull(state, "state");
+        Objects.requireNonNull(reason, "reason");
+        Objects.requireNonNull(started, "started");
+        Objects.requireNonNull(outcome, "outcome");
+        if (!Step.isName(step)) {
+            // It is a folder's name too.
+            throw new IllegalArgumentException("'" + step + "' is no step's name: small letters, digits, _ and -");
+        }
+        if (number < 1 || timeoutSeconds < 1) {
+            throw new IllegalArgumentException("task " + number + " of " + timeoutSeconds + " s; expected both from 1");
+        }
+        parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
+        command = List.copyOf(command);
+        unless = List.copyOf(unless);
+    }
+
     static TaskRecord waiting(
             int number,
             Step step,
@@ -69,6 +94,7 @@ public record TaskRecord(
                 command,
                 unless,
                 step.kind() == Step.Kind.CHECK,
+                step.optional(),
                 step.timeout().toSeconds(),
                 step.result(),
                 State.WAITING,
@@ -93,6 +119,7 @@ public record TaskRecord(
                 command,
                 unless,
                 check,
+                optional,
                 timeoutSeconds,
                 result,
                 next,
@@ -100,6 +127,11 @@ public record TaskRecord(
                 at,
                 took,
                 told);
+    }
+
+    /** Whether it ends the run: it failed, and is neither a check nor optional. */
+    boolean endsRun() {
+        return state == State.FAILED && !check && !optional;
     }
 
     /** Where its files lie within the run's folder. */

@@ -11,13 +11,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * Words with values in them: <code>${name}</code>, of a list also <code>${name[0:count]}</code>, its first ones, and
  * <code>${name[2]}</code>, one of it from 0. {@code count} is a number or a name. A list that is a whole word becomes
- * several words; within a word its parts are joined by commas. No shell sees any of it.
+ * several words; within a word its parts are joined by commas. A word with <code>${name[*]}</code> is there once for each
+ * of the list. No shell sees any of it.
  */
 final class Template {
     private static final Pattern REFERENCE =
             Pattern.compile("\\$\\{([a-z][a-z0-9_]*)(?:\\[(?:0:([a-z0-9_]+)|([a-z0-9_]+))])?}");
+    private static final Pattern EACH = Pattern.compile("\\$\\{([a-z][a-z0-9_]*)\\[\\*]}");
     /** How deep values may stand for values: chosen far beyond what anybody writes, to find circles. */
     private static final int DEPTH = 16;
+    /** Half of what the kernel takes as one word of a command line ({@code MAX_ARG_STRLEN}, 128 KiB). */
+    private static final int MOST_CHARACTERS = 64 << 10;
+    /** Beyond any list of devices or values: lists of lists grow with each that is named. */
+    private static final int MOST_PARTS = 100_000;
 
     private Template() {}
 
@@ -64,11 +70,18 @@ final class Template {
             for (Object one : list) {
                 Object value = value(place, one, values, depth + 1);
                 flat.addAll(value instanceof List<?> inner ? inner : List.of(value));
+                if (flat.size() > MOST_PARTS) {
+                    throw new IllegalArgumentException(place + ": a list of more than " + MOST_PARTS + " values");
+                }
             }
             return flat;
         }
         if (!(raw instanceof String text) || !text.contains("${")) {
             return raw;
+        }
+        Matcher each = EACH.matcher(text);
+        if (each.find()) {
+            return each(place, text, each, values, depth);
         }
         Matcher reference = REFERENCE.matcher(text);
         if (reference.matches()) {
@@ -84,13 +97,44 @@ final class Template {
                             ? list.stream().map(Object::toString).collect(Collectors.joining(","))
                             : value);
             from = reference.end();
+            requireShort(place, text, joined.length());
         }
         String rest = text.substring(from);
         if (rest.contains("${")) {
             throw new IllegalArgumentException(
-                    place + ": '" + text + "' is not understood; ${name}, ${name[0:count]} or ${name[2]}");
+                    place + ": '" + text + "' is not understood; ${name}, ${name[0:count]}, ${name[2]} or ${name[*]}");
         }
+        requireShort(place, text, joined.length() + rest.length());
         return joined.append(rest).toString();
+    }
+
+    private static void requireShort(String place, String text, int length) {
+        if (length > MOST_CHARACTERS) {
+            throw new IllegalArgumentException(place + ": '" + text + "' becomes longer than " + MOST_CHARACTERS
+                    + " characters; next: take a shorter list");
+        }
+    }
+
+    /** The word once for each of a list. */
+    private static List<Object> each(String place, String text, Matcher each, Map<String, Object> values, int depth)
+            throws TooFewException {
+        Object value = named(place, each.group(1), values, depth);
+        List<Object> words = new ArrayList<>();
+        if (value instanceof List<?> none && none.isEmpty()) {
+            // A program that is told of no device may take all.
+            throw new TooFewException(each.group(1), 1, 0);
+        }
+        for (Object one : value instanceof List<?> list ? list : List.of(value)) {
+            Object before = value(place, text.substring(0, each.start()), values, depth + 1);
+            Object after = value(place, text.substring(each.end()), values, depth + 1);
+            if (before instanceof List || after instanceof List) {
+                throw new IllegalArgumentException(place + ": '" + text + "': one list with [*] in a word");
+            }
+            String word = before.toString() + one + after;
+            requireShort(place, text, word.length());
+            words.add(word);
+        }
+        return words;
     }
 
     private static Object referred(String place, Matcher reference, Map<String, Object> values, int depth)
@@ -103,11 +147,16 @@ final class Template {
             return value;
         }
         List<?> list = value instanceof List<?> many ? many : List.of(value);
-        long last = whole(place, count != null ? count : index, values, depth) + (count != null ? 0 : 1);
-        if (last > list.size() || last < 0) {
-            throw new TooFewException(name, last, list.size());
+        long asked = whole(place, count != null ? count : index, values, depth);
+        if (asked < 0) {
+            throw new IllegalArgumentException(
+                    place + ": " + name + "[" + asked + "]: expected a whole number from 0 within the brackets");
         }
-        return count != null ? List.copyOf(list.subList(0, (int) last)) : list.get((int) last - 1);
+        if (count != null ? asked > list.size() : asked >= list.size()) {
+            throw new TooFewException(name, count != null ? asked : asked + 1, list.size());
+        }
+        int last = (int) asked + (count != null ? 0 : 1);
+        return count != null ? List.copyOf(list.subList(0, last)) : list.get(last - 1);
     }
 
     private static Object named(String place, String name, Map<String, Object> values, int depth)

@@ -40,6 +40,7 @@ public record Workflow(
         List<Figure> figures,
         String text) {
     private static final String ENDING = ".yaml";
+    private static final String DEVICES = "devices";
     /** Far beyond any workflow: a file that is none is not read into memory. */
     private static final long MOST_BYTES = 1 << 20;
 
@@ -179,8 +180,8 @@ public record Workflow(
         if (choices.devices.isEmpty()) {
             values.putAll(software);
         } else {
-            requireKnown(name, Map.of("devices", choices.devices));
-            values.put("devices", choices.devices);
+            requireKnown(name, Map.of(DEVICES, choices.devices));
+            values.put(DEVICES, choices.devices);
         }
         if (choices.quick) {
             values.putAll(quick);
@@ -193,7 +194,33 @@ public record Workflow(
                     words.size() == 1 && !(before instanceof List) ? words.getFirst() : new ArrayList<Object>(words));
         });
         requireKnown(name, set);
+        if (set.containsKey(DEVICES)) {
+            // It would leave the other parameters as they are for software controllers.
+            throw new IllegalArgumentException("--set devices: devices stand behind the workflow's name; next:"
+                    + " ./aisio workflow run " + name + " DEVICE…");
+        }
         values.putAll(set);
         return values;
+    }
+
+    /** Whether a device is a controller in software. */
+    static boolean isSoftware(String device) {
+        return device.startsWith("emu:") || device.startsWith("gpu:");
+    }
+
+    /**
+     * Whether what a run measures is controllers in software alone.
+     *
+     * @param values of the parameters; {@code devices} and those that end with {@code _devices} count
+     */
+    static boolean isSoftware(Map<String, Object> values) {
+        List<String> devices = values.entrySet().stream()
+                .filter(entry ->
+                        entry.getKey().equals(DEVICES) || entry.getKey().endsWith("_" + DEVICES))
+                .flatMap(
+                        entry -> entry.getValue() instanceof List<?> list ? list.stream() : Stream.of(entry.getValue()))
+                .map(Object::toString)
+                .toList();
+        return !devices.isEmpty() && devices.stream().allMatch(Workflow::isSoftware);
     }
 }

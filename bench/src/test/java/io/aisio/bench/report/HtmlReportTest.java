@@ -49,6 +49,7 @@ class HtmlReportTest {
                 List.of("tool", "--a=<b>&\"c\""),
                 List.of(),
                 false,
+                false,
                 900,
                 new ResultFormat(ResultFormat.Kind.XNVMEPERF, Map.of()),
                 why.isEmpty() ? TaskRecord.State.DONE : TaskRecord.State.SKIPPED,
@@ -159,6 +160,49 @@ class HtmlReportTest {
             assertThat(html).doesNotContain("http:", "https:", "src=", "href=", "@import", "url(", "<script");
             assertThat(html).contains("A test &amp; its &lt;title&gt;", "prefers-color-scheme: dark", "@media print");
         }
+    }
+
+    /** A model that was asked for each number of devices bounds each bar by its own value. */
+    @Test
+    void boundsEachBarByItsOwnCeiling() {
+        RunRecord run = run("one", 1);
+        List<TaskRecord> tasks = new ArrayList<>(run.tasks());
+        tasks.removeIf(task -> task.step().equals("model"));
+        for (int devices : new int[] {1, 2}) {
+            tasks.add(task(
+                    tasks.size() + 1,
+                    "model",
+                    Map.of("count", devices),
+                    new Outcome(Map.of("most", 210_000.0 * devices), List.of(), List.of()),
+                    ""));
+        }
+        RunRecord bounded = new RunRecord(
+                run.schema(),
+                run.id(),
+                run.workflow(),
+                run.title(),
+                run.description(),
+                run.target(),
+                run.software(),
+                run.quick(),
+                run.started(),
+                run.finished(),
+                run.parameters(),
+                run.machine(),
+                tasks,
+                run.figures());
+        String drawing = drawings(HtmlReport.of(bounded)).get(2);
+        Matcher line = Pattern.compile("class=\"ceiling\" x1=\"([\\d.]+)\" y1=\"([\\d.]+)\" x2=\"([\\d.]+)\"")
+                .matcher(drawing);
+        List<double[]> lines = line.results()
+                .map(one -> new double[] {
+                    Double.parseDouble(one.group(1)), Double.parseDouble(one.group(2)), Double.parseDouble(one.group(3))
+                })
+                .toList();
+        assertThat(lines).hasSize(2);
+        assertThat(lines.get(0)[2]).as("the first ends before the second").isLessThan(lines.get(1)[0]);
+        assertThat(lines.get(0)[1]).as("and is lower").isGreaterThan(lines.get(1)[1]);
+        assertThat(drawing).contains(">the link, 210<", ">the link, 420<");
     }
 
     @Test

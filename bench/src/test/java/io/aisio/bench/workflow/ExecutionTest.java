@@ -11,11 +11,12 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,7 +24,7 @@ class ExecutionTest {
     @TempDir
     Path folder;
 
-    private final List<String> told = new ArrayList<>();
+    private final List<String> told = new CopyOnWriteArrayList<>();
 
     private final Execution.Listener listener = new Execution.Listener() {
         @Override
@@ -149,6 +150,12 @@ class ExecutionTest {
                 throw new java.io.UncheckedIOException(e);
             }
         });
+        String note = "the run before left process " + left.pid() + " running; waiting for it to end";
+        while (!told.contains(note)) {
+            assertThat(resumed).isNotDone();
+            Thread.onSpinWait();
+        }
+        assertThat(Path.of(log())).doesNotExist();
         left.getOutputStream().write('\n');
         left.getOutputStream().close();
         assertThat(resumed.get().isOk()).isTrue();
@@ -166,6 +173,61 @@ class ExecutionTest {
                     .containsExactly(TaskRecord.State.FAILED, TaskRecord.State.DONE, TaskRecord.State.SKIPPED);
             assertThat(record.tasks().getFirst().reason()).isEqualTo("install it");
         }
+    }
+
+    @Test
+    void anOptionalStepThatFailsIsToldAndTriedAgain() throws IOException {
+        Path ready = folder.resolve("ready");
+        String steps = "- {name: one, optional: true, run: [test, -e, " + ready + "]}\n" + adds("two", ":");
+        Path path;
+        try (RunFolder run = begin(steps)) {
+            path = run.path();
+            RunRecord record = run(run);
+            assertThat(record.isOk()).isFalse();
+            assertThat(record.finished()).isNotEmpty();
+            assertThat(record.tasks().stream().map(TaskRecord::state))
+                    .containsExactly(TaskRecord.State.FAILED, TaskRecord.State.DONE);
+            assertThat(told).containsExactly("one FAILED", "two DONE");
+        }
+        Files.createFile(ready);
+        try (RunFolder run = RunFolder.open(path)) {
+            assertThat(run(run).isOk()).isTrue();
+        }
+        assertThat(Path.of(log())).hasContent("two");
+    }
+
+    @Test
+    void takesAnyBytesButNotAnyNumberOfThem() throws IOException {
+        try (RunFolder run = begin("- {name: one, run: [printf, '\\377 {\"a\": 5}'], result: {json: {most: /a}}}\n"
+                + "- {name: two, run: [printf, '\\377']}\n"
+                + "- {name: three, run: [sh, -c, 'truncate -s 65M /dev/stdout'], result: fio}\n")) {
+            RunRecord record = run(run);
+            assertThat(record.tasks().get(0).outcome().values()).containsEntry("most", 5.0);
+            assertThat(record.tasks().get(1).state()).isEqualTo(TaskRecord.State.DONE);
+            assertThat(record.tasks().get(2).reason())
+                    .isEqualTo("its standard output has 68157440 bytes; numbers are looked for in 67108864 at most");
+        }
+    }
+
+    @Test
+    void measuresAgainWhatHasNoResultThatCanBeRead() throws IOException {
+        Path path;
+        String before;
+        try (RunFolder run = begin(adds("one", ":") + adds("two", ":") + adds("three", ":"))) {
+            path = run.path();
+            before = Files.readString(path.resolve(RunFolder.RUN));
+            run(run);
+        }
+        Files.writeString(path.resolve(RunFolder.RUN), before);
+        Files.writeString(path.resolve("steps/0001-one/result.json"), "{\"number\": 1");
+        Files.copy(
+                path.resolve("steps/0003-three/result.json"),
+                path.resolve("steps/0002-two/result.json"),
+                StandardCopyOption.REPLACE_EXISTING);
+        try (RunFolder run = RunFolder.open(path)) {
+            assertThat(run(run).isOk()).isTrue();
+        }
+        assertThat(Path.of(log())).hasContent("one\ntwo\nthree\none\ntwo");
     }
 
     @Test
@@ -242,6 +304,26 @@ class ExecutionTest {
         try (RunFolder run = begin("- {name: one, run: ['true']}\n")) {
             path = run.path();
         }
+        String whole = Files.readString(path.resolve(RunFolder.RUN));
+        assertThat(whole).contains("\"optional\" : false,");
+        Files.writeString(path.resolve(RunFolder.RUN), whole.replace("\"optional\" : false,", ""));
+        assertThat(RunFolder.read(path).tasks()).hasSize(1);
+        for (List<String> change : List.of(
+                List.of("\"step\" : \"one\"", "\"step\" : \"../../one\""),
+                List.of("\"number\" : 1", "\"number\" : 0"),
+                List.of("\"number\" : 1", "\"number\" : 2"),
+                List.of("\"state\" : \"waiting\"", "\"state\" : null"),
+                List.of("\"command\" : [ \"true\" ]", "\"command\" : null"),
+                List.of("\"finished\" : \"\"", "\"finished\" : null"))) {
+            assertThat(whole).contains(change.getFirst());
+            Files.writeString(path.resolve(RunFolder.RUN), whole.replace(change.getFirst(), change.getLast()));
+            assertThatThrownBy(() -> RunFolder.read(path))
+                    .as(change.getLast())
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("run.json: ");
+        }
+        Files.write(path.resolve(RunFolder.RUN), new byte[] {'{', (byte) 0xff});
+        assertThatThrownBy(() -> RunFolder.open(path)).hasMessageContaining("damaged: no JSON object in UTF-8");
         Files.writeString(path.resolve(RunFolder.RUN), "{\"schema\": ");
         assertThatThrownBy(() -> RunFolder.open(path)).hasMessageContaining("run.json: damaged: ");
         Files.writeString(path.resolve(RunFolder.RUN), "null");

@@ -74,6 +74,62 @@ class PlanTest {
     }
 
     @Test
+    void aWordWithAStarIsThereOnceForEach() {
+        assertThat(commands(plan(
+                        "- {name: one, run: [p, '-r${devices[*]}/${half}', '${counts[*]}']}", Workflow.Choices.none())))
+                .containsExactly(List.of("p", "-ra/a", "-rb,c/a", "1", "2", "3"));
+        Workflow empty = Workflow.parse(
+                "test", "test.yaml", "{title: t, parameters: {d: []}, steps: [{name: x, run: ['-r${d[*]}']}]}");
+        TaskRecord skipped = Plan.of(empty, Workflow.Choices.none(), "x", MACHINE, new Target.Local(Path.of("/")))
+                .tasks()
+                .getFirst();
+        assertThat(skipped.reason()).isEqualTo("needs 1 of d, there are 0");
+    }
+
+    @Test
+    void aListIsComparedByHowManyItHas() {
+        Plan plan =
+                plan("- {name: one, run: [p], matrix: {n: [1, 2, 3]}, only: [n <= devices]}", Workflow.Choices.none());
+        assertThat(plan.tasks().stream().map(TaskRecord::label)).containsExactly("one n=1", "one n=2");
+    }
+
+    @Test
+    void refusesWhatWouldNotFitIntoMemory() {
+        StringBuilder axes = new StringBuilder();
+        for (char axis = 'a'; axis < 'z'; axis++) {
+            axes.append(axis).append(": '${counts}', ");
+        }
+        assertThatThrownBy(() -> plan("- {name: one, run: [p], matrix: {" + axes + "z: 1}}", Workflow.Choices.none()))
+                .hasMessageContaining("ask for too many runs");
+        Map<String, List<String>> longer = Map.of("counts", List.of("x".repeat(40_000), "y".repeat(40_000)));
+        assertThatThrownBy(() -> plan(
+                        "- {name: one, run: ['n=${counts}']}", new Workflow.Choices(List.of(), false, longer, false)))
+                .hasMessageContaining("becomes longer than 65536 characters");
+    }
+
+    /** Real devices under the name of software would be reported as what they are not, and the other way round. */
+    @Test
+    void knowsSoftwareByTheDevicesThatAreMeasured() {
+        assertThat(Workflow.isSoftware(Map.of("devices", List.of("emu:1GiB", "gpu:null,1GiB"), "runtime", 3)))
+                .isTrue();
+        assertThat(Workflow.isSoftware(Map.of("devices", List.of("emu:1GiB", "0000:82:00.0"))))
+                .isFalse();
+        assertThat(Workflow.isSoftware(Map.of("devices", List.of("emu:1GiB"), "tool_devices", List.of("0000:82:00.0"))))
+                .isFalse();
+        assertThat(Workflow.isSoftware(Map.of("packages", List.of("git")))).isFalse();
+        String steps = "- {name: one, run: [p], needs: [devices]}";
+        assertThat(plan(steps, new Workflow.Choices(List.of("emu:1GiB"), false, Map.of(), false))
+                        .tasks()
+                        .getFirst()
+                        .reason())
+                .startsWith("needs real devices");
+        Map<String, List<String>> set = Map.of("devices", List.of("0000:82:00.0"));
+        assertThatThrownBy(() -> plan(steps, new Workflow.Choices(List.of(), false, set, false)))
+                .hasMessage("--set devices: devices stand behind the workflow's name; next: ./aisio workflow run test"
+                        + " DEVICE…");
+    }
+
+    @Test
     void aPersonsDevicesAndValuesComeBeforeTheFiles() {
         String steps = "- {name: one, run: [p, '${devices}', '${counts}']}";
         assertThat(commands(plan(steps, new Workflow.Choices(List.of("x"), true, Map.of(), false))))
@@ -142,6 +198,12 @@ class PlanTest {
                 "- {name: a, run: [p], needs: [money]}               | no need 'money'",
                 "- {name: a, run: [p], timeout: 0}                   | expected a whole number from 1",
                 "- {name: a, run: [p], matrix: {x: {y: 1}}}          | expected a word, a number or a list",
+                "- {name: a, run: ['${devices[n]}'], matrix: {n: [-1]}}    | expected a whole number from 0",
+                "- {name: a, run: ['${devices[0:n]}'], matrix: {n: [-1]}}  | devices[-1]: expected a whole number from 0",
+                "- {name: a, run: ['${devices[*]}${half[*]}']}       | one list with [*] in a word",
+                "- {name: a, run: [p], repeat: 100001}               | expected a whole number from 1 to 100000",
+                "- {name: a, run: [p], repeat: 40000, matrix: {x: '${counts}'}} | ask for too many runs",
+                "- {name: a, run: [p], optional: 1}                  | expected true or false",
                 "- {name: a, run: [p], run: [q]}                     | line 11: found duplicate key run",
                 "- {name: a, run: [p}                                | line 11",
             })
@@ -165,6 +227,7 @@ class PlanTest {
         assertThat(new Target.Ssh("box", "aisio")
                         .command(List.of("p", "a b", "it's; rm"))
                         .getLast())
+                .startsWith("'env' 'AISIO_BUILD=never' 'sh' '-c' ")
                 .endsWith("'sh' 'p' 'a b' 'it'\\''s; rm'");
         assertThatThrownBy(() -> Target.of("-oProxyCommand=x", Path.of("/"), ""))
                 .hasMessageContaining("--ssh '-oProxy");

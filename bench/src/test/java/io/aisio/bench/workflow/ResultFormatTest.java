@@ -34,6 +34,19 @@ class ResultFormatTest {
                 .satisfies(part -> assertThat(part.name()).isEqualTo("j"));
     }
 
+    /** A job's CPU time is its own: two threads that are busy half the time are one whole processor. */
+    @Test
+    void addsTheCpuTimeOfFiosJobs() throws IOException {
+        String job = """
+                {"jobname": "j", "usr_cpu": 20.0, "sys_cpu": 30.0, "read": {"iops": 1000.0, "bw_bytes": 4096000}}
+                """;
+        assertThat(read("fio", "{\"jobs\": [" + job + "," + job + "]}").values())
+                .containsEntry("iops", 2000.0)
+                .containsEntry("bytes_per_second", 8192000.0)
+                .containsEntry("cpu_percent", 100.0)
+                .containsEntry("cpu_ns_per_io", 500_000.0);
+    }
+
     @Test
     void addsDevicesAndTakesTheSlowestOnesPercentile() throws IOException {
         String job = """

@@ -176,27 +176,29 @@ final class Worker implements Runnable {
         readLatencies.values().forEach(Latency::reset);
         writeLatencies.values().forEach(Latency::reset);
         lanes.forEach(Lane::begin);
-        long cyclesBefore = cyclesSoFar();
+        Long cyclesBefore = cyclesSoFar();
         long cpuBefore = THREADS.getCurrentThreadCpuTime();
         long began = System.nanoTime();
         alive = spin(alive, Clock.MEASURING);
         lanes.forEach(Lane::end);
         seconds = (System.nanoTime() - began) / 1e9;
         cpuNanos = THREADS.getCurrentThreadCpuTime() - cpuBefore;
-        if (counter != null) {
-            cycles = cyclesSoFar() - cyclesBefore;
+        Long cyclesAfter = cyclesSoFar();
+        if (cyclesBefore != null && cyclesAfter != null) {
+            cycles = cyclesAfter - cyclesBefore;
         }
         for (Lane lane : alive) {
             lane.drain(DRAIN_NANOS);
         }
     }
 
-    private long cyclesSoFar() {
+    /** Null if there is no counter, or it did not count all the time: a run needs none. */
+    private @Nullable Long cyclesSoFar() {
         try {
-            return counter == null ? 0 : counter.count();
+            return counter == null ? null : counter.count();
         } catch (LinuxException e) {
-            failures.add("the cycles of CPU " + cpu + ": " + e.getMessage());
-            return 0;
+            cyclesMissing = String.valueOf(e.getMessage());
+            return null;
         }
     }
 

@@ -16,7 +16,17 @@ public final class PerfCounter implements AutoCloseable {
 
     private static final long SIZE = 4;
     private static final long CONFIG = 8;
+    private static final long READ_FORMAT = 32;
     private static final long FLAGS = 40;
+    /** {@code PERF_FORMAT_TOTAL_TIME_ENABLED} and {@code _RUNNING}: a count is followed by both times, in nanoseconds. */
+    private static final long WITH_TIMES = 1 | 1 << 1;
+
+    private static final long ENABLED = 8;
+    private static final long RUNNING = 16;
+    private static final long COUNT_BYTES = 24;
+    /** A count that lacks less than one of so many is whole: far within what repeated runs differ by. */
+    private static final long WHOLE = 1000;
+
     private static final long EXCLUDE_KERNEL = 1 << 5;
     private static final long EXCLUDE_HYPERVISOR = 1 << 6;
     private static final int FLAG_CLOEXEC = 1 << 3;
@@ -41,11 +51,13 @@ public final class PerfCounter implements AutoCloseable {
     }
 
     private final int fd;
+    private final Event event;
     private final boolean withKernel;
     private boolean closed;
 
-    private PerfCounter(int fd, boolean withKernel) {
+    private PerfCounter(int fd, Event event, boolean withKernel) {
         this.fd = fd;
+        this.event = event;
         this.withKernel = withKernel;
     }
 
@@ -58,13 +70,13 @@ public final class PerfCounter implements AutoCloseable {
     public static PerfCounter ofThisThread(Event event) throws LinuxException {
         int all = open(event, EXCLUDE_HYPERVISOR);
         if (all >= 0) {
-            return new PerfCounter(all, true);
+            return new PerfCounter(all, event, true);
         }
         int errno = Libc.errno();
         if (errno == Errno.EACCES || errno == Errno.EPERM) {
             int user = open(event, EXCLUDE_HYPERVISOR | EXCLUDE_KERNEL);
             if (user >= 0) {
-                return new PerfCounter(user, false);
+                return new PerfCounter(user, event, false);
             }
             errno = Libc.errno();
         }
@@ -77,6 +89,7 @@ public final class PerfCounter implements AutoCloseable {
             attributes.set(JAVA_INT, 0, event.type);
             attributes.set(JAVA_INT, SIZE, ATTRIBUTE_BYTES);
             attributes.set(JAVA_LONG, CONFIG, event.config);
+            attributes.set(JAVA_LONG, READ_FORMAT, WITH_TIMES);
             attributes.set(JAVA_LONG, FLAGS, flags);
             return (int) Libc.perfEventOpen(attributes, THIS_THREAD, ANY_CPU, NO_GROUP, FLAG_CLOEXEC);
         }
@@ -90,18 +103,30 @@ public final class PerfCounter implements AutoCloseable {
     /**
      * How many there were since it was opened.
      *
-     * @throws LinuxException if the kernel does not tell
+     * @throws LinuxException if the kernel does not tell; {@code EBUSY} if the processor's counters were shared with
+     *     others meanwhile, as a count of a part of the time is too small
      */
     public long count() throws LinuxException {
         if (closed) {
             throw new IllegalStateException("the counter is closed");
         }
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment count = arena.allocate(JAVA_LONG);
+            MemorySegment count = arena.allocate(COUNT_BYTES, 8);
             if (Libc.read(fd, count) != count.byteSize()) {
                 throw new LinuxException("read", "a counter", Libc.errno());
             }
+            requireWhole(event, count.get(JAVA_LONG, ENABLED), count.get(JAVA_LONG, RUNNING));
             return count.get(JAVA_LONG, 0);
+        }
+    }
+
+    static void requireWhole(Event event, long enabled, long running) throws LinuxException {
+        if (enabled - running > enabled / WHOLE) {
+            throw new LinuxException(
+                    "read",
+                    "a counter of " + event + " that counted " + running + " of " + enabled
+                            + " ns, as others count too",
+                    Errno.EBUSY);
         }
     }
 

@@ -38,6 +38,16 @@ class PerfCounterTest {
         }
     }
 
+    /** More counters than the processor has take turns, and each misses what happens in the others' time. */
+    @Test
+    void refusesACountOfAPartOfTheTime() throws LinuxException {
+        PerfCounter.requireWhole(PerfCounter.Event.CYCLES, 0, 0);
+        PerfCounter.requireWhole(PerfCounter.Event.CYCLES, 1_000_000, 999_000);
+        assertThatThrownBy(() -> PerfCounter.requireWhole(PerfCounter.Event.CYCLES, 1_000_000, 998_999))
+                .isInstanceOf(LinuxException.class)
+                .hasMessageStartingWith("a counter of CYCLES that counted 998999 of 1000000 ns, as others count too: ");
+    }
+
     private static PerfCounter open(PerfCounter.Event event) throws LinuxException {
         try {
             return PerfCounter.ofThisThread(event);

@@ -25,8 +25,11 @@ enum Hardware {
     CMB(CmbCases.class),
     /** A zoned namespace. */
     ZONED(ZonedCases.class),
-    /** A namespace for file systems, and the kernel's block devices that are served in user space. */
-    UBLK(UblkCases.class),
+    /**
+     * A namespace for file systems, the kernel's block devices that are served in user space, and two more controllers, which
+     * fail.
+     */
+    UBLK(UblkCases.class, CoexistenceCases.class, ExportFailureCases.class),
     /** Another device's memory in a BAR, behind an IOMMU, and a kernel that checks its own memory. */
     KMOD(KmodCases.class),
     /** No IOMMU. */

@@ -72,6 +72,10 @@ final class Machine {
         // The project's folder is the current one, and the guest has the variables that it needs.
         List<String> command = new ArrayList<>(List.of("./aisio"));
         Collections.addAll(command, arguments);
+        return said(command.toArray(String[]::new));
+    }
+
+    private static Said said(String... command) {
         Process process = start(command);
         String text = output(process);
         return new Said(process.exitValue(), text);
@@ -167,6 +171,23 @@ final class Machine {
             } catch (InterruptedException e) {
                 throw new AssertionError("interrupted while waiting: " + what, e);
             }
+        }
+    }
+
+    /**
+     * Unmounts. A daemon that follows the file system has a directory or a file of it open for a moment, whenever something
+     * was changed: it is tried until that is over.
+     */
+    static void unmount(Path mount) {
+        Said[] last = new Said[1];
+        try {
+            await("unmounted: " + mount, () -> {
+                last[0] = said("umount", mount.toString());
+                return last[0].exit() == 0;
+            });
+        } catch (AssertionError e) {
+            Said open = said("sh", "-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -F " + mount);
+            throw new AssertionError(last[0] + "; open there: " + open.text(), e);
         }
     }
 

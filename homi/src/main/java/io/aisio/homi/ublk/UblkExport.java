@@ -115,8 +115,7 @@ final class UblkExport implements Export {
             return export;
         } catch (IOException | RuntimeException e) {
             try {
-                control.stop(made.id());
-                control.delete(made.id());
+                UblkExports.remove(made.id());
             } catch (IOException onDelete) {
                 e.addSuppressed(onDelete);
             }
@@ -322,7 +321,7 @@ final class UblkExport implements Export {
         finish();
         @Nullable IOException[] refused = new IOException[1];
         Thread deletion = delete(null, e -> refused[0] = e);
-        if (!joined(deletion, STOP_LIMIT)) {
+        if (!Bounded.joined(deletion, STOP_LIMIT)) {
             throw new IOException(this + " is stopped, and goes when who has opened it meanwhile lets go of it");
         }
         if (refused[0] != null) {
@@ -384,7 +383,7 @@ final class UblkExport implements Export {
             }
         });
         // Who has it mounted writes what he can before it goes, and learns of each request that it has failed.
-        boolean stopped = joined(stopper, whoeverUsesIt ? JOIN_LIMIT : STOP_LIMIT) && refused[0] == null;
+        boolean stopped = Bounded.joined(stopper, whoeverUsesIt ? JOIN_LIMIT : STOP_LIMIT) && refused[0] == null;
         queues.forEach(ExportedQueue::quit);
         try {
             join();
@@ -392,7 +391,7 @@ final class UblkExport implements Export {
             if (stopped || whoeverUsesIt) {
                 Thread deletion = delete(stopper, this::failed);
                 // Who uses it is not waited for.
-                boolean _ = whoeverUsesIt || joined(deletion, STOP_LIMIT);
+                boolean _ = whoeverUsesIt || Bounded.joined(deletion, STOP_LIMIT);
             } else {
                 control.close();
                 events.add("left", request.device(), this + " is left to the next daemon: it is in use");
@@ -424,26 +423,8 @@ final class UblkExport implements Export {
 
     private void join() throws IOException {
         for (Thread thread : threads) {
-            if (!joined(thread, JOIN_LIMIT)) {
+            if (!Bounded.joined(thread, JOIN_LIMIT)) {
                 throw new IOException(thread.getName() + " does not end");
-            }
-        }
-    }
-
-    private static boolean joined(Thread thread, Duration limit) {
-        boolean interrupted = false;
-        long end = System.nanoTime() + limit.toNanos();
-        try {
-            while (true) {
-                try {
-                    return thread.join(Duration.ofNanos(Math.max(0, end - System.nanoTime())));
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
             }
         }
     }

@@ -12,6 +12,7 @@ import io.aisio.xnvme.spi.NvmeDevice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UblkExports implements Export.Maker {
     private static final int MOST_QUEUES = 4096;
+    /** What the kernel may take for a step with a device that nobody serves any more: it waits for nothing then. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
 
     /** One that makes them here. */
     public UblkExports() {}
@@ -53,19 +56,25 @@ public final class UblkExports implements Export.Maker {
         if (!UblkControl.isThere()) {
             return found;
         }
-        try (UblkControl control = UblkControl.open()) {
-            for (UblkInfo info : ours(control)) {
-                found.add(new Found(info.id(), info.stateName(), info.pid(), isOrphaned(info), isUsed(info.id())));
-            }
+        for (UblkInfo info : ours()) {
+            found.add(new Found(info.id(), info.stateName(), info.pid(), isOrphaned(info), isUsed(info.id())));
         }
         return found;
     }
 
-    private static List<UblkInfo> ours(UblkControl control) throws IOException {
+    private static List<UblkInfo> ours() throws IOException {
         List<UblkInfo> found = new ArrayList<>();
         for (int id : UblkControl.devices()) {
             try {
-                UblkInfo info = control.info(id);
+                UblkInfo info = Bounded.within(
+                        LIMIT,
+                        "asking the kernel for " + UblkQueue.path(id),
+                        "dmesg tells what ublk_drv waits for; a restart of the machine ends it",
+                        () -> {
+                            try (UblkControl control = UblkControl.open()) {
+                                return control.info(id);
+                            }
+                        });
                 if (Shape.isOurs(info.serverFlags())) {
                     found.add(info);
                 }
@@ -91,8 +100,16 @@ public final class UblkExports implements Export.Maker {
         if (!Files.exists(device)) {
             return false;
         }
-        try (OpenFile _ = OpenFile.openAlone(device)) {
-            return false;
+        try {
+            return Bounded.within(
+                    LIMIT,
+                    "opening " + device,
+                    "dmesg tells what it waits for; end who serves it (fuser " + UblkQueue.path(id) + ")",
+                    () -> {
+                        try (OpenFile _ = OpenFile.openAlone(device)) {
+                            return false;
+                        }
+                    });
         } catch (LinuxException e) {
             if (e.errno() == Errno.EBUSY) {
                 return true;
@@ -119,7 +136,7 @@ public final class UblkExports implements Export.Maker {
         Shape shape = Shape.of(device, request.nsid(), request.readOnly());
         UblkControl control = open();
         try {
-            Optional<UblkInfo> left = find(control, shape, request.id());
+            Optional<UblkInfo> left = find(shape, request.id());
             return left.isEmpty()
                     ? UblkExport.start(control, request, device, shape, events)
                     : UblkExport.recover(control, left.get(), request, device, shape, events);
@@ -146,8 +163,8 @@ public final class UblkExports implements Export.Maker {
     }
 
     /** What a dead daemon left of this namespace, to be taken over; what it had not even started is deleted. */
-    private static Optional<UblkInfo> find(UblkControl control, Shape shape, int id) throws IOException {
-        for (UblkInfo info : ours(control)) {
+    private static Optional<UblkInfo> find(Shape shape, int id) throws IOException {
+        for (UblkInfo info : ours()) {
             if (info.serverFlags() != shape.mark() || (id != UblkInfo.ANY && info.id() != id)) {
                 continue;
             }
@@ -158,14 +175,40 @@ public final class UblkExports implements Export.Maker {
             if (info.state() != UblkInfo.DEAD && info.has(UblkInfo.USER_RECOVERY)) {
                 return Optional.of(info);
             }
-            remove(control, info.id());
+            remove(info.id());
         }
         return Optional.empty();
     }
 
-    private static void remove(UblkControl control, int id) throws IOException {
-        control.stop(id);
-        control.delete(id);
+    /**
+     * Has the kernel take a device away. Each step has the control device for itself, so that one that does not end holds up
+     * nobody.
+     *
+     * @throws IOException if the kernel refuses, or does not get done
+     */
+    static void remove(int id) throws IOException {
+        Path device = UblkQueue.blockDevice(id);
+        Path channel = UblkQueue.path(id);
+        boolean _ = Bounded.within(
+                LIMIT,
+                "stopping " + device,
+                "end who serves it (fuser -v " + channel + "); if nobody does, dmesg tells what it waits for",
+                () -> {
+                    try (UblkControl control = UblkControl.open()) {
+                        control.stop(id);
+                        return true;
+                    }
+                });
+        boolean _ = Bounded.within(
+                LIMIT,
+                "deleting " + device,
+                "it goes when who has it open lets go of it (fuser -v %s %s)".formatted(device, channel),
+                () -> {
+                    try (UblkControl control = UblkControl.open()) {
+                        control.delete(id);
+                        return true;
+                    }
+                });
     }
 
     /**
@@ -179,30 +222,30 @@ public final class UblkExports implements Export.Maker {
             return;
         }
         List<String> used = new ArrayList<>();
+        List<String> stay = new ArrayList<>();
         @Nullable IOException failed = null;
-        try (UblkControl control = UblkControl.open()) {
-            for (UblkInfo info : ours(control)) {
-                if (!isOrphaned(info)) {
-                    continue;
-                }
+        for (UblkInfo info : ours()) {
+            if (!isOrphaned(info)) {
+                continue;
+            }
+            try {
                 if (isUsed(info.id())) {
                     used.add(UblkQueue.blockDevice(info.id()).toString());
-                    continue;
+                } else {
+                    remove(info.id());
                 }
-                try {
-                    remove(control, info.id());
-                } catch (IOException e) {
-                    failed = e;
-                }
+            } catch (IOException e) {
+                stay.add(String.valueOf(e.getMessage()));
+                failed = e;
             }
         }
         if (!used.isEmpty()) {
-            throw new IOException(
+            stay.addFirst(
                     "%s was left by a daemon that ended, is no export any more and is in use; next: umount it, or export its namespace again"
                             .formatted(String.join(", ", used)));
         }
-        if (failed != null) {
-            throw failed;
+        if (!stay.isEmpty()) {
+            throw new IOException(String.join("; ", stay), failed);
         }
     }
 }

@@ -65,6 +65,10 @@ public final class Daemon implements AutoCloseable {
     private final Map<String, Export> exports = new LinkedHashMap<>();
     /** Names of exports that somebody begins or ends; under the lock of {@link #exports}, which is held for no longer. */
     private final Set<String> busyExports = new HashSet<>();
+    /** Names of exports whose device is gone; under the same lock. */
+    private final Set<String> lostExports = new HashSet<>();
+    /** Names of exports that somebody has ended, and nobody begun since; under the same lock. */
+    private final Set<String> endedExports = new HashSet<>();
 
     private final Map<Long, Client> clients = new LinkedHashMap<>();
     private final UnixListener listener;
@@ -224,13 +228,7 @@ public final class Daemon implements AutoCloseable {
         for (Service service : parts.services()) {
             service.start(this);
         }
-        for (Export.Request request : configuration.exports()) {
-            try {
-                Export _ = export(request);
-            } catch (IOException | IllegalArgumentException | UnsupportedOperationException e) {
-                events.add("error", request.device(), "export " + request.name() + ": " + e.getMessage());
-            }
-        }
+        configuration.exports().forEach(this::exportConfigured);
         for (Export.Maker maker : parts.exports()) {
             try {
                 maker.clean();
@@ -352,6 +350,7 @@ public final class Daemon implements AutoCloseable {
             Export export = start(maker, request, device);
             synchronized (exports) {
                 exports.put(request.name(), export);
+                endedExports.remove(request.name());
             }
             events.add(
                     "exported",
@@ -378,7 +377,10 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
-    private static void deviceFailed(Export export, ServedDevice device, String why) {
+    private void deviceFailed(Export export, ServedDevice device, String why) {
+        synchronized (exports) {
+            lostExports.add(export.request().name());
+        }
         if (export.deviceFailed(why)) {
             device.giveExportBack(export.request().name());
         }
@@ -397,6 +399,10 @@ public final class Daemon implements AutoCloseable {
      * @throws IOException if there is none of that name, or somebody uses it
      */
     public void unexport(String name) throws IOException {
+        end(name, true);
+    }
+
+    private void end(String name, boolean forGood) throws IOException {
         Export export;
         synchronized (exports) {
             export = exports.get(name);
@@ -415,6 +421,10 @@ public final class Daemon implements AutoCloseable {
             export.stop();
             synchronized (exports) {
                 exports.remove(name);
+                lostExports.remove(name);
+                if (forGood) {
+                    endedExports.add(name);
+                }
             }
             try {
                 export.close();
@@ -424,6 +434,40 @@ public final class Daemon implements AutoCloseable {
             events.add("unexported", export.request().device(), name);
         } finally {
             endBusy(name);
+        }
+    }
+
+    /** Begins an export of the configuration; if it cannot be, that is told, and all else goes on. */
+    private void exportConfigured(Export.Request request) {
+        try {
+            if (isLost(request)) {
+                end(request.name(), false);
+            }
+            Export _ = export(request);
+        } catch (IOException | IllegalArgumentException | UnsupportedOperationException e) {
+            events.add("error", request.device(), "export " + request.name() + ": " + e.getMessage());
+        }
+    }
+
+    private boolean isLost(Export.Request request) {
+        synchronized (exports) {
+            Export begun = exports.get(request.name());
+            return begun != null && begun.request().equals(request) && lostExports.contains(request.name());
+        }
+    }
+
+    /** What the configuration exports of a device that is there again, but for what somebody has ended or begun meanwhile. */
+    private void exportAgain(String device) {
+        for (Export.Request request : configuration.exports()) {
+            boolean again;
+            synchronized (exports) {
+                again = request.device().equals(device)
+                        && !endedExports.contains(request.name())
+                        && (!exports.containsKey(request.name()) || isLost(request));
+            }
+            if (again) {
+                exportConfigured(request);
+            }
         }
     }
 
@@ -452,7 +496,8 @@ public final class Daemon implements AutoCloseable {
     }
 
     /**
-     * A device may be there again: it is opened, unless it is.
+     * A device may be there again: it is opened, unless it is, and what the configuration exports of it is begun again, but for
+     * what was {@linkplain #unexport ended} meanwhile.
      *
      * @param name in the configuration
      */
@@ -461,6 +506,7 @@ public final class Daemon implements AutoCloseable {
         if (device.device() == null) {
             device.open();
             events.add("added", name, name + " is there");
+            exportAgain(name);
         }
     }
 

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -167,6 +168,7 @@ class TakingBackTest {
     /** An export with one queue pair, that does nothing with it. */
     private static final class Maker implements Export.Maker {
         volatile String failed = "";
+        final List<Export.Request> started = new ArrayList<>();
         /** Whether the queue pair ends with the device, and not later. */
         volatile boolean endsAtOnce;
 
@@ -178,6 +180,7 @@ class TakingBackTest {
         @Override
         public Export start(Export.Request request, NvmeDevice device, Events events) throws IOException {
             QueuePair pair = device.controller().createQueuePair(4);
+            started.add(request);
             return new Export() {
                 @Override
                 public Request request() {
@@ -280,6 +283,76 @@ class TakingBackTest {
             daemon.daemon.unexport("e");
             daemon.daemon.export(new Export.Request("e", "nvme0", 1, "test", 1, 4, false, -1));
             assertThat(daemon.device().queuesUsed()).isEqualTo(1);
+        }
+    }
+
+    private static List<String> exported(TestDaemon daemon) {
+        return daemon.daemon.exports().stream().map(e -> e.request().name()).toList();
+    }
+
+    private static Export.Request request(String name) {
+        return new Export.Request(name, "nvme0", 1, "test", 1, 4, false, -1);
+    }
+
+    @Test
+    void whatTheConfigurationExportsBeginsAgainWhenItsDeviceIsBack() throws Exception {
+        Maker maker = new Maker();
+        maker.endsAtOnce = true;
+        try (TestDaemon daemon = new TestDaemon(
+                folder,
+                SHARED,
+                TestDaemon.exports(request("a"), request("b"), request("c")),
+                new Daemon.Parts(List.of(maker), List.of()),
+                io.aisio.xnvme.Device::open)) {
+            daemon.daemon.export(request("by hand"));
+            daemon.daemon.unexport("b");
+            daemon.daemon.unexport("c");
+            Export.Request other = new Export.Request("c", "nvme0", 1, "test", 1, 2, false, -1);
+            daemon.daemon.export(other);
+            List<Export> before = daemon.daemon.exports();
+            daemon.daemon.deviceRemoved("nvme0", "it was pulled");
+            assertThat(maker.started).hasSize(5);
+            daemon.daemon.deviceAdded("nvme0");
+            // Not what was asked for by hand, nor what was ended or replaced by hand.
+            assertThat(maker.started.subList(5, maker.started.size())).containsExactly(request("a"));
+            assertThat(exported(daemon)).containsExactlyInAnyOrder("a", "by hand", "c");
+            assertThat(daemon.daemon.exports()).doesNotContain(before.getFirst());
+            assertThat(daemon.device().queuesUsed()).isEqualTo(1);
+            daemon.daemon.deviceAdded("nvme0");
+            assertThat(maker.started).hasSize(6);
+
+            // Again, and what was ended by hand is begun by hand.
+            daemon.daemon.export(request("b"));
+            daemon.daemon.deviceRemoved("nvme0", "it was pulled");
+            daemon.daemon.deviceAdded("nvme0");
+            assertThat(maker.started.subList(7, maker.started.size())).containsExactly(request("a"), request("b"));
+        }
+    }
+
+    @Test
+    void whatTheConfigurationExportsBeginsOnceItsDeviceIsThere() throws Exception {
+        Maker maker = new Maker();
+        maker.endsAtOnce = true;
+        AtomicInteger there = new AtomicInteger();
+        ServedDevice.Opener opener = uri -> {
+            if (uri.equals(SHARED) || there.get() > 0) {
+                return io.aisio.xnvme.Device.open(SHARED);
+            }
+            throw new IOException("it is not plugged in");
+        };
+        Configuration.Device late = new Configuration.Device("late", "late", true);
+        Export.Request request = new Export.Request("e", "late", 1, "test", 1, 4, false, -1);
+        try (TestDaemon daemon = new TestDaemon(
+                folder,
+                SHARED,
+                c -> TestDaemon.exports(request)
+                        .apply(Configuration.of(c.socket(), List.of(c.devices().getFirst(), late))),
+                new Daemon.Parts(List.of(maker), List.of()),
+                opener)) {
+            assertThat(daemon.notes).anyMatch(note -> note.startsWith("error: export e: late is not there"));
+            there.set(1);
+            daemon.daemon.deviceAdded("late");
+            assertThat(exported(daemon)).containsExactly("e");
         }
     }
 

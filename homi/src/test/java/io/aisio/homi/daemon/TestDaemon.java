@@ -58,6 +58,23 @@ public final class TestDaemon implements AutoCloseable {
                 c.functions());
     }
 
+    /** A configuration that exports something from the start on. */
+    static UnaryOperator<Configuration> exports(Export.Request... exports) {
+        return c -> new Configuration(
+                c.socket(),
+                c.group(),
+                c.connections(),
+                c.timeouts(),
+                c.client(),
+                c.user(),
+                c.devices(),
+                c.users(),
+                List.of(exports),
+                c.fileSystems(),
+                c.dashboard(),
+                c.functions());
+    }
+
     public static UnaryOperator<Configuration> timeouts(Configuration.Timeouts timeouts) {
         return c -> new Configuration(
                 c.socket(),

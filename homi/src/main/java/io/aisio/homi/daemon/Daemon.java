@@ -573,6 +573,11 @@ public final class Daemon implements AutoCloseable {
         return session;
     }
 
+    /** A client that asks is about to be given something of a device. */
+    void came(long number) throws RpcException {
+        asking(number).came();
+    }
+
     /** What is counted for a client that asks. */
     Accounts.Client account(long number) throws RpcException {
         return asking(number).account();

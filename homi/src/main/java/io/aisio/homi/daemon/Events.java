@@ -30,7 +30,7 @@ public final class Events {
      *
      * @param sequence 1 for the first
      * @param time when
-     * @param kind what, a word: {@code started}, {@code client-came}, {@code client-left}, {@code leased}, {@code released},
+     * @param kind what, a word: {@code started}, {@code client-came} and {@code client-left} of who leases, {@code leased}, {@code released},
      *     {@code refused}, {@code reset}, {@code failed}, {@code added}, {@code removed}, {@code namespace-changed},
      *     {@code health}, {@code exported}, {@code unexported}, {@code recovered}, {@code draining}, {@code stopping}
      * @param device the device's name in the configuration; null if it is about none

@@ -194,6 +194,7 @@ public final class FunctionLeases implements Service {
             throw e;
         }
         leased.put(given.number, given);
+        of.came(caller.id());
         tell("leased", pool, "%s to client %d".formatted(given.function.address(), caller.id()));
         ObjectNode result = JsonLines.JSON
                 .createObjectNode()

@@ -71,6 +71,9 @@ final class Session implements Runnable {
     private final AtomicInteger unsent = new AtomicInteger();
 
     private final AtomicBoolean goes = new AtomicBoolean();
+    /** Whether it had anything of a device, and its coming was told. */
+    private final AtomicBoolean hasCome = new AtomicBoolean();
+
     private final Runnable atEnd;
     private volatile Metered.Owner owner;
     private volatile Metered.Path path = Metered.Path.PROCESS;
@@ -116,6 +119,13 @@ final class Session implements Runnable {
 
     Iterable<Lease> leases() {
         return leases.values();
+    }
+
+    /** It is about to have something of a device, for the first time perhaps: from now on it is told of. */
+    void came() {
+        if (hasCome.compareAndSet(false, true)) {
+            daemon.events().add("client-came", null, this + " came");
+        }
     }
 
     /** A lease of its has ended. */
@@ -177,8 +187,10 @@ final class Session implements Runnable {
     public void run() {
         try {
             String why = served();
-            // Who only looked whether somebody listens, as a second daemon does, said nothing and is nobody's concern.
-            if (greeted || !why.equals(LEFT)) {
+            // Who had nothing, as a health check or a second daemon that looks whether somebody listens, is nobody's
+            // concern.
+            boolean byItself = why.equals(LEFT) || why.startsWith(LEFT + ": ");
+            if (hasCome.get() || !byItself) {
                 daemon.events().add("client-left", null, this + " " + why);
             }
         } finally {
@@ -458,10 +470,7 @@ final class Session implements Runnable {
         String name = params.text("name", LONGEST_NAME, "");
         path = params.word("path", "process", "gpu").equals("gpu") ? Metered.Path.GPU : Metered.Path.PROCESS;
         owner = new Metered.Owner(owner.pid(), owner.uid(), name);
-        if (!greeted) {
-            greeted = true;
-            daemon.events().add("client-came", null, this + " came");
-        }
+        greeted = true;
         ObjectNode result = JsonLines.JSON.createObjectNode();
         result.put("version", VERSION);
         result.put("client", id);
@@ -538,6 +547,7 @@ final class Session implements Runnable {
     }
 
     private Service.Answer opened(Lease lease, String name, int nsid) throws IOException {
+        came();
         daemon.events().add("leased", name, this + ": lease " + lease.id() + " of " + name + ", namespace " + nsid);
         ObjectNode result = JsonLines.JSON.createObjectNode();
         result.put("lease", lease.id());

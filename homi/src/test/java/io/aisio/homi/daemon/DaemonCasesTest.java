@@ -2,9 +2,11 @@ package io.aisio.homi.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aisio.homi.HomiClient;
+import io.aisio.homi.HomiControl;
 import io.aisio.homi.rpc.JsonLines;
 import io.aisio.homi.rpc.RpcException;
 import io.aisio.linux.FileStatus;
@@ -482,15 +484,44 @@ class DaemonCasesTest {
     }
 
     @Test
-    void whoLeavesIsNamedAndWhoSaysNothingIsNot() throws Exception {
+    void whoLeasedIsNamedWhenHeLeavesAndWhoOnlyAskedIsNot() throws Exception {
         try (TestDaemon daemon = new TestDaemon(folder, SHARED)) {
             new RawClient(daemon.socket).close();
-            daemon.client().close();
+            for (int i = 0; i < 20; i++) {
+                try (HomiControl control = HomiControl.open(daemon.socket, "a health check")) {
+                    assertThat(control.status().ready()).isTrue();
+                }
+            }
+            daemon.awaitIdle();
+            assertThat(kinds(daemon)).containsExactly("started");
+            Device.open(daemon.uri()).close();
             daemon.await(() -> texts(daemon, "client-left").size() == 1, "who left");
-            assertThat(texts(daemon, "client-came")).hasSize(1).allMatch(text -> text.contains("(a test, process "));
+            assertThat(kinds(daemon)).containsExactly("started", "client-came", "leased", "released", "client-left");
+            assertThat(texts(daemon, "client-came"))
+                    .singleElement(STRING)
+                    .matches("client \\d+ \\(.*process \\d+, uid \\d+\\) came");
             assertThat(texts(daemon, "client-left"))
-                    .allMatch(text -> text.matches("client \\d+ \\(a test, .*\\) left"));
+                    .singleElement(STRING)
+                    .matches("client \\d+ \\(.*process \\d+, uid \\d+\\) left");
         }
+    }
+
+    @Test
+    void whoIsSentAwayIsNamedThoughHeLeasedNothing() throws Exception {
+        try (TestDaemon daemon = new TestDaemon(folder, SHARED);
+                RawClient client = RawClient.greeted(daemon.socket)) {
+            for (int i = 0; i < 16; i++) {
+                client.send("{\n");
+            }
+            daemon.await(() -> !texts(daemon, "client-left").isEmpty(), "its end");
+            assertThat(texts(daemon, "client-left")).singleElement(STRING).contains("was sent away: it sent 16 lines");
+        }
+    }
+
+    private static List<String> kinds(TestDaemon daemon) {
+        return daemon.daemon.events().since(0, Events.KEPT).stream()
+                .map(Events.Event::kind)
+                .toList();
     }
 
     private static List<String> texts(TestDaemon daemon, String kind) {

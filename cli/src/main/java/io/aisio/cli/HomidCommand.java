@@ -53,9 +53,6 @@ final class HomidCommand implements Callable<Integer> {
         Configuration configuration;
         try {
             configuration = Configuration.read(config, socket);
-            if (configuration.dashboard() != null) {
-                Object _ = Dashboard.address(configuration.dashboard());
-            }
         } catch (IllegalArgumentException e) {
             // All that is wrong, a line each.
             String.valueOf(e.getMessage()).lines().forEach(line -> System.err.println(Failures.line(line)));

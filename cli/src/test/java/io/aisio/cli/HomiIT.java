@@ -81,12 +81,12 @@ class HomiIT {
 
     @Test
     void saysAllThatIsWrongWithAConfiguration() throws Exception {
-        Path file = configuration("sockets = 1\nconnections = \"many\"\n");
+        Path file = configuration("sockets = 1\nconnections = \"many\"\ndashboard = \"9464\"\n");
         Shell.Result told = Shell.aisio("homid", "--config", file.toString(), "--check-config")
                 .run()
                 .exits(Exit.FAILED);
-        assertThat(told.err().lines()).hasSize(2).allMatch(line -> line.startsWith("aisio: " + file + ":"));
-        told.says("sockets is nothing here", "connections is a whole number");
+        assertThat(told.err().lines()).hasSize(3).allMatch(line -> line.startsWith("aisio: " + file + ":"));
+        told.says("sockets is nothing here", "connections is a whole number", "dashboard cannot be: ");
         Shell.aisio(
                         "homid",
                         "--config",

@@ -18,6 +18,11 @@ public final class EmuBackend implements Backend {
 
     /** Starts a controller on a thread of its own, and the user-space driver on it. Closing the device ends both. */
     @Override
+    public void check(DeviceUri uri) {
+        EmuUri _ = EmuUri.parse(uri);
+    }
+
+    @Override
     public Device open(DeviceUri uri) throws IOException {
         EmuUri emu = EmuUri.parse(uri);
         EmuController controller = EmuController.open(uri.text(), emu.configuration());

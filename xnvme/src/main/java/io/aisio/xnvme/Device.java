@@ -22,15 +22,29 @@ public interface Device extends AutoCloseable {
      */
     static Device open(String name) throws IOException {
         DeviceUri uri = DeviceUri.parse(name);
+        return backend(uri).open(uri);
+    }
+
+    /**
+     * Checks a device's name, such as one in a configuration, without looking at any device.
+     *
+     * @throws IllegalArgumentException if it makes no sense or nothing here serves its scheme, as {@link #open} has it
+     */
+    static void check(String name) {
+        DeviceUri uri = DeviceUri.parse(name);
+        backend(uri).check(uri);
+    }
+
+    private static Backend backend(DeviceUri uri) {
         TreeSet<String> schemes = new TreeSet<>();
         for (Backend backend : backends()) {
             if (backend.scheme().equals(uri.scheme())) {
-                return backend.open(uri);
+                return backend;
             }
             schemes.add(backend.scheme());
         }
         throw new IllegalArgumentException(
-                "'" + name + "': nothing here opens '" + uri.scheme() + "' devices; there is " + schemes);
+                "'" + uri + "': nothing here opens '" + uri.scheme() + "' devices; there is " + schemes);
     }
 
     private static ServiceLoader<Backend> backends() {

@@ -30,8 +30,17 @@ public final class PciBackend implements Backend {
     }
 
     @Override
-    public Device open(DeviceUri uri) throws IOException {
+    public void check(DeviceUri uri) {
         uri.requireOptions("nsid", "access", "unsafe", "interrupts", "hugepages");
+        int _ = nsid(uri);
+        boolean _ = uri.flag("interrupts");
+        PciAddress _ = PciAddress.parse(uri.target());
+        FunctionOptions _ = options(uri);
+    }
+
+    @Override
+    public Device open(DeviceUri uri) throws IOException {
+        check(uri);
         int nsid = nsid(uri);
         boolean interrupts = uri.flag("interrupts");
         PciFunction function = PciFunction.open(PciAddress.parse(uri.target()), options(uri));

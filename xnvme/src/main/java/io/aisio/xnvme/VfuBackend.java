@@ -26,17 +26,27 @@ public final class VfuBackend implements Backend {
     }
 
     @Override
-    public Device open(DeviceUri uri) throws IOException {
+    public void check(DeviceUri uri) {
         uri.requireOptions("nsid", "interrupts");
-        int nsid = PciBackend.nsid(uri);
-        boolean interrupts = uri.flag("interrupts");
-        Path path;
+        int _ = PciBackend.nsid(uri);
+        boolean _ = uri.flag("interrupts");
+        Path _ = path(uri);
+    }
+
+    private static Path path(DeviceUri uri) {
         try {
-            path = Path.of(uri.target());
+            return Path.of(uri.target());
         } catch (InvalidPathException e) {
             throw new IllegalArgumentException("'" + uri + "': '" + uri.target() + "' is no path: " + e.getReason(), e);
         }
-        VfioUserFunction function = VfioUserFunction.open(path);
+    }
+
+    @Override
+    public Device open(DeviceUri uri) throws IOException {
+        check(uri);
+        int nsid = PciBackend.nsid(uri);
+        boolean interrupts = uri.flag("interrupts");
+        VfioUserFunction function = VfioUserFunction.open(path(uri));
         return NvmeDevice.open(
                 function,
                 nsid,

@@ -1,10 +1,14 @@
 package io.aisio.homi.daemon;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +41,7 @@ public record Configuration(
         List<FileSystem> fileSystems,
         @Nullable String dashboard,
         List<FunctionLeases.Offer> functions) {
+    private static final Pattern PAGE = Pattern.compile("(127\\.0\\.0\\.1|\\[::1]):(\\d{1,5})");
 
     /** Copies the lists, and checks that names are there once, and that what they name is there. */
     public Configuration {
@@ -96,6 +101,28 @@ public record Configuration(
      */
     public static Configuration read(Path file, @Nullable Path socket) throws IOException {
         return new ConfigurationFile(file).read(socket);
+    }
+
+    /**
+     * Where the page is, as {@link #dashboard} has it: on loopback alone.
+     *
+     * @throws IllegalArgumentException if it is none; one sentence
+     */
+    public static InetSocketAddress pageAddress(String text) {
+        Matcher address = PAGE.matcher(text);
+        if (!address.matches() || Integer.parseInt(address.group(2)) > 65535) {
+            throw new IllegalArgumentException("the dashboard is at 127.0.0.1:PORT or [::1]:PORT, not at '" + text
+                    + "': nobody but this machine may reach it");
+        }
+        byte[] bytes = address.group(1).startsWith("1") ? new byte[] {127, 0, 0, 1} : new byte[16];
+        if (bytes.length == 16) {
+            bytes[15] = 1;
+        }
+        try {
+            return new InetSocketAddress(InetAddress.getByAddress(bytes), Integer.parseInt(address.group(2)));
+        } catch (IOException e) {
+            throw new IllegalArgumentException("the dashboard cannot be at '" + text + "': " + e.getMessage(), e);
+        }
     }
 
     /**

@@ -3,7 +3,9 @@ package io.aisio.homi.daemon;
 import io.aisio.homi.HomiSocket;
 import io.aisio.upcie.PciAddress;
 import io.aisio.xnvme.ByteSize;
+import io.aisio.xnvme.Device;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -67,6 +69,9 @@ final class ConfigurationFile {
             String uri = device.required("uri");
             boolean trusted = device.flag("trusted");
             device.check("name", () -> devices.add(new Configuration.Device(name, uri, trusted)));
+            if (!uri.isEmpty()) {
+                device.check("uri", () -> Device.check(uri));
+            }
         }
         List<Configuration.User> users = new ArrayList<>();
         for (Table named : root.tables("user")) {
@@ -113,6 +118,11 @@ final class ConfigurationFile {
                 time.time("drain", usual.drain()));
         String group = root.text("group", "");
         String dashboard = root.text("dashboard", "");
+        if (!dashboard.isEmpty()) {
+            root.check("dashboard", () -> {
+                InetSocketAddress _ = Configuration.pageAddress(dashboard);
+            });
+        }
         int connections = root.number("connections", 1, 1024, 128);
         Table each = root.table("client");
         each.allow("queues", "depth", "memory");

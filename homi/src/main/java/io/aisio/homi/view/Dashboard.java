@@ -5,10 +5,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.aisio.homi.daemon.Configuration;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.BindException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.security.MessageDigest;
@@ -17,7 +17,6 @@ import java.util.Base64;
 import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -38,8 +37,6 @@ public final class Dashboard implements AutoCloseable {
     private static final String PAGE = "dashboard.html";
     /** {@code localhost} and the literals, with any port. */
     private static final Pattern LOOPBACK = Pattern.compile("(localhost|127\\.0\\.0\\.1|\\[::1])(:\\d{1,5})?");
-
-    private static final Pattern ADDRESS = Pattern.compile("(127\\.0\\.0\\.1|\\[::1]):(\\d{1,5})");
 
     static {
         // Of the JDK's server, read once: who is slow holds no more than his own connection, for no longer than this.
@@ -81,7 +78,7 @@ public final class Dashboard implements AutoCloseable {
      * @throws IOException if it cannot be listened on; the message has the next step
      */
     public static Dashboard open(String address, String secret, Snapshot.Source source) throws IOException {
-        InetSocketAddress where = address(address);
+        InetSocketAddress where = Configuration.pageAddress(address);
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
         HttpServer server = null;
         try {
@@ -101,28 +98,6 @@ public final class Dashboard implements AutoCloseable {
                         "the page cannot be at " + address + ": " + e.getMessage() + "; next: choose another port", e);
             }
             throw e;
-        }
-    }
-
-    /**
-     * An address of loopback, as a configuration has it.
-     *
-     * @throws IllegalArgumentException if it is none; one sentence
-     */
-    public static InetSocketAddress address(String text) {
-        Matcher address = ADDRESS.matcher(text);
-        if (!address.matches() || Integer.parseInt(address.group(2)) > 65535) {
-            throw new IllegalArgumentException("the dashboard is at 127.0.0.1:PORT or [::1]:PORT, not at '" + text
-                    + "': nobody but this machine may reach it");
-        }
-        byte[] bytes = address.group(1).startsWith("1") ? new byte[] {127, 0, 0, 1} : new byte[16];
-        if (bytes.length == 16) {
-            bytes[15] = 1;
-        }
-        try {
-            return new InetSocketAddress(InetAddress.getByAddress(bytes), Integer.parseInt(address.group(2)));
-        } catch (IOException e) {
-            throw new IllegalArgumentException("the dashboard cannot be at '" + text + "': " + e.getMessage(), e);
         }
     }
 

@@ -102,6 +102,42 @@ class ConfigurationTest {
     }
 
     @Test
+    void aDeviceAndAnAddressThatMakeNoSenseAreToldWithTheirLines() {
+        assertThatThrownBy(() -> read("""
+                dashboard = "0.0.0.0:9464"
+                [[device]]
+                name = "a"
+                uri = "emu:1GiB?shard"
+                [[device]]
+                name = "b"
+                uri = "nvmf:1.2.3.4"
+                [[device]]
+                name = "c"
+                uri = "0000:82:00.0?access=magic"
+                [[device]]
+                name = "d"
+                uri = "0000:82:00.0?access=uio"
+                """))
+                .isInstanceOf(IllegalArgumentException.class)
+                .message()
+                .satisfies(
+                        told -> assertThat(told.lines())
+                                .satisfiesExactlyInAnyOrder(
+                                        line -> assertThat(line)
+                                                .contains(
+                                                        "homid.toml:1:1: dashboard cannot be: the dashboard is at 127.0.0.1:PORT"),
+                                        line -> assertThat(line)
+                                                .contains(
+                                                        "homid.toml:4:1: [device] uri cannot be: 'emu:1GiB?shard': no option 'shard' here"),
+                                        line -> assertThat(line)
+                                                .contains(
+                                                        "homid.toml:7:1: [device] uri cannot be: 'nvmf:1.2.3.4': nothing here opens 'nvmf' devices"),
+                                        line -> assertThat(line)
+                                                .contains(
+                                                        "homid.toml:10:1: [device] uri cannot be: '0000:82:00.0?access=magic': ")));
+    }
+
+    @Test
     void namesMustBeThereOnce() {
         assertThatThrownBy(() -> read("""
                 socket = "/run/homi/homi.sock"

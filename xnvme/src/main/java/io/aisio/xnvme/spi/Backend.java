@@ -10,6 +10,13 @@ public interface Backend {
     String scheme();
 
     /**
+     * Refuses a name that makes no sense, as far as that is told without looking at any device: {@link #open} refuses it too.
+     *
+     * @throws IllegalArgumentException one sentence for the person who typed it
+     */
+    default void check(DeviceUri uri) {}
+
+    /**
      * Opens a device.
      *
      * @throws IllegalArgumentException if the target or an option makes no sense to this backend; the message is one

@@ -53,7 +53,8 @@ final class HomiList implements Callable<Integer> {
                     Integer.toString(device.leases()),
                     Integer.toString(device.resets()),
                     device.namespaces().stream()
-                                    .map(one -> one.nsid() + ": " + ByteSize.format(one.bytes()))
+                                    .map(one -> one.nsid() + ": " + ByteSize.format(one.bytes())
+                                            + (one.writeProtected() ? " (write-protected)" : ""))
                                     .collect(Collectors.joining(", "))
                             + (device.moreNamespaces() == 0 ? "" : ", and " + device.moreNamespaces() + " more"),
                     device.uri(),

@@ -29,7 +29,8 @@ class HomiIT {
         return Files.writeString(
                 folder.resolve("homid.toml"),
                 "socket = \"" + socket() + "\"\n" + more
-                        + "[[device]]\nname = \"nvme0\"\nuri = \"emu:64MiB?shared\"\n");
+                        + "[[device]]\nname = \"nvme0\"\nuri = \"emu:64MiB?shared\"\n"
+                        + "[[device]]\nname = \"sealed\"\nuri = \"emu:32MiB?shared&readonly\"\n");
     }
 
     private Shell.Result homi(String... words) {
@@ -54,6 +55,7 @@ class HomiIT {
         assertThat(daemon.errSoFar()).contains("nvme0 is emu:64MiB?shared", "the page is http://127.0.0.1:");
         homi("status").succeeds().prints("homid is ready", "nvme0", "0/64", "No queue is leased");
         homi("list", "--output", "json").succeeds().prints("aisio.homi.list/1", "\"queues_total\" : 64");
+        homi("list").succeeds().prints("1: 64MiB ", "1: 32MiB (write-protected)");
         homi("lease", "nvme0", "--queues", "2", "--", "sh", "-c", "exit 7")
                 .exits(7)
                 .says("2 queue pairs of depth 128");
@@ -64,14 +66,16 @@ class HomiIT {
                 .says("cannot be run; next: name a program");
         homi("extents", "/nowhere").failsWith(Exit.FAILED, "no extents are told of '/nowhere'; next: ");
         homi("unexport", "nvme0").failsWith(Exit.FAILED, "no export 'nvme0'; next: nothing is exported");
-        homi("lease", "nvme9").failsWith(Exit.FAILED, "there is no device 'nvme9'; next: there is [nvme0]");
+        homi("lease", "nvme9").failsWith(Exit.FAILED, "there is no device 'nvme9'; next: there is [nvme0, sealed]");
         Shell.aisio("xnvmeperf", "verify", "--iosize", "4096", "--count", "256", "--destroy-data", "homi:nvme0")
                 .with("AISIO_HOMI_SOCKET", socket().toString())
                 .within(PATIENCE)
                 .run()
                 .succeeds()
                 .prints("leased from homid");
-        homi("events").succeeds().prints("started", "leased", "refused", "(homi lease, process ");
+        homi("events")
+                .succeeds()
+                .prints("started", "leased", "refused", "(homi lease, process ");
         homi("events", "--output", "yaml").succeeds().prints("- sequence: 1\n", "  kind: \"started\"\n");
         homi("release", "99/1").failsWith(Exit.FAILED, "client 99 has no lease 1");
         homi("shutdown").succeeds();

@@ -118,7 +118,7 @@ final class Lease {
                     pair.qid(),
                     depth,
                     1,
-                    readOnly,
+                    readOnly || isWriteProtected(),
                     created,
                     pair.isLost() ? "lost" : "working",
                     counters,
@@ -218,6 +218,16 @@ final class Lease {
                         now.commandSet(),
                         now.protectionType(),
                         now.protectionFirst());
+    }
+
+    /** Whether the controller itself refuses to change the namespace, whatever the lease says. */
+    private boolean isWriteProtected() {
+        for (Namespace now : device.controller().namespaces()) {
+            if (now.nsid() == nsid) {
+                return now.writeProtected();
+            }
+        }
+        return false;
     }
 
     /** Whether it goes on. */

@@ -532,6 +532,25 @@ class DaemonCasesTest {
     }
 
     @Test
+    void whatTheControllerProtectsIsShownToBeReadAloneWhateverTheLeaseSays() throws Exception {
+        for (String more : List.of("", "&readonly")) {
+            try (TestDaemon daemon = new TestDaemon(folder, SHARED + more);
+                    RawClient client = RawClient.greeted(daemon.socket)) {
+                int lease =
+                        client.call("device.open", open("write")).get("lease").intValue();
+                client.call("queue.create", "{\"lease\":" + lease + ",\"depth\":2}");
+                boolean isProtected = !more.isEmpty();
+                assertThat(daemon.device().namespaces().getFirst().writeProtected())
+                        .isEqualTo(isProtected);
+                assertThat(daemon.daemon.status().rows())
+                        .singleElement()
+                        .extracting(Metered.Row::readOnly)
+                        .isEqualTo(isProtected);
+            }
+        }
+    }
+
+    @Test
     void eventsComeToWhoSubscribed() throws Exception {
         try (TestDaemon daemon = new TestDaemon(folder, SHARED);
                 HomiClient client = daemon.client()) {

@@ -1,5 +1,8 @@
 package io.aisio.cli;
 
+import io.aisio.homi.HomiBackend;
+import java.util.ArrayList;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -71,6 +74,8 @@ public final class Aisio {
         Aisio root = new Aisio();
         Failures failures = new Failures(root::wantsTraces);
         CommandLine command = commandLine(root, failures);
+        // By which people know its clients in the daemon's status and events.
+        System.setProperty(HomiBackend.NAME, words(command, args));
         int exit;
         try {
             exit = command.execute(args);
@@ -86,6 +91,22 @@ public final class Aisio {
             return failures.lostOutput(command.getErr());
         }
         return exit;
+    }
+
+    /** The words of a command line that say which command it is: {@code xnvmeperf run}. */
+    static String words(CommandLine command, String... args) {
+        List<String> words = new ArrayList<>();
+        CommandLine here = command;
+        for (String arg : args) {
+            CommandLine next = here.getSubcommands().get(arg);
+            if (next != null) {
+                words.add(arg);
+                here = next;
+            } else if (!arg.startsWith("-")) {
+                break;
+            }
+        }
+        return String.join(" ", words);
     }
 
     /** The command line with all that its subcommands share: how errors are told, and no colours. */

@@ -87,7 +87,7 @@ class DashboardIT {
         try (Browser browser = new Browser(chromium, Files.createDirectory(folder.resolve("browser")))) {
             browser.looks(1280, 900, "light");
             browser.open(page);
-            await("the queue", () -> text(browser).contains("xnvmeperf, process "));
+            await("the queue", () -> text(browser).contains("xnvmeperf run, process "));
             await("its IOPS", () -> figures(browser).matches("[1-9][0-9.]*( [kM])? [0-9.]+ (µs|ms)"));
             String before = browser.ask(COMMANDS);
             await("more commands than " + before, () -> !browser.ask(COMMANDS).equals(before));

@@ -3,6 +3,7 @@ package io.aisio.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
@@ -33,6 +34,14 @@ class HelpTest {
         assertThat(command.getCommandSpec().usageMessage().header())
                 .as("the line that stands for it in the list of commands")
                 .hasSize(1);
+    }
+
+    @Test
+    void theWordsOfACommandAreThoseBeforeItsArguments() {
+        assertThat(Aisio.words(root(), "--debug", "xnvmeperf", "run", "--iosize", "512", "homi:nvme0"))
+                .isEqualTo("xnvmeperf run");
+        assertThat(Aisio.words(root(), "doctor", "list")).isEqualTo("doctor");
+        assertThat(Aisio.words(root())).isEmpty();
     }
 
     private static CommandLine root() {

@@ -75,7 +75,7 @@ class HomiIT {
                 .prints("leased from homid");
         homi("events")
                 .succeeds()
-                .prints("started", "leased", "refused", "(homi lease, process ");
+                .prints("started", "leased", "refused", "(homi lease, process ", "(xnvmeperf verify, process ");
         homi("events", "--output", "yaml").succeeds().prints("- sequence: 1\n", "  kind: \"started\"\n");
         homi("release", "99/1").failsWith(Exit.FAILED, "client 99 has no lease 1");
         homi("shutdown").succeeds();

@@ -20,6 +20,12 @@ import java.util.regex.Pattern;
  * </ul>
  */
 public final class HomiBackend implements Backend {
+    /**
+     * The system property that says what this process is called in the daemon's status and events, such as {@code xnvmeperf run};
+     * without it, that is its main class.
+     */
+    public static final String NAME = "aisio.homi.name";
+
     private static final Pattern TARGET = Pattern.compile("([^/]+)(?:/([1-9][0-9]{0,9}))?");
 
     /** Made by the service loader. */
@@ -79,11 +85,19 @@ public final class HomiBackend implements Backend {
         }
     }
 
-    /** What this process is, for people: its main class or module, as the JVM has it, and the first word it was given. */
+    /** What this process is, for people: as it says itself, or its main class or JAR, as the JVM has it. */
     private static String program() {
-        String[] words =
-                System.getProperty("sun.java.command", "a Java program").split(" ", 3);
-        String first = words[0].substring(words[0].lastIndexOf('.') + 1);
-        return words.length > 1 && words[1].matches("[a-z-]+") ? first + " " + words[1] : first;
+        return program(System.getProperty(NAME, ""), System.getProperty("sun.java.command", ""));
+    }
+
+    static String program(String name, String command) {
+        if (!name.isEmpty()) {
+            return name;
+        }
+        // The module, or the folder of a JAR, is before the last slash.
+        String main = command.split(" ", 2)[0];
+        String last = main.substring(main.lastIndexOf('/') + 1);
+        String shown = last.endsWith(".jar") ? last : last.substring(last.lastIndexOf('.') + 1);
+        return shown.isEmpty() ? "a Java program" : shown;
     }
 }

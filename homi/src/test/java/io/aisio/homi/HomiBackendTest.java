@@ -192,4 +192,15 @@ class HomiBackendTest {
             assertThat(daemon.device().leasable()).isFalse();
         }
     }
+
+    @Test
+    void aProgramIsNamedAsItSaysElseByWhatTheJvmWasToldToStart() {
+        String tools = "io.aisio.cli/io.aisio.cli.Aisio xnvmeperf run --iosize 512 homi:nvme0";
+        assertThat(HomiBackend.program("xnvmeperf run", tools)).isEqualTo("xnvmeperf run");
+        assertThat(HomiBackend.program("", "org.example/org.example.Loader secret"))
+                .isEqualTo("Loader");
+        assertThat(HomiBackend.program("", "Loader")).isEqualTo("Loader");
+        assertThat(HomiBackend.program("", "/opt/app/loader-1.2.jar secret")).isEqualTo("loader-1.2.jar");
+        assertThat(HomiBackend.program("", "")).isEqualTo("a Java program");
+    }
 }

@@ -30,7 +30,7 @@ final class HomiEvents implements Callable<Integer> {
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
-    private HomiOutput output;
+    private OutputFormat output;
 
     @Option(
             names = "--since",

@@ -40,7 +40,7 @@ final class HomiExtentsCommand implements Callable<Integer> {
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
-    private HomiOutput output;
+    private OutputFormat output;
 
     @Option(names = "--pin", description = "Hold the files still until Ctrl-C.")
     private boolean pin;

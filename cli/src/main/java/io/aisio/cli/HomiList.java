@@ -23,7 +23,7 @@ final class HomiList implements Callable<Integer> {
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
-    private HomiOutput output;
+    private OutputFormat output;
 
     @Override
     public Integer call() throws IOException {

@@ -30,7 +30,7 @@ final class HomiStatus implements Callable<Integer> {
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
-    private HomiOutput output;
+    private OutputFormat output;
 
     @Override
     public Integer call() throws IOException {

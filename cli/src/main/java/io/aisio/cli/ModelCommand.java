@@ -143,7 +143,7 @@ final class ModelCommand implements Callable<Integer> {
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
-    private HomiOutput output;
+    private OutputFormat output;
 
     /** {@code gen5x4} and the like. */
     static final class Link implements ITypeConverter<PcieLink> {

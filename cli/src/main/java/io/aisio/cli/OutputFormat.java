@@ -3,8 +3,8 @@ package io.aisio.cli;
 import io.aisio.cli.XnvmeReport.Format;
 import picocli.CommandLine.Option;
 
-/** Who reads the output of a command of {@code homi}. */
-final class HomiOutput {
+/** Who reads what {@code homi} and {@code model} print. */
+final class OutputFormat {
     @Option(
             names = "--output",
             defaultValue = "human",

@@ -21,8 +21,8 @@ record BarChart(String title, Quantity quantity, List<Row> rows, List<String> gr
     private static final int BAR = 17;
     private static final int GAP = 9;
     private static final int BOTTOM = 46;
-    /** Beyond this part of the axis, the number stands in the bar. */
-    private static final double INSIDE = 0.72;
+    /** Between a bar's end and its number. */
+    private static final int PAD = 5;
 
     /**
      * A name with its bars.
@@ -79,19 +79,23 @@ record BarChart(String title, Quantity quantity, List<Row> rows, List<String> gr
             for (Map.Entry<String, Point> bar : row.bars.entrySet()) {
                 double part = bar.getValue().mean() / axis.end();
                 String group = bar.getKey();
-                String text = (group.isEmpty() ? "" : group + ": ")
-                        + quantity.format(bar.getValue().mean());
+                double length = width * part;
+                String value = quantity.format(bar.getValue().mean());
+                String whole = (group.isEmpty() ? "" : group + ": ") + value;
+                // A number that fits on neither side stands there without the name, which the bar's colour and tip
+                // tell.
+                String text = Math.max(length, width + RIGHT - length) - PAD < Svg.widthOf(whole) ? value : whole;
+                boolean inside = width + RIGHT - length - PAD < Svg.widthOf(text);
                 svg.box(
                         "bar s" + Math.max(0, groups.indexOf(group)) % Frame.COLOURS,
                         LEFT,
                         y,
-                        width * part,
+                        length,
                         BAR - 3,
-                        row.name + ", " + text);
-                boolean inside = part > INSIDE;
+                        row.name + ", " + whole);
                 svg.text(
                         inside ? "inside" : "value",
-                        LEFT + width * part + (inside ? -5 : 5),
+                        LEFT + length + (inside ? -PAD : PAD),
                         y + 11,
                         inside ? Svg.Anchor.END : Svg.Anchor.START,
                         text);

@@ -1,5 +1,7 @@
 package io.aisio.bench.report;
 
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -44,7 +46,10 @@ record StackedBars(String title, String xLabel, Quantity quantity, List<Bar> bar
                 .mapToDouble(Mark::value)
                 .max()
                 .orElse(0);
-        Axis axis = Axis.upTo(Math.max(Math.max(most() * 1.08, reach), bounds * 1.05));
+        int high = 1 + bars.stream().mapToInt(bar -> bar.bounds().size()).max().orElse(0);
+        // Above the highest there is room for all labels of a bar.
+        double room = 1 - (high * Frame.LABEL - TOP + 4) / (HEIGHT - TOP - BOTTOM);
+        Axis axis = Axis.upTo(Math.max(Math.max(most() / room, reach), bounds / room));
         Quantity.Scale scale = quantity.scale(axis.end());
         Svg svg = new Svg(WIDTH, HEIGHT, title);
         Frame frame = new Frame(LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM, axis);
@@ -66,13 +71,23 @@ record StackedBars(String title, String xLabel, Quantity quantity, List<Bar> bar
                         bar.name() + ", device " + (part + 1) + ": " + quantity.format(value));
                 below += value;
             }
-            for (Mark bound : bar.bounds()) {
+            double end = frame.y(below) - 4;
+            List<Mark> upwards = bar.bounds().stream()
+                    .sorted(Comparator.comparingDouble(Mark::value))
+                    .toList();
+            for (Mark bound : upwards) {
                 double y = frame.y(bound.value());
                 svg.line(bound.kind(), x - slot * 0.46, y, x + slot * 0.46, y);
-                // Above the line, and so not in the way of the bar's own value beneath it.
-                svg.text("mark", x, y - 4, Svg.Anchor.MIDDLE, bound.label() + ", " + scale.bare(bound.value()));
+                // No line goes through the number.
+                end = y < end + 4 && y > end - Frame.LABEL ? y - 4 : end;
             }
-            svg.text("value", x, frame.y(below) - 4, Svg.Anchor.MIDDLE, scale.bare(below));
+            List<Double> labels = new ArrayList<>();
+            svg.text("value", x, Frame.label(labels, end), Svg.Anchor.MIDDLE, scale.bare(below));
+            for (Mark bound : upwards) {
+                // Above the bar, whose colours it would not be read on.
+                double y = Frame.label(labels, Math.min(end, frame.y(bound.value()) - 4));
+                svg.text("mark", x, y, Svg.Anchor.MIDDLE, bound.label() + ", " + scale.bare(bound.value()));
+            }
             svg.text("tick", x, HEIGHT - BOTTOM + 17, Svg.Anchor.MIDDLE, bar.name());
         }
         svg.text("axis", LEFT + frame.width() / 2, HEIGHT - 8, Svg.Anchor.MIDDLE, xLabel);

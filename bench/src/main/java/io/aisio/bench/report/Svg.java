@@ -23,6 +23,11 @@ final class Svg {
         END
     }
 
+    /** How much room a text takes at most, in the largest font that the page gives to numbers, a phone's. */
+    static double widthOf(String text) {
+        return text.codePointCount(0, text.length()) * 8.4;
+    }
+
     static String escape(String text) {
         StringBuilder safe = new StringBuilder(text.length());
         text.codePoints().forEach(c -> {

@@ -38,7 +38,7 @@ dist() {
         build "${tests:-app}"
     fi
     [ -e "$stamp" ] && { [ -z "$tests" ] || [ -d "$root/target/test-libraries" ]; } ||
-        dist_fail "not built, and AISIO_BUILD=never"
+        dist_fail "not built, and AISIO_BUILD=never; next: start ./aisio once without it"
     dist_image
     [ -z "$tests" ] || dist_tests
     dist_hand_over

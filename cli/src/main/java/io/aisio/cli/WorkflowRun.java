@@ -4,6 +4,7 @@ import io.aisio.bench.DataAtRisk;
 import io.aisio.bench.workflow.MachineFacts;
 import io.aisio.bench.workflow.Plan;
 import io.aisio.bench.workflow.RunFolder;
+import io.aisio.bench.workflow.ShellWords;
 import io.aisio.bench.workflow.Target;
 import io.aisio.bench.workflow.TaskRecord;
 import io.aisio.bench.workflow.Workflow;
@@ -84,11 +85,14 @@ final class WorkflowRun implements Callable<Integer> {
         Workflow.Choices choices = new Workflow.Choices(devices, quick, parameters(), destroyData);
         Target target = target();
         MachineFacts machine = target.facts(MachineFacts.questions(workflow));
+        if (!host.isEmpty()) {
+            target.requireLauncher(workflow, machine);
+        }
         Instant now = Instant.now();
         String id = Plan.id(workflow, now);
         Plan plan = Plan.of(workflow, choices, id, machine, target);
         if (dryRun) {
-            tell(plan);
+            tell(plan, target);
             return Exit.DONE;
         }
         plan.skipped()
@@ -124,7 +128,7 @@ final class WorkflowRun implements Callable<Integer> {
         return parameters;
     }
 
-    private static void tell(Plan plan) throws IOException {
+    private static void tell(Plan plan, Target target) throws IOException {
         try (StandardOutput out = new StandardOutput()) {
             for (TaskRecord task : plan.tasks()) {
                 out.line(task.number() + "  " + task.label());
@@ -132,11 +136,16 @@ final class WorkflowRun implements Callable<Integer> {
                     out.line("    skipped: " + task.reason());
                 } else {
                     if (!task.unless().isEmpty()) {
-                        out.line("    unless " + String.join(" ", task.unless()));
+                        out.line("    unless " + ShellWords.shown(task.unless()));
                     }
-                    out.line("    " + String.join(" ", task.command()));
+                    out.line("    " + ShellWords.shown(task.command()));
                 }
             }
+            long skipped = plan.tasks().stream()
+                    .filter(task -> task.state() == TaskRecord.State.SKIPPED)
+                    .count();
+            out.line((plan.tasks().size() - skipped) + " to run on " + target.name() + ", " + skipped
+                    + " skipped; nothing was run");
         }
     }
 }

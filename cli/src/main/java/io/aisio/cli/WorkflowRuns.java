@@ -4,6 +4,7 @@ import io.aisio.bench.report.HtmlReport;
 import io.aisio.bench.workflow.Execution;
 import io.aisio.bench.workflow.RunFolder;
 import io.aisio.bench.workflow.RunRecord;
+import io.aisio.bench.workflow.ShellWords;
 import io.aisio.bench.workflow.Target;
 import io.aisio.bench.workflow.TaskRecord;
 import java.io.IOException;
@@ -109,8 +110,9 @@ final class WorkflowRuns {
     private static void tellFailed(Path run, TaskRecord task) throws IOException {
         System.err.println(Failures.line(task.label() + ": " + task.reason()));
         if (!task.check()) {
-            System.err.println("  command: " + Printable.of(String.join(" ", task.command())));
+            System.err.println("  command: " + Printable.of(ShellWords.shown(task.command())));
             Execution.logEnd(run, task).forEach(line -> System.err.println("  | " + Printable.of(line)));
+            System.err.println("  log:     " + run.resolve(task.folder()));
         }
     }
 

@@ -71,7 +71,8 @@ class WorkflowIT {
                         "--iosize 4096 --qdepth 128 --runtime 10",
                         "0000:82:00.0 0000:83:00.0 0000:84:00.0\n",
                         "--ssds 3 --ssd gen5x4 --gpu none --iosize 512 --output json\n",
-                        "skipped: needs 4 of bandwidth_devices, there are 3");
+                        "skipped: needs 4 of bandwidth_devices, there are 3",
+                        " skipped; nothing was run");
     }
 
     @Test
@@ -138,13 +139,39 @@ class WorkflowIT {
         assertThat(Files.readString(runFolder().resolve("run.json"))).contains("\"state\" : \"waiting\"");
     }
 
+    /** A terminal's Ctrl-C goes to all processes of the group: a step must not end by it before the run knows. */
+    @Test
+    void ctrlCOfATerminalIsNoStepsFailure() throws IOException {
+        write("- {name: one, optional: true, run: [sh, -c, 'echo one >>log; exec sleep 1000']}\n"
+                + "- {name: two, run: [sh, -c, 'echo two >>log']}\n");
+        Shell.Running running = Shell.program(
+                        "setsid", Shell.ROOT.resolve("aisio").toString(), "workflow", "run", "mine.yaml")
+                .with("AISIO_BUILD", "never")
+                .with("JAVA_HOME", System.getProperty("java.home"))
+                .in(folder)
+                .within(Duration.ofMinutes(2))
+                .start();
+        await(() -> Files.exists(folder.resolve("log")));
+        Shell.program("kill", "-INT", "--", "-" + running.process().pid()).run().succeeds();
+        running.await().exits(Exit.INTERRUPTED).says("to go on: ./aisio workflow resume ");
+        assertThat(folder.resolve("log")).hasContent("one");
+        assertThat(Files.readString(runFolder().resolve("run.json")))
+                .contains("\"state\" : \"waiting\"")
+                .doesNotContain("\"failed\"");
+    }
+
     @Test
     void aStepThatFailsEndsTheRunWithTheEndOfItsLog() throws IOException {
         write("- {name: one, run: [sh, -c, 'echo it is broken >&2; exit 3']}\n- {name: two, run: ['true']}\n");
         aisio("workflow", "run", "mine.yaml")
                 .run()
                 .exits(Exit.FAILED)
-                .says("one: exit status 3", "| it is broken", "to go on: ./aisio workflow resume")
+                .says(
+                        "one: exit status 3",
+                        "| it is broken",
+                        "log:     ",
+                        "/steps/0001-one",
+                        "to go on: ./aisio workflow resume")
                 .prints("0 done, 1 failed, 0 skipped, 1 not run");
     }
 
@@ -171,6 +198,9 @@ class WorkflowIT {
         aisio("workflow", "resume")
                 .run()
                 .failsWith(Exit.FAILED, "no run; next: ./aisio workflow run experiments --quick");
+        aisio("workflow", "report", "none")
+                .run()
+                .failsWith(Exit.FAILED, "runs/none: no run, it has no run.json; './aisio workflow list' shows");
         aisio("workflow", "run", "experiments", "--ssh", "-x").run().failsWith(Exit.USAGE, "a host as ssh takes it");
     }
 

@@ -61,7 +61,7 @@ record FigureView(RunRecord run, Figure figure) {
                 .filter(task -> task.state() != TaskRecord.State.DONE)
                 .map(task -> task.state() == TaskRecord.State.WAITING ? "not run" : task.reason())
                 .findFirst()
-                .orElse("not measured");
+                .orElse("no run of these parameters was planned");
     }
 
     private double value(TaskRecord task) {

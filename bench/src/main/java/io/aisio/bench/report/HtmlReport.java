@@ -4,6 +4,7 @@ import static io.aisio.bench.report.Svg.escape;
 
 import io.aisio.bench.workflow.Figure;
 import io.aisio.bench.workflow.RunRecord;
+import io.aisio.bench.workflow.ShellWords;
 import io.aisio.bench.workflow.TaskRecord;
 import java.io.IOException;
 import java.io.InputStream;
@@ -371,7 +372,7 @@ public final class HtmlReport {
             html.append(escape(
                             shown.state() == TaskRecord.State.SKIPPED || shown.state() == TaskRecord.State.FAILED
                                     ? shown.reason()
-                                    : String.join(" ", shown.command())))
+                                    : ShellWords.shown(shown.command())))
                     .append("</code></td></tr>\n");
         });
         html.append("</tbody>\n</table></div>\n");

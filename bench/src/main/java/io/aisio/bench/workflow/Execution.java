@@ -11,16 +11,18 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Runs the tasks of a folder that wait, one after another, each in a process of its own.
  *
- * <p>It ends when all are done, or at the first that fails; after a check or an optional one that failed it goes on. An interrupt ends the process
- * that runs and leaves a folder that can be gone on with.
+ * <p>It ends when all are done, or at the first that fails; after a check or an optional one that failed it goes on. An
+ * interrupt ends the process that runs and leaves a folder that can be gone on with, as does a connection that is lost.
  */
 public final class Execution {
     private static final File NOTHING = new File("/dev/null");
@@ -30,6 +32,13 @@ public final class Execution {
     private static final int LOG_LINES = 12;
 
     private static final int LOG_BYTES = 8192;
+    /** What a screen shows of a line that nothing ends, such as a progress bar's. */
+    private static final int LOG_COLUMNS = 240;
+    /**
+     * Begins a session, where that program is, as it is on any Linux: Ctrl-C goes to all processes of a terminal's
+     * group, and a step that it ends before this process knows would count as one that failed.
+     */
+    private static final List<String> ALONE = onPath("setsid") ? List.of("setsid") : List.of();
     /** Beyond any tool's report, a hundred devices' among them. */
     private static final long MOST_OUTPUT_BYTES = 64 << 20;
 
@@ -67,7 +76,7 @@ public final class Execution {
      *
      * @return the run as it is then: {@link RunRecord#isOk} if all is well
      * @throws InterruptedIOException if this thread is interrupted
-     * @throws IOException if the folder cannot be written, or a program not be started
+     * @throws IOException if the folder cannot be written, or the target is no longer reached
      */
     public RunRecord run() throws IOException {
         folder.forgetFailures();
@@ -111,9 +120,11 @@ public final class Execution {
         double seconds = (System.nanoTime() - began) / 1e9;
         String why;
         if (ended.late()) {
-            why = "not done within " + task.timeoutSeconds() + " s";
+            why = task.failed("not done within " + task.timeoutSeconds() + " s");
         } else if (ended.exit() != 0) {
-            why = task.check() && !task.reason().isEmpty() ? task.reason() : "exit status " + ended.exit();
+            why = task.check() && !task.otherwise().isEmpty()
+                    ? task.otherwise()
+                    : task.failed("exit status " + ended.exit());
         } else {
             try {
                 Outcome outcome = task.result().kind() == ResultFormat.Kind.NONE
@@ -144,12 +155,16 @@ public final class Execution {
             if (!Files.exists(log)) {
                 continue;
             }
-            List<String> lines = end(log).strip().lines().toList();
+            List<String> lines = end(log).strip().lines().map(Execution::narrow).toList();
             if (!lines.isEmpty() && !lines.getFirst().isEmpty()) {
                 return lines.subList(Math.max(0, lines.size() - LOG_LINES), lines.size());
             }
         }
         return List.of();
+    }
+
+    private static String narrow(String line) {
+        return line.length() <= LOG_COLUMNS ? line : line.substring(0, LOG_COLUMNS) + "…";
     }
 
     private static String end(Path log) throws IOException {
@@ -171,7 +186,9 @@ public final class Execution {
 
     private Ended start(TaskRecord task, List<String> words, Path place, String stdout, String stderr)
             throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(target.command(words))
+        List<String> command = new ArrayList<>(ALONE);
+        command.addAll(target.command(words));
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(place.resolve(stdout).toFile())
                 .redirectError(place.resolve(stderr).toFile());
         if (!target.endsWithInput()) {
@@ -189,8 +206,16 @@ public final class Execution {
         }
         try {
             Files.writeString(place.resolve(PROCESS), process.pid() + " " + startOf(process.toHandle()));
-            boolean ended = process.waitFor(task.timeoutSeconds(), TimeUnit.SECONDS);
-            return ended ? new Ended(process.exitValue(), false) : new Ended(-1, true);
+            if (!process.waitFor(task.timeoutSeconds(), TimeUnit.SECONDS)) {
+                return new Ended(-1, true);
+            }
+            if (target.isLost(process.exitValue())) {
+                // What the step would have told is not known: it is neither done nor failed.
+                throw new IOException(target.name() + ": the connection ended while " + task.label() + " ran"
+                        + end(place.resolve(stderr)).strip().lines().reduce("", (a, b) -> ": " + b)
+                        + "; next: try '" + target.tryByHand() + "' until it asks for nothing");
+            }
+            return new Ended(process.exitValue(), false);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while " + task.label() + " ran");
@@ -253,6 +278,11 @@ public final class Execution {
         }
         Optional<ProcessHandle> process = ProcessHandle.of(Long.parseLong(parts[0]));
         return process.filter(one -> startOf(one).equals(parts[1])).orElse(null);
+    }
+
+    private static boolean onPath(String program) {
+        return Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1))
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
     }
 
     private static String startOf(ProcessHandle process) {

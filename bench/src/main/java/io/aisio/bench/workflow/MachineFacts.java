@@ -31,7 +31,7 @@ public record MachineFacts(Map<String, String> facts) {
     /** A processor: its number, and the core that it is a thread of. */
     private record Cpu(int number, String core) {}
 
-    static MachineFacts ask(List<String> command, String machine) throws IOException {
+    static MachineFacts ask(List<String> command, Target target) throws IOException {
         Process process = new ProcessBuilder(command).start();
         String told;
         String said;
@@ -47,9 +47,9 @@ public record MachineFacts(Map<String, String> facts) {
         said = new String(process.getErrorStream().readAllBytes(), UTF_8);
         MachineFacts facts = parse(told);
         if (!facts.has("kernel")) {
-            throw new IOException(machine + " does not tell what it is: "
-                    + said.strip().lines().reduce((a, b) -> b).orElse("no answer") + "; next: try " + command.getFirst()
-                    + " by hand");
+            throw new IOException(target.name() + " does not tell what it is: "
+                    + said.strip().lines().reduce((a, b) -> b).orElse("no answer") + "; next: try '"
+                    + target.tryByHand() + "' until it asks for nothing");
         }
         return facts;
     }

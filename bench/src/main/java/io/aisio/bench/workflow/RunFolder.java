@@ -17,11 +17,14 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.EnumNamingStrategies;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.cfg.EnumFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -96,9 +99,7 @@ public final class RunFolder implements AutoCloseable {
      * @throws IOException if there is none, or another process runs it
      */
     public static RunFolder open(Path path) throws IOException {
-        if (!Files.exists(path.resolve(RUN))) {
-            throw new FileNotFoundException(path + ": no run, it has no " + RUN);
-        }
+        requireRun(path);
         FileChannel lock = lock(path);
         try {
             return new RunFolder(path, lock, read(path));
@@ -106,6 +107,13 @@ public final class RunFolder implements AutoCloseable {
             try (lock) {
                 throw t;
             }
+        }
+    }
+
+    private static void requireRun(Path path) throws IOException {
+        if (!Files.exists(path.resolve(RUN))) {
+            throw new FileNotFoundException(
+                    path + ": no run, it has no " + RUN + "; './aisio workflow list' shows those there are");
         }
     }
 
@@ -131,11 +139,8 @@ public final class RunFolder implements AutoCloseable {
      * @throws IOException if there is none, or it is damaged
      */
     public static RunRecord read(Path path) throws IOException {
+        requireRun(path);
         RunRecord record = parse(path.resolve(RUN), RunRecord.class);
-        if (!RunRecord.SCHEMA.equals(record.schema())) {
-            throw new IOException(
-                    path.resolve(RUN) + ": schema '" + record.schema() + "'; expected " + RunRecord.SCHEMA);
-        }
         List<TaskRecord> tasks = new ArrayList<>();
         for (TaskRecord task : record.tasks()) {
             if (task.number() != tasks.size() + 1) {
@@ -166,11 +171,36 @@ public final class RunFolder implements AutoCloseable {
 
     private static <T> T parse(Path file, Class<T> type) throws IOException {
         try {
-            return Objects.requireNonNull(JSON.readValue(Files.readString(file), type));
+            JsonNode tree = JSON.readTree(Files.readString(file));
+            JsonNode schema = tree.path("schema");
+            if (type == RunRecord.class
+                    && schema.isString()
+                    && !schema.stringValue().equals(RunRecord.SCHEMA)) {
+                throw new IOException(file + ": schema '" + schema.stringValue() + "'; expected " + RunRecord.SCHEMA);
+            }
+            return Objects.requireNonNull(JSON.treeToValue(tree, type));
         } catch (JacksonException | NullPointerException | CharacterCodingException e) {
-            String why = e instanceof JacksonException json ? json.getOriginalMessage() : "no JSON object in UTF-8";
+            String why = e instanceof JacksonException json ? why(json) : "no JSON object in UTF-8";
             throw new IOException(file + ": damaged: " + why + "; next: begin a new run, or take that folder away", e);
         }
+    }
+
+    /** Without names of classes, which are no business of who reads it. */
+    private static String why(JacksonException e) {
+        if (e instanceof StreamReadException) {
+            return "no JSON from line " + e.getLocation().getLineNr() + ", column "
+                    + e.getLocation().getColumnNr();
+        }
+        String place = e.getPath().stream()
+                .map(step -> step.getPropertyName() != null ? "/" + step.getPropertyName() : "/" + step.getIndex())
+                .collect(Collectors.joining());
+        Throwable cause = e.getCause();
+        return (place.isEmpty() ? "" : place + ": ")
+                + (cause instanceof NullPointerException
+                        ? "'" + cause.getMessage() + "' is missing"
+                        : cause instanceof IllegalArgumentException
+                                ? cause.getMessage()
+                                : "something else stands there than a run has");
     }
 
     /** The runs in a folder, the youngest last. What is no run is left out. */
@@ -223,7 +253,7 @@ public final class RunFolder implements AutoCloseable {
     void forgetFailures() {
         List<TaskRecord> tasks = record.tasks().stream()
                 .map(task -> task.state() == TaskRecord.State.FAILED
-                        ? task.to(TaskRecord.State.WAITING, task.check() ? task.reason() : "", "", 0, Outcome.NOTHING)
+                        ? task.to(TaskRecord.State.WAITING, "", "", 0, Outcome.NOTHING)
                         : task)
                 .toList();
         record = record.with(tasks, "");

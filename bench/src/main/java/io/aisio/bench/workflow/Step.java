@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param repeat how often each combination runs, as a template
  * @param needs what it cannot run without
  * @param unless a command; where it succeeds, nothing is to be done
- * @param otherwise of a check: what a person has to do if it fails
+ * @param otherwise what a person has to do if it fails
  * @param optional whether the run goes on when it failed
  * @param destroysData whether what devices hold is lost
  * @param timeout how long one run of it may take

@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
  * @param unless a command; where it succeeds, nothing is to be done
  * @param check whether it only looks: that it fails stops nothing
  * @param optional whether the run goes on when it failed
+ * @param otherwise what a person has to do if it fails; may be empty
  * @param timeoutSeconds how long it may take
  * @param result what its output is
  * @param state how far it is
@@ -39,6 +40,7 @@ public record TaskRecord(
         List<String> unless,
         boolean check,
         boolean optional,
+        String otherwise,
         long timeoutSeconds,
         ResultFormat result,
         State state,
@@ -60,6 +62,8 @@ public record TaskRecord(
 
     /** Copies them; refuses what no run of ours has written. */
     public TaskRecord {
+        // Runs that are older have none.
+        otherwise = Objects.requireNonNullElse(otherwise, "");
         Objects.requireNonNull(title, "title");
         Objects.requireNonNull(result, "result");
         Objects.requireNonNull(state, "state");
@@ -95,10 +99,11 @@ public record TaskRecord(
                 unless,
                 step.kind() == Step.Kind.CHECK,
                 step.optional(),
+                step.otherwise(),
                 step.timeout().toSeconds(),
                 step.result(),
                 State.WAITING,
-                step.otherwise(),
+                "",
                 "",
                 0,
                 Outcome.NOTHING);
@@ -120,6 +125,7 @@ public record TaskRecord(
                 unless,
                 check,
                 optional,
+                otherwise,
                 timeoutSeconds,
                 result,
                 next,
@@ -129,13 +135,18 @@ public record TaskRecord(
                 told);
     }
 
+    /** Why it failed, and what to do then. */
+    String failed(String why) {
+        return why + (otherwise.isEmpty() ? "" : "; next: " + otherwise);
+    }
+
     /** Whether it ends the run: it failed, and is neither a check nor optional. */
     boolean endsRun() {
         return state == State.FAILED && !check && !optional;
     }
 
     /** Where its files lie within the run's folder. */
-    String folder() {
+    public String folder() {
         return String.format(Locale.ROOT, "steps/%04d-%s", number, step);
     }
 

@@ -1,6 +1,7 @@
 package io.aisio.bench.workflow;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,12 +10,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.composer.Composer;
+import org.snakeyaml.engine.v2.constructor.StandardConstructor;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.parser.ParserImpl;
+import org.snakeyaml.engine.v2.scanner.StreamReader;
 
 /**
  * A workflow as its file has it: {@code docs/experiments.md} describes the file.
@@ -87,10 +93,16 @@ public record Workflow(
             throw new IllegalArgumentException(file + ": " + Files.size(file) + " bytes are no workflow");
         }
         String name = Objects.toString(file.getFileName());
+        String text;
+        try {
+            text = Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw new IllegalArgumentException(file + ": no text in UTF-8", e);
+        }
         return parse(
                 name.endsWith(ENDING) ? name.substring(0, name.length() - ENDING.length()) : name,
                 file.toString(),
-                Files.readString(file));
+                text);
     }
 
     static Workflow parse(String name, String place, String text) {
@@ -99,9 +111,12 @@ public record Workflow(
                 .setAllowDuplicateKeys(false)
                 .setMaxAliasesForCollections(0)
                 .build();
-        Object loaded;
+        YamlMapping from;
         try {
-            loaded = new Load(settings).loadFromString(text);
+            Optional<Node> node =
+                    new Composer(settings, new ParserImpl(settings, new StreamReader(settings, text))).getSingleNode();
+            from = YamlMapping.of(
+                    place, new StandardConstructor(settings).constructSingleDocument(node), node.orElse(null));
         } catch (MarkedYamlEngineException e) {
             throw new IllegalArgumentException(
                     place
@@ -113,7 +128,6 @@ public record Workflow(
         } catch (YamlEngineException e) {
             throw new IllegalArgumentException(place + ": no YAML: " + e.getMessage(), e);
         }
-        YamlMapping from = YamlMapping.of(place, loaded);
         List<Step> steps = from.mappings("steps").stream().map(Step::read).toList();
         if (steps.isEmpty()) {
             throw new IllegalArgumentException(place + ": has no steps");

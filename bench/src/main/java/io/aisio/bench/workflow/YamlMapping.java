@@ -8,15 +8,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.NodeTuple;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.SequenceNode;
 
 /** A mapping of a workflow file. What is wrong with it is told with its place; keys that nobody asked for are wrong. */
 final class YamlMapping {
+    private final String file;
+    private final @Nullable Node node;
+    private final String within;
     private final String place;
     private final Map<String, Object> entries = new LinkedHashMap<>();
     private final Set<String> asked = new LinkedHashSet<>();
 
-    private YamlMapping(String place, Object value) {
-        this.place = place;
+    private YamlMapping(String file, String within, Object value, @Nullable Node node) {
+        this.file = file;
+        this.within = within;
+        this.node = node;
+        this.place = file + line(node) + within;
         if (!(value instanceof Map<?, ?> map)) {
             throw new IllegalArgumentException(place + ": expected 'key: value' lines, found " + shown(value));
         }
@@ -36,7 +47,42 @@ final class YamlMapping {
      * @param place how errors name it
      */
     static YamlMapping of(String place, @Nullable Object value) {
-        return new YamlMapping(place, value == null ? Map.of() : value);
+        return new YamlMapping(place, "", value == null ? Map.of() : value, null);
+    }
+
+    /**
+     * The mapping that a file holds.
+     *
+     * @param node what was read into the value, which knows the lines
+     */
+    static YamlMapping of(String file, @Nullable Object value, @Nullable Node node) {
+        return new YamlMapping(file, "", value == null ? Map.of() : value, node);
+    }
+
+    private static String line(@Nullable Node node) {
+        return node == null
+                ? ""
+                : node.getStartMark()
+                        .map(mark -> ", line " + (mark.getLine() + 1))
+                        .orElse("");
+    }
+
+    private String placeOf(String key) {
+        Node at = nodeOf(key, true);
+        return at == null ? place : file + line(at) + within;
+    }
+
+    /** What a key stands for, as it is in the file; null where that is not known. */
+    private @Nullable Node nodeOf(String key, boolean ofKey) {
+        if (node instanceof MappingNode mapping) {
+            for (NodeTuple tuple : mapping.getValue()) {
+                if (tuple.getKeyNode() instanceof ScalarNode name
+                        && name.getValue().equals(key)) {
+                    return ofKey ? tuple.getKeyNode() : tuple.getValueNode();
+                }
+            }
+        }
+        return null;
     }
 
     String place() {
@@ -145,7 +191,8 @@ final class YamlMapping {
 
     /** A mapping within this one; empty if it is not there. */
     YamlMapping mapping(String key) {
-        return of(place + ", " + key, any(key));
+        Object value = any(key);
+        return new YamlMapping(file, within + ", " + key, value == null ? Map.of() : value, nodeOf(key, false));
     }
 
     /** A list of mappings; empty if it is not there. */
@@ -159,7 +206,14 @@ final class YamlMapping {
         }
         List<YamlMapping> mappings = new ArrayList<>();
         for (Object one : list) {
-            mappings.add(of(place + ", " + key + " " + (mappings.size() + 1), one));
+            int index = mappings.size();
+            mappings.add(new YamlMapping(
+                    file,
+                    within + ", " + key + " " + (index + 1),
+                    one == null ? Map.of() : one,
+                    nodeOf(key, false) instanceof SequenceNode all
+                            ? all.getValue().get(index)
+                            : null));
         }
         return mappings;
     }
@@ -169,13 +223,14 @@ final class YamlMapping {
         for (String key : entries.keySet()) {
             if (!asked.contains(key)) {
                 throw new IllegalArgumentException(
-                        place + ": no key '" + key + "' is known here; there are " + String.join(", ", asked));
+                        placeOf(key) + ": no key '" + key + "' is known here; there are " + String.join(", ", asked));
             }
         }
     }
 
     private IllegalArgumentException wrong(String key, String expected, @Nullable Object found) {
-        return new IllegalArgumentException(place + ": '" + key + "' is " + shown(found) + "; expected " + expected);
+        return new IllegalArgumentException(
+                placeOf(key) + ": '" + key + "' is " + shown(found) + "; expected " + expected);
     }
 
     private static String shown(@Nullable Object value) {

@@ -68,6 +68,7 @@ if [ -e /proc/driver/nvidia/version ]; then
         number=$((number + 1))
     done
 fi
+[ -z "$(command -v "${home:+$home/}aisio")" ] || fact aisio.launcher yes
 if commit=$(git -C "$home" rev-parse HEAD 2>/dev/null); then
     [ -z "$(git -C "$home" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit+"
     fact aisio.commit "$commit"

@@ -50,6 +50,7 @@ class HtmlReportTest {
                 List.of(),
                 false,
                 false,
+                "",
                 900,
                 new ResultFormat(ResultFormat.Kind.XNVMEPERF, Map.of()),
                 why.isEmpty() ? TaskRecord.State.DONE : TaskRecord.State.SKIPPED,

@@ -14,9 +14,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -176,6 +178,54 @@ class ExecutionTest {
     }
 
     @Test
+    void aStepThatFailsSaysWhatToDoToo() throws IOException {
+        String steps = "- {name: one, check: [sleep, '1000'], timeout: 1, otherwise: install it}\n"
+                + "- {name: two, run: ['false'], otherwise: install that}\n";
+        Path path;
+        try (RunFolder run = begin(steps)) {
+            path = run.path();
+            assertThat(run(run).tasks().stream().map(TaskRecord::reason))
+                    .containsExactly("not done within 1 s; next: install it", "exit status 1; next: install that");
+        }
+        try (RunFolder run = RunFolder.open(path)) {
+            assertThat(run(run).tasks().getFirst().reason()).isEqualTo("not done within 1 s; next: install it");
+        }
+    }
+
+    /** That ssh failed says nothing of the machine: not that a check's advice is due, nor that the next may run. */
+    @Test
+    void aConnectionThatIsLostEndsTheRunAndLeavesWhatCanBeGoneOnWith() throws IOException {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/ssh")), "needs ssh");
+        // Nothing listens there.
+        Target lost = Target.of("ssh://127.0.0.1:1", folder, "");
+        for (String step : List.of("check: ['true'], otherwise: install it", "optional: true, run: ['true']")) {
+            Path path;
+            try (RunFolder run = begin("- {name: one, " + step + "}\n" + adds("two", ":"))) {
+                path = run.path();
+                assertThatThrownBy(() -> new Execution(run, lost, listener).run())
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining("ssh://127.0.0.1:1: the connection ended while one ran: ")
+                        .hasMessageEndingWith("next: try 'ssh ssh://127.0.0.1:1 true' until it asks for nothing");
+            }
+            assertThat(RunFolder.read(path).count(TaskRecord.State.WAITING)).isEqualTo(2);
+            try (RunFolder run = RunFolder.open(path)) {
+                assertThat(run(run).isOk()).isTrue();
+            }
+            Files.move(path, path.resolveSibling("before"));
+            Files.delete(Path.of(log()));
+            deleteTree(path.resolveSibling("before"));
+        }
+    }
+
+    private static void deleteTree(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path one : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(one);
+            }
+        }
+    }
+
+    @Test
     void anOptionalStepThatFailsIsToldAndTriedAgain() throws IOException {
         Path ready = folder.resolve("ready");
         String steps = "- {name: one, optional: true, run: [test, -e, " + ready + "]}\n" + adds("two", ":");
@@ -246,6 +296,14 @@ class ExecutionTest {
             TaskRecord failed = run(run).tasks().getFirst();
             assertThat(failed.reason()).isEqualTo("exit status 127");
             assertThat(Execution.logEnd(run.path(), failed).getFirst()).contains("no-such-program-of-ours");
+        }
+    }
+
+    @Test
+    void theEndOfALogIsNarrow() throws IOException {
+        try (RunFolder run = begin("- {name: one, run: [sh, -c, 'head -c 5000 /dev/zero | tr \"\\0\" x; exit 1']}\n")) {
+            assertThat(Execution.logEnd(run.path(), run(run).tasks().getFirst()))
+                    .containsExactly("x".repeat(240) + "…");
         }
     }
 
@@ -322,10 +380,19 @@ class ExecutionTest {
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("run.json: ");
         }
+        Files.writeString(path.resolve(RunFolder.RUN), whole.replace("\"state\" : \"waiting\"", "\"state\" : 7"));
+        assertThatThrownBy(() -> RunFolder.read(path))
+                .hasMessageContaining("damaged: /tasks/0/state: something else stands there than a run has; next: ");
+        Files.writeString(path.resolve(RunFolder.RUN), whole.replace("\"title\" : \"A test\",", ""));
+        assertThatThrownBy(() -> RunFolder.read(path)).hasMessageContaining("damaged: 'title' is missing; next: ");
+        Files.writeString(path.resolve(RunFolder.RUN), "{\"schema\": \"aisio.workflow.run/2\"}");
+        assertThatThrownBy(() -> RunFolder.read(path))
+                .hasMessageEndingWith("run.json: schema 'aisio.workflow.run/2'; expected aisio.workflow.run/1");
         Files.write(path.resolve(RunFolder.RUN), new byte[] {'{', (byte) 0xff});
         assertThatThrownBy(() -> RunFolder.open(path)).hasMessageContaining("damaged: no JSON object in UTF-8");
         Files.writeString(path.resolve(RunFolder.RUN), "{\"schema\": ");
-        assertThatThrownBy(() -> RunFolder.open(path)).hasMessageContaining("run.json: damaged: ");
+        assertThatThrownBy(() -> RunFolder.open(path))
+                .hasMessageContaining("run.json: damaged: no JSON from line 1, column ");
         Files.writeString(path.resolve(RunFolder.RUN), "null");
         assertThatThrownBy(() -> RunFolder.open(path)).hasMessageContaining("damaged");
         Files.delete(path.resolve(RunFolder.RUN));

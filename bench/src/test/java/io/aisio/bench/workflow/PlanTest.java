@@ -3,10 +3,13 @@ package io.aisio.bench.workflow;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -189,13 +192,13 @@ class PlanTest {
                 "- {name: a, run: p}                                 | 'run' is a list of words",
                 "- {name: a, run: [p], aisio: [q]}                   | has one of 'run', 'aisio' and 'check'",
                 "- {name: A b, run: [p]}                             | a name is of small letters",
-                "- {name: a, run: [p], matirx: {x: 1}}               | no key 'matirx' is known here",
+                "- {name: a, run: [p], matirx: {x: 1}}               | test.yaml, line 11, steps 1: no key 'matirx' is known here",
                 "- {name: a, run: ['${nothing}']}                    | no parameter 'nothing'; there are",
                 "- {name: a, run: ['${devices[1:2]}']}               | is not understood",
                 "- {name: a, run: [p], only: [x about y]}            | is no comparison",
                 "- {name: a, run: [p], result: numbers}              | no result 'numbers'",
                 "- {name: a, run: [p], repeat: many}                 | 'repeat' is 'many'; expected a whole number",
-                "- {name: a, run: [p], needs: [money]}               | no need 'money'",
+                "- {name: a, run: [p], needs: [money]}               | test.yaml, line 11, steps 1 'a': no need 'money'",
                 "- {name: a, run: [p], timeout: 0}                   | expected a whole number from 1",
                 "- {name: a, run: [p], matrix: {x: {y: 1}}}          | expected a word, a number or a list",
                 "- {name: a, run: ['${devices[n]}'], matrix: {n: [-1]}}    | expected a whole number from 0",
@@ -220,6 +223,12 @@ class PlanTest {
         assertThatThrownBy(
                         () -> Plan.of(workflow, Workflow.Choices.none(), "x", MACHINE, new Target.Local(Path.of("/"))))
                 .hasMessageContaining("stands for itself");
+    }
+
+    @Test
+    void refusesAFileThatIsNoText(@TempDir Path folder) throws IOException {
+        Path file = Files.write(folder.resolve("x.yaml"), new byte[] {(byte) 0xff, 0});
+        assertThatThrownBy(() -> Workflow.read(file)).hasMessage(file + ": no text in UTF-8");
     }
 
     @Test

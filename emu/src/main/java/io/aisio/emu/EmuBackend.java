@@ -16,12 +16,12 @@ public final class EmuBackend implements Backend {
         return "emu";
     }
 
-    /** Starts a controller on a thread of its own, and the user-space driver on it. Closing the device ends both. */
     @Override
     public void check(DeviceUri uri) {
         EmuUri _ = EmuUri.parse(uri);
     }
 
+    /** Starts a controller on a thread of its own, and the user-space driver on it. Closing the device ends both. */
     @Override
     public Device open(DeviceUri uri) throws IOException {
         EmuUri emu = EmuUri.parse(uri);

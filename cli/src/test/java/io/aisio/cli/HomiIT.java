@@ -55,7 +55,7 @@ class HomiIT {
         assertThat(daemon.errSoFar()).contains("nvme0 is emu:64MiB?shared", "the page is http://127.0.0.1:");
         homi("status").succeeds().prints("homid is ready", "nvme0", "0/64", "No queue is leased");
         homi("list", "--output", "json").succeeds().prints("aisio.homi.list/1", "\"queues_total\" : 64");
-        homi("list").succeeds().prints("1: 64MiB ", "1: 32MiB (write-protected)");
+        homi("list").succeeds().prints("1: 64 MiB ", "1: 32 MiB (write-protected)");
         homi("lease", "nvme0", "--queues", "2", "--", "sh", "-c", "exit 7")
                 .exits(7)
                 .says("2 queue pairs of depth 128");

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * asks in the same order. What was not expected, or could not be read with what is beside it, is read when it is asked
  * for. One thread owns it.
  */
-final class ReadAhead implements Blocks, AutoCloseable {
+final class ReadAhead implements Blocks {
     /** Reads in flight: enough to keep a device busy from two threads. */
     private static final int SLOTS = 16;
     /** Bytes of one read, a multiple of all sizes of directory blocks. */
@@ -52,11 +52,19 @@ final class ReadAhead implements Blocks, AutoCloseable {
         }
     }
 
-    /** @param rest reads what was not expected, of the same source */
-    ReadAhead(BlockSource source, MetadataReader rest) throws IOException {
+    /**
+     * @param reads of the source, which {@link #open} opened; the caller's, to be closed when this is used no more
+     * @param rest reads what was not expected, of the same source
+     */
+    ReadAhead(BlockSource source, BlockReads reads, MetadataReader rest) {
         this.source = source;
+        this.reads = reads;
         this.rest = rest;
-        reads = source.reads(SLOTS, Math.ceilDiv(BYTES, source.alignment()) * source.alignment());
+    }
+
+    /** Opens reads for one; null if the source has no way left to read by, and has given others. */
+    static @Nullable BlockReads open(Ways ways) throws IOException {
+        return ways.open(SLOTS, BYTES);
     }
 
     /** Says what will be asked for next, behind all that was said before. */
@@ -137,10 +145,5 @@ final class ReadAhead implements Blocks, AutoCloseable {
         while (!begun.isEmpty()) {
             end(begun.removeFirst());
         }
-    }
-
-    @Override
-    public void close() throws IOException {
-        reads.close();
     }
 }

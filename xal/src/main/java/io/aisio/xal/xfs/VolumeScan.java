@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads all inodes of a file system in the order in which they lie, then all directories, on as many threads as there are
- * processors. Each thread has reads in flight while it looks at what came.
+ * processors, or ways to read the source. Each thread has reads in flight while it looks at what came.
  *
  * <pre>
  *   each allocation group: inode B-tree ──► chunks ──► runs
@@ -85,13 +85,15 @@ final class VolumeScan {
             List<Run> runs = new ArrayList<>();
             all(workers, groups).forEach(runs::addAll);
             AtomicInteger nextRun = new AtomicInteger();
-            Callable<long[]> reading = () -> inodes(runs, nextRun);
+            Ways inodes = new Ways(source);
+            Callable<long[]> reading = () -> inodes(inodes, runs, nextRun);
             long[] directories = all(workers, Collections.nCopies(threads, reading)).stream()
                     .flatMapToLong(LongStream::of)
                     .sorted()
                     .toArray();
             AtomicInteger nextDirectory = new AtomicInteger();
-            Callable<long[]> listing = () -> names(directories, nextDirectory);
+            Ways names = new Ways(source);
+            Callable<long[]> listing = () -> names(names, directories, nextDirectory);
             all(workers, Collections.nCopies(threads, listing));
         }
     }
@@ -194,9 +196,12 @@ final class VolumeScan {
     }
 
     /** Reads runs, each of which one thread takes, until there are no more; gives the numbers of directories. */
-    private long[] inodes(List<Run> runs, AtomicInteger next) throws IOException {
+    private long[] inodes(Ways ways, List<Run> runs, AtomicInteger next) throws IOException {
         try (MetadataReader reader = new MetadataReader(source);
-                BlockReads reads = source.reads(SLOTS, READ_BYTES)) {
+                BlockReads reads = ways.open(SLOTS, READ_BYTES)) {
+            if (reads == null) {
+                return new long[0];
+            }
             Inodes inodes = new Inodes(reader, reads);
             for (int slot = 0; slot < SLOTS; slot++) {
                 inodes.start(slot, runs, next);
@@ -346,10 +351,13 @@ final class VolumeScan {
     }
 
     /** Lists directories, of which each thread takes some at once, until there are no more; gives nothing. */
-    private long[] names(long[] directories, AtomicInteger next) throws IOException {
+    private long[] names(Ways ways, long[] directories, AtomicInteger next) throws IOException {
         try (MetadataReader reader = new MetadataReader(source);
-                ReadAhead ahead = new ReadAhead(source, reader)) {
-            Names names = new Names(reader, ahead);
+                BlockReads reads = ReadAhead.open(ways)) {
+            if (reads == null) {
+                return new long[0];
+            }
+            Names names = new Names(reader, new ReadAhead(source, reads, reader));
             int from = next.getAndAdd(DIRECTORIES);
             while (from < directories.length) {
                 names.read(Arrays.copyOfRange(directories, from, Math.min(from + DIRECTORIES, directories.length)));

@@ -1,6 +1,7 @@
 package io.aisio.xal.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aisio.xal.BlockReads;
 import io.aisio.xal.BlockSource;
@@ -10,9 +11,11 @@ import io.aisio.xal.Xal;
 import io.aisio.xal.XfsImage;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongPredicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,7 +28,7 @@ class VolumeScanTest {
     private Path folder;
 
     /** Reads an image in pieces, and refuses some of it. */
-    private static final class Limited implements BlockSource {
+    private static class Limited implements BlockSource {
         private final FileBlocks image;
         private final int limit;
         private final int alignment;
@@ -92,6 +95,40 @@ class VolumeScanTest {
             RecordedCatalog.agreesWithAWalk(new Limited(blocks, unit, unit, any -> true));
             RecordedCatalog.agreesWithAWalk(blocks);
         }
+    }
+
+    /** A device with one queue left reads all of it, and one with none says so. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 3})
+    void readsByAsManyWaysAsThereAre(int ways) throws Exception {
+        AtomicInteger open = new AtomicInteger();
+        try (FileBlocks blocks = FileBlocks.open(image().path())) {
+            BlockSource few = new Limited(blocks, 4096, 512, any -> true) {
+                @Override
+                public BlockReads reads(int slots, int bytes) throws IOException {
+                    if (open.getAndIncrement() >= ways) {
+                        open.getAndDecrement();
+                        throw new IOException("no queue is left");
+                    }
+                    BlockReads reads = super.reads(slots, bytes);
+                    return (BlockReads) Proxy.newProxyInstance(
+                            BlockReads.class.getClassLoader(),
+                            new Class<?>[] {BlockReads.class},
+                            (_, method, given) -> {
+                                if (method.getName().equals("close")) {
+                                    open.getAndDecrement();
+                                }
+                                return method.invoke(reads, given);
+                            });
+                }
+            };
+            if (ways == 0) {
+                assertThatThrownBy(() -> RecordedCatalog.of(few)).hasMessage("no queue is left");
+            } else {
+                RecordedCatalog.agreesWithAWalk(few);
+            }
+        }
+        assertThat(open).hasValue(0);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.aisio.bench;
 
+import io.aisio.cuda.Cuda;
 import io.aisio.fil.Batch;
 import io.aisio.fil.BatchReader;
 import io.aisio.fil.Dataset;
@@ -36,8 +37,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * One controller, every path at once: a daemon has the software controller over an image with an XFS; two processes and this
- * one use queue pairs of their own on it, and compare what they read. Where the machine can, the same file system is then
- * mounted by the kernel, a writer writes to it, and this process reads the new files by the daemon's extents through its own
+ * one use queue pairs of their own on it, and compare what they read; so does a GPU, where there is one. Where the machine can, the
+ * same file system is then mounted by the kernel, a writer writes to it, and this process reads the new files by the daemon's extents through its own
  * queue pair, held still meanwhile.
  *
  * <p>All of it happens in a temporary folder, which is gone afterwards, as is all that was started.
@@ -133,21 +134,14 @@ public final class Coexistence implements AutoCloseable {
                     "--runtime",
                     Integer.toString(seconds),
                     name());
-            Process files = start(
-                    "files",
-                    "filperf",
-                    "run",
-                    "--data-dir",
-                    "/",
-                    "--verify",
-                    "--verify-against",
-                    folder.path().resolve("files").toString(),
-                    "--epochs",
-                    "1",
-                    name());
-            progress.accept("two processes and this one read at once");
+            Process files = startFilperf("files", "aisio-cpu");
+            Process gpu = mayDriveGpu() ? startFilperf("gpu", FileRunOptions.DRIVEN_BY_GPU) : null;
+            progress.accept((gpu == null ? "two processes" : "a GPU, two processes") + " and this one read at once");
             readAll(digests);
             finish(files, "files", "filperf, process", "every byte compared", digests.size());
+            if (gpu != null) {
+                finish(gpu, "gpu", "a GPU, of filperf, process", "every checksum of the GPU's", digests.size());
+            }
             if (mayMount()) {
                 beside(control);
             }
@@ -183,6 +177,32 @@ public final class Coexistence implements AutoCloseable {
                     + " install xfsprogs");
         }
         return digests;
+    }
+
+    /** All files by their extents, each compared with its source. */
+    private Process startFilperf(String log, String backend) throws IOException {
+        return start(
+                log,
+                "filperf",
+                "run",
+                "--backend",
+                backend,
+                "--data-dir",
+                "/",
+                "--verify",
+                "--verify-against",
+                folder.path().resolve("files").toString(),
+                "--epochs",
+                "1",
+                name());
+    }
+
+    private boolean mayDriveGpu() {
+        String missing = Cuda.missing();
+        if (missing != null) {
+            notes.add("no GPU reads beside: " + missing);
+        }
+        return missing == null;
     }
 
     private Process start(String log, String... arguments) throws IOException {
@@ -351,13 +371,15 @@ public final class Coexistence implements AutoCloseable {
         Map<String, byte[]> written = new TreeMap<>();
         Map<String, byte[]> found = new TreeMap<>();
         MessageDigest sha256 = SampleFiles.sha256();
+        // The image that comes with the program has little room.
+        long room = Files.getFileStore(mount).getUsableSpace() / 2 / WRITTEN_FILES;
         try (HomiExtents extents = HomiExtents.open(control, mount.toString());
                 Device device = Device.open(name());
                 DeviceBlocks blocks = DeviceBlocks.open(device)) {
             for (int i = 0; i < WRITTEN_FILES; i++) {
                 checkInterrupt();
                 SampleFiles.SampleFile file = new SampleFiles.SampleFile(
-                        "/written_%02d.bin".formatted(i), WRITTEN_BYTES - 777L * i, 1000 + i);
+                        "/written_%02d.bin".formatted(i), Math.min(WRITTEN_BYTES, room) - 777L * i, 1000 + i);
                 write(file);
                 written.put(file.path(), file.digest());
                 HomiExtents.Pinned pinned = extents.pin(file.path());

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         description = {
             "%nA daemon of its own has the software controller over an image with an XFS. Two processes (xnvmeperf at random,"
                     + " filperf comparing whole files) and this one (files by their extents, SHA-256) read through queue"
-                    + " pairs of their own at once. As root, the kernel then mounts the same file system, through ublk"
+                    + " pairs of their own at once, and so does a GPU where there is one. As root, the kernel then mounts the same file system, through ublk"
                     + " where there is ublk_drv; a writer writes to it, and this process reads the same files by pinned"
                     + " extents. What each path moved is printed each second. All is gone afterwards. The exit code is 0"
                     + " if all checksums agree."

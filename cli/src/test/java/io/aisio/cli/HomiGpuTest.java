@@ -18,6 +18,7 @@ import io.aisio.homi.daemon.Daemon;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Device;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -90,10 +91,15 @@ class HomiGpuTest {
                 CudaVerifyReport report =
                         CudaVerify.verify(new CudaVerifyOptions(List.of(name), bytes, 100, 32, 2, 2, 7, true, host()));
                 assertThat(report.ok()).as("%s", report).isTrue();
+                process.read(0, buffer);
+                for (int lba = 0; lba < 4096 / 512; lba++) {
+                    assertThat(buffer.segment().get(ValueLayout.JAVA_LONG, lba * 512L))
+                            .as("a block begins with its number")
+                            .isEqualTo(lba);
+                }
+                buffer.segment().fill((byte) 0);
+                process.write(0, buffer);
             }
-            process.read(0, buffer);
-            assertThat(buffer.segment().get(java.lang.foreign.ValueLayout.JAVA_LONG, 0))
-                    .isNotZero();
             assertThat(daemon.status().devices().getFirst().queuesUsed())
                     .as("the GPU's are given back, the process's are not")
                     .isEqualTo(1);

@@ -147,6 +147,16 @@ public final class Gpu implements AutoCloseable {
     }
 
     /**
+     * The same, to stand for memory on the GPU where a device reaches the host's alone, such as one that is leased.
+     *
+     * @param host as above
+     * @throws CudaException if it is registered already, or the driver cannot pin it
+     */
+    public GpuMemory registerAsMemory(MemorySegment host) throws CudaException {
+        return with(() -> keep(GpuMemory.register(this, host)));
+    }
+
+    /**
      * Lets the GPU reach registers of another device, such as doorbells, that are mapped into this process.
      *
      * @param bar as above

@@ -11,6 +11,9 @@ import java.util.Objects;
  * Memory on a GPU. The CPU cannot access it; {@link #read} and {@link #write} copy, and do not wait for kernels that run.
  * Any thread may call.
  *
+ * <p>Where a device reaches nothing but the host's memory, some of that stands for it ({@link Gpu#registerAsMemory}): kernels
+ * find it slower, and no other device can be given it.
+ *
  * <p>It must not be closed while a kernel or another device may still access it.
  */
 public final class GpuMemory implements PeerMemory, AutoCloseable {
@@ -20,17 +23,18 @@ public final class GpuMemory implements PeerMemory, AutoCloseable {
     private final Gpu gpu;
     private final long address;
     private final long size;
-    /** What the driver gave, which begins earlier where it was not aligned. */
-    private final long allocated;
+    private final boolean onHost;
+    private final CudaContext.Action free;
 
     private final Arena arena = Arena.ofShared();
     private final Liveness liveness;
 
-    private GpuMemory(Gpu gpu, long address, long size, long allocated) {
+    private GpuMemory(Gpu gpu, long address, long size, boolean onHost, CudaContext.Action free) {
         this.gpu = gpu;
         this.address = address;
         this.size = size;
-        this.allocated = allocated;
+        this.onHost = onHost;
+        this.free = free;
         liveness = new Liveness(size + " bytes of GPU " + gpu.id());
     }
 
@@ -47,13 +51,27 @@ public final class GpuMemory implements PeerMemory, AutoCloseable {
             context.free(driver -> driver.memFree(tooLow));
             allocated = context.ask(driver -> driver.memAlloc(size + Gpu.PAGE_BYTES));
         }
-        GpuMemory memory =
-                new GpuMemory(gpu, Math.ceilDiv(allocated, Gpu.PAGE_BYTES) * Gpu.PAGE_BYTES, size, allocated);
+        long got = allocated;
+        GpuMemory memory = new GpuMemory(
+                gpu, Math.ceilDiv(got, Gpu.PAGE_BYTES) * Gpu.PAGE_BYTES, size, false, driver -> driver.memFree(got));
         try {
             memory.fill((byte) 0);
             return memory;
         } catch (CudaException e) {
             memory.close();
+            throw e;
+        }
+    }
+
+    static GpuMemory register(Gpu gpu, MemorySegment host) throws CudaException {
+        CudaContext context = gpu.context();
+        PinnedMemory.register(context, host, 0);
+        CudaContext.Action free = PinnedMemory.unregister(host);
+        try {
+            long address = context.ask(driver -> driver.memHostGetDevicePointer(host.address()));
+            return new GpuMemory(gpu, address, host.byteSize(), true, free);
+        } catch (CudaException e) {
+            context.free(free);
             throw e;
         }
     }
@@ -79,7 +97,7 @@ public final class GpuMemory implements PeerMemory, AutoCloseable {
         return address;
     }
 
-    /** Size in bytes, a multiple of 64 KiB. */
+    /** Size in bytes, a multiple of 64 KiB; of 4 KiB if it is the host's. */
     @Override
     public long size() {
         return size;
@@ -178,6 +196,9 @@ public final class GpuMemory implements PeerMemory, AutoCloseable {
     public OpenFile exportDmaBuf() throws CudaException {
         liveness.enter();
         try {
+            if (onHost) {
+                throw new UnsupportedOperationException(this + " is the host's, and no dma-buf");
+            }
             if (!gpu.description().exportsDmaBuf()) {
                 throw new UnsupportedOperationException(
                         gpu + " does not share memory as dma-buf: that takes NVIDIA's open kernel modules");
@@ -194,7 +215,7 @@ public final class GpuMemory implements PeerMemory, AutoCloseable {
     public void close() {
         liveness.close(() -> {
             arena.close();
-            gpu.context().free(driver -> driver.memFree(allocated));
+            gpu.context().free(free);
             gpu.forget(this);
         });
     }

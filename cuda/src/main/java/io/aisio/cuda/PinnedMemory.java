@@ -63,6 +63,18 @@ public final class PinnedMemory implements AutoCloseable {
     }
 
     static PinnedMemory register(Gpu gpu, MemorySegment host, int more) throws CudaException {
+        CudaContext context = gpu.context();
+        register(context, host, more);
+        try {
+            long address = context.ask(driver -> driver.memHostGetDevicePointer(host.address()));
+            return new PinnedMemory(gpu, host, address, null, unregister(host));
+        } catch (CudaException e) {
+            context.free(unregister(host));
+            throw e;
+        }
+    }
+
+    static void register(CudaContext context, MemorySegment host, int more) throws CudaException {
         if (!host.isNative()
                 || host.isReadOnly()
                 || host.byteSize() == 0
@@ -72,16 +84,12 @@ public final class PinnedMemory implements AutoCloseable {
                     "only native memory of whole pages that may be written is registered, and this is " + host);
         }
         int flags = CudaDriver.MEMHOSTREGISTER_PORTABLE | CudaDriver.MEMHOSTREGISTER_DEVICEMAP | more;
-        CudaContext context = gpu.context();
         context.run(driver -> driver.memHostRegister(host, flags));
-        CudaContext.Action free = driver -> driver.memHostUnregister(host.address());
-        try {
-            long address = context.ask(driver -> driver.memHostGetDevicePointer(host.address()));
-            return new PinnedMemory(gpu, host, address, null, free);
-        } catch (CudaException e) {
-            context.free(free);
-            throw e;
-        }
+    }
+
+    /** What ends {@link #register(CudaContext, MemorySegment, int)}. */
+    static CudaContext.Action unregister(MemorySegment host) {
+        return driver -> driver.memHostUnregister(host.address());
     }
 
     /** As the CPU sees it; after {@link #close()} an access to memory that was allocated here throws. */

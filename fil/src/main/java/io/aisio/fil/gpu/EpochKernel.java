@@ -10,9 +10,11 @@ import io.aisio.cuda.GpuStream;
 import io.aisio.cuda.Kernel;
 import io.aisio.cuda.PinnedMemory;
 import io.aisio.cuda.Resident;
+import io.aisio.linux.Mapping;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.ByteSize;
 import io.aisio.xnvme.Device;
+import io.aisio.xnvme.spi.LeasedDevice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -174,8 +176,17 @@ final class EpochKernel implements AutoCloseable {
         int slots = shape.slots;
         int batchFiles = shape.batchFiles;
 
-        GpuMemory memory = keep(resources, gpu.allocate(slots * shape.slotBytes));
-        Buffer buffer = keep(resources, device.map(memory));
+        GpuMemory memory;
+        Buffer buffer;
+        if (device instanceof LeasedDevice) {
+            // It is somebody else's, and reaches nothing but memory that he has given.
+            long bytes = Math.ceilDiv(slots * shape.slotBytes, Mapping.PAGE_SIZE) * Mapping.PAGE_SIZE;
+            buffer = keep(resources, device.allocate(bytes));
+            memory = keep(resources, gpu.registerAsMemory(buffer.segment()));
+        } else {
+            memory = keep(resources, gpu.allocate(slots * shape.slotBytes));
+            buffer = keep(resources, device.map(memory));
+        }
         PageLists pages = new PageLists(memory.size());
         Parts parts = new Parts();
         long lists = parts.next(pages.bytes());

@@ -241,11 +241,16 @@ final class UblkCases {
                         "--time_based",
                         "--runtime=60");
                 Machine.await("fio reads", () -> counted(served).reads() > 500);
-                served.export.stop();
+                Throwable slow = catchThrowable(served.export::stop);
+                if (slow != null) {
+                    // On a busy machine fio takes its time to end; it is stopped nevertheless.
+                    assertThat(slow).hasMessageContaining("goes when who has opened it meanwhile lets go of it");
+                }
+                assertThat(served.export.row().state()).isEqualTo("stopped");
             }
-            assertThat(Machine.output(load)).contains("error");
             assertThat(Path.of(BLOCK)).doesNotExist();
-            assertThat(Path.of("/dev/ublkc0")).doesNotExist();
+            assertThat(Machine.output(load)).contains("error");
+            Machine.await("nothing stays", () -> Files.notExists(Path.of("/dev/ublkc0")));
         }
     }
 }

@@ -150,8 +150,8 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
     }
 
     private DmaMemory allocateWhole(long bytes) throws IOException {
-        HomiClient.Reply reply = client.call(
-                "memory.allocate", HomiClient.params().put("lease", lease).put("bytes", bytes), List.of());
+        HomiClient.Reply reply =
+                ask("memory.allocate", HomiClient.params().put("lease", lease).put("bytes", bytes));
         try {
             if (reply.files().size() != 1) {
                 throw new IOException(name + ": memory without a descriptor");
@@ -223,9 +223,8 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
             throw new IllegalArgumentException(
                     "%s: a queue of depth %d; 1 to %d are possible".formatted(name, depth, maxDepth));
         }
-        requireWorking();
-        HomiClient.Reply reply = client.call(
-                "queue.create", HomiClient.params().put("lease", lease).put("depth", depth), List.of());
+        HomiClient.Reply reply =
+                ask("queue.create", HomiClient.params().put("lease", lease).put("depth", depth));
         ObjectNode created = reply.result();
         long number = created.path("queue").longValue();
         try {
@@ -317,7 +316,6 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
 
     @Override
     public Completion execute(Command command, MemorySegment data) throws IOException {
-        requireWorking();
         if (data.byteSize() > MOST_ADMIN_BYTES) {
             throw new IllegalArgumentException("%s: %s with %d bytes of data; at most %d go through the daemon"
                     .formatted(name, Opcode.adminName(command.opcode()), data.byteSize(), MOST_ADMIN_BYTES));
@@ -335,7 +333,9 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
                 .put("bytes", data.byteSize());
         ObjectNode result;
         try {
-            result = client.call("admin", params);
+            HomiClient.Reply reply = ask("admin", params);
+            reply.closeFiles();
+            result = reply.result();
         } catch (RpcException e) {
             if (e.status() < 0) {
                 throw e;
@@ -353,6 +353,19 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
         return new Completion(
                 new Status(Status.SUCCESS), (int) result.path("result").longValue(), (int)
                         result.path("upper").longValue());
+    }
+
+    /** Asks; if the lease ends meanwhile, the reason is why it did, rather than that the connection did. */
+    private HomiClient.Reply ask(String method, ObjectNode params) throws IOException {
+        requireWorking();
+        try {
+            return client.call(method, params, List.of());
+        } catch (IOException e) {
+            if (client.lost() != null) {
+                requireWorking();
+            }
+            throw e;
+        }
     }
 
     private void requireWorking() throws NvmeException {

@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
@@ -36,12 +37,14 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One controller, every path at once: a daemon has the software controller over an image with an XFS; two processes and this
- * one use queue pairs of their own on it, and compare what they read; so does a GPU, where there is one. Where the machine can, the
- * same file system is then mounted by the kernel, a writer writes to it, and this process reads the new files by the daemon's extents through its own
- * queue pair, held still meanwhile.
+ * One controller, every path at once: a daemon has the controller, on which there is an XFS; two processes and this one use queue
+ * pairs of their own on it, and compare what they read; so does a GPU, where there is one. Where the machine can, the same file
+ * system is then mounted by the kernel, a writer writes to it, and this process reads the new files by the daemon's extents through
+ * its own queue pair, held still meanwhile.
  *
- * <p>All of it happens in a temporary folder, which is gone afterwards, as is all that was started.
+ * <p>The controller is a software controller over an image, or a device, on which the file system is made through the block device
+ * that the daemon makes of it; it stays there. All else happens in a temporary folder, which is gone afterwards, as is all that was
+ * started.
  */
 public final class Coexistence implements AutoCloseable {
     /** The device's name in the daemon. */
@@ -56,11 +59,13 @@ public final class Coexistence implements AutoCloseable {
     private static final long LOOK_MILLIS = 100;
 
     private final TemporaryFolder folder;
+    private final @Nullable String device;
     private final List<String> aisio;
     private final int seconds;
     private final Consumer<String> progress;
     private final Consumer<Status> live;
     private final Path socket;
+    private final Path source;
     private final Path image;
     private final Path mount;
     private final List<Process> started = new ArrayList<>();
@@ -72,13 +77,20 @@ public final class Coexistence implements AutoCloseable {
     private volatile boolean watched = true;
 
     private Coexistence(
-            TemporaryFolder folder, List<String> aisio, int seconds, Consumer<String> progress, Consumer<Status> live) {
+            TemporaryFolder folder,
+            @Nullable String device,
+            List<String> aisio,
+            int seconds,
+            Consumer<String> progress,
+            Consumer<Status> live) {
         this.folder = folder;
+        this.device = device;
         this.aisio = List.copyOf(aisio);
         this.seconds = seconds;
         this.progress = progress;
         this.live = live;
         socket = folder.path().resolve("run/homi.sock");
+        source = folder.path().resolve("files");
         image = folder.path().resolve("image.xfs");
         mount = folder.path().resolve("mnt");
     }
@@ -87,16 +99,29 @@ public final class Coexistence implements AutoCloseable {
      * Makes a temporary folder to work in.
      *
      * @param parent where; usually {@code java.io.tmpdir}
+     * @param device whose namespace 1 loses all that it holds; null for a software controller over an image
      * @param aisio the command that is {@code ./aisio}, to be followed by its arguments
      * @param seconds how long the load lasts
      * @param progress is told now and then how far it is, in a few words
      * @param live is told each second how the daemon is, on another thread
-     * @throws IOException if it cannot be made
+     * @throws IOException if it cannot be made, or takes root or a program that is not there
      */
     public static Coexistence in(
-            Path parent, List<String> aisio, int seconds, Consumer<String> progress, Consumer<Status> live)
+            Path parent,
+            @Nullable String device,
+            List<String> aisio,
+            int seconds,
+            Consumer<String> progress,
+            Consumer<Status> live)
             throws IOException {
-        return new Coexistence(TemporaryFolder.in(parent, "aisio-homi-"), aisio, seconds, progress, live);
+        if (device != null) {
+            if (FileStatus.effectiveUser() != 0) {
+                throw new IOException(device
+                        + ": the kernel has it as a block device too, which takes root; next: run it" + " with sudo");
+            }
+            Program _ = Program.require("mkfs.xfs", "apt-get install xfsprogs");
+        }
+        return new Coexistence(TemporaryFolder.in(parent, "aisio-homi-"), device, aisio, seconds, progress, live);
     }
 
     /**
@@ -106,20 +131,29 @@ public final class Coexistence implements AutoCloseable {
      * @throws IOException if a step fails
      */
     public CoexistenceReport run() throws IOException {
-        Map<String, byte[]> digests = makeImage();
+        Optional<Path> mkfs = XfsImage.mkfs();
+        SampleFiles sample = mkfs.isPresent() ? SampleFiles.imagenetish() : SampleFiles.small();
+        Map<String, byte[]> digests = makeFiles(sample);
+        if (device == null) {
+            makeImage(mkfs, sample);
+        }
         progress.accept("starting the daemon");
-        Path config = Files.writeString(
-                folder.path().resolve("homid.toml"), """
+        Path config = Files.writeString(folder.path().resolve("homid.toml"), """
                 socket = "%s"
                 [[device]]
                 name = "%s"
-                uri = "emu:%s?shared"
+                uri = "%s"
+                trusted = %s
                 [[extents]]
                 mount = "%s"
                 device = "%s"
-                """.formatted(socket, DEVICE, image, mount, DEVICE));
+                """.formatted(
+                socket, DEVICE, device == null ? "emu:" + image + "?shared" : device, device != null, mount, DEVICE));
         Process daemon = start("homid", "homid", "--config", config.toString());
         try (HomiControl control = connect(daemon)) {
+            if (device != null) {
+                makeOnDevice(control, mkfs.orElseThrow(), sample);
+            }
             watcher = Thread.ofPlatform().name("coexistence, watching").start(this::watch);
             Process random = start(
                     "random",
@@ -158,25 +192,38 @@ public final class Coexistence implements AutoCloseable {
         return "homi:" + DEVICE + "?access=read&socket=" + socket;
     }
 
-    private Map<String, byte[]> makeImage() throws IOException {
-        Optional<Path> mkfs = XfsImage.mkfs();
-        SampleFiles files = mkfs.isPresent() ? SampleFiles.imagenetish() : SampleFiles.small();
+    /** The files, and the SHA-256 of each. */
+    private Map<String, byte[]> makeFiles(SampleFiles sample) throws IOException {
         Map<String, byte[]> digests = new TreeMap<>();
-        progress.accept("making " + files.files().size() + " files and an XFS image of them");
-        Path source = folder.path().resolve("files");
-        for (SampleFiles.SampleFile file : files.files()) {
+        progress.accept("making " + sample.files().size() + " files");
+        for (SampleFiles.SampleFile file : sample.files()) {
             checkInterrupt();
             SampleFiles.write(file, source);
             digests.put(file.path(), file.digest());
         }
+        return digests;
+    }
+
+    private void makeImage(Optional<Path> mkfs, SampleFiles sample) throws IOException {
+        progress.accept("making an XFS image of them");
         if (mkfs.isPresent()) {
-            XfsImage.make(mkfs.get(), files, source, image);
+            XfsImage.make(mkfs.get(), sample, source, image);
         } else {
             XfsImage.unpack(image);
             notes.add("mkfs.xfs was not found: the small image that comes with the program is used; next: apt-get"
                     + " install xfsprogs");
         }
-        return digests;
+    }
+
+    /** The kernel has the device meanwhile. */
+    private void makeOnDevice(HomiControl control, Path mkfs, SampleFiles sample) throws IOException {
+        progress.accept("making an XFS of them on the device");
+        String exported = export(control);
+        try {
+            XfsImage.makeOn(Path.of(exported), mkfs, sample, source);
+        } finally {
+            removeExport(control);
+        }
     }
 
     /** All files by their extents, each compared with its source. */
@@ -191,7 +238,7 @@ public final class Coexistence implements AutoCloseable {
                 "/",
                 "--verify",
                 "--verify-against",
-                folder.path().resolve("files").toString(),
+                source.toString(),
                 "--epochs",
                 "1",
                 name());
@@ -327,7 +374,7 @@ public final class Coexistence implements AutoCloseable {
 
     /** The kernel has the file system mounted, somebody writes, and this process reads the same files by the daemon's extents. */
     private void beside(HomiControl control) throws IOException {
-        String exported = export(control);
+        String exported = exportOrTell(control);
         progress.accept("mounting the file system beside");
         Files.createDirectory(mount);
         try {
@@ -350,20 +397,33 @@ public final class Coexistence implements AutoCloseable {
             }
         }
         if (exported != null) {
-            ObjectNode _ = control.ask("export.remove", HomiControl.params().put("name", DEVICE));
+            removeExport(control);
         }
     }
 
-    private @Nullable String export(HomiControl control) {
+    private @Nullable String exportOrTell(HomiControl control) throws IOException {
+        if (device != null) {
+            return export(control);
+        }
         try {
-            ObjectNode answer = control.ask(
-                    "export.add", HomiControl.params().put("name", DEVICE).put("device", DEVICE));
-            return answer.path("export").path("detail").stringValue(null);
+            return export(control);
         } catch (IOException e) {
             notes.add("no block device by ublk: " + e.getMessage());
             notes.add("the kernel's loop device over the same image stands in for it");
             return null;
         }
+    }
+
+    /** The block device's path. */
+    private static String export(HomiControl control) throws IOException {
+        ObjectNode answer = control.ask(
+                "export.add", HomiControl.params().put("name", DEVICE).put("device", DEVICE));
+        String path = answer.path("export").path("detail").stringValue(null);
+        return Objects.requireNonNull(path, "an export without a block device");
+    }
+
+    private static void removeExport(HomiControl control) throws IOException {
+        ObjectNode _ = control.ask("export.remove", HomiControl.params().put("name", DEVICE));
     }
 
     private void writeAndRead(HomiControl control) throws IOException {

@@ -44,10 +44,31 @@ final class XfsImage {
     /** The same with a size, and variables for the program's environment. */
     static void make(Path mkfs, long bytes, Map<String, String> environment, SampleFiles files, Path source, Path image)
             throws IOException {
-        Path folder = Objects.requireNonNull(image.getParent());
         try (var channel = Files.newByteChannel(image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             channel.position(bytes - 1).write(ByteBuffer.allocate(1));
         }
+        make(
+                mkfs,
+                environment,
+                files,
+                source,
+                image,
+                "no " + ByteSize.format(bytes) + " image in " + image.getParent());
+    }
+
+    /**
+     * Makes an XFS that holds files on a block device, whatever that held.
+     *
+     * @param source the files' folder; what the program needs is written beside it
+     */
+    static void makeOn(Path blockDevice, Path mkfs, SampleFiles files, Path source) throws IOException {
+        make(mkfs, Map.of(), files, source, blockDevice, "no file system on " + blockDevice);
+    }
+
+    private static void make(
+            Path mkfs, Map<String, String> environment, SampleFiles files, Path source, Path target, String not)
+            throws IOException {
+        Path folder = Objects.requireNonNull(source.getParent());
         Path prototype = Files.writeString(folder.resolve("prototype"), prototype(files, folder.relativize(source)));
         Path said = folder.resolve("mkfs.log");
         // Names in a prototype have no way to hold a space: the program runs in the folder, and they are relative.
@@ -57,7 +78,7 @@ final class XfsImage {
                         "-f",
                         "-p",
                         prototype.getFileName().toString(),
-                        image.getFileName().toString())
+                        target.toAbsolutePath().toString())
                 .directory(folder.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(said.toFile());
@@ -66,7 +87,7 @@ final class XfsImage {
         try {
             if (process.waitFor() != 0) {
                 String text = Files.readString(said).strip();
-                throw new IOException(mkfs + " made no " + ByteSize.format(bytes) + " image in " + folder + ": "
+                throw new IOException(mkfs + " made " + not + ": "
                         + text.lines().findFirst().orElse("exit status " + process.exitValue()));
             }
         } catch (InterruptedException e) {

@@ -2,6 +2,7 @@ package io.aisio.cli;
 
 import io.aisio.bench.Coexistence;
 import io.aisio.bench.CoexistenceReport;
+import io.aisio.bench.DataAtRisk;
 import io.aisio.homi.daemon.Metered;
 import io.aisio.homi.daemon.Status;
 import java.io.IOException;
@@ -15,22 +16,29 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** {@code homi demo}: every path at once, on this machine. */
 @Command(
         name = "demo",
-        header = "Shows every path at once on the software controller, with checksums: no hardware.",
+        header = "Shows every path at once, with checksums: on the software controller, or a device.",
         description = {
             "%nA daemon of its own has the software controller over an image with an XFS. Two processes (xnvmeperf at random,"
                     + " filperf comparing whole files) and this one (files by their extents, SHA-256) read through queue"
-                    + " pairs of their own at once, and so does a GPU where there is one. As root, the kernel then mounts the same file system, through ublk"
-                    + " where there is ublk_drv; a writer writes to it, and this process reads the same files by pinned"
-                    + " extents. What each path moved is printed each second. All is gone afterwards. The exit code is 0"
-                    + " if all checksums agree."
+                    + " pairs of their own at once, and so does a GPU where there is one. As root, the kernel then mounts"
+                    + " the same file system, through ublk where there is ublk_drv; a writer writes to it, and this process"
+                    + " reads the same files by pinned extents. What each path moved is printed each second. All is gone"
+                    + " afterwards. The exit code is 0 if all checksums agree.",
+            "%nOn a device, which takes root and ublk_drv, the file system is made on its namespace 1, and stays."
         },
-        footer = {"  ./aisio homi demo", "  sudo ./aisio homi demo --seconds 20"})
+        footer = {
+            "  ./aisio homi demo",
+            "  sudo ./aisio homi demo --seconds 20",
+            "  sudo ./aisio homi demo --destroy-data 0000:82:00.0"
+        })
 final class HomiDemo implements Callable<Integer> {
     private static final String MAIN = "io.aisio.cli/io.aisio.cli.Aisio";
     private static final int SHOWN_DIGITS = 16;
@@ -49,14 +57,25 @@ final class HomiDemo implements Callable<Integer> {
             description = "Work in a temporary folder below this one (the system's own).")
     private Path folder = Path.of(System.getProperty("java.io.tmpdir"));
 
+    @Option(
+            names = DataAtRisk.FLAG,
+            description = "Make a file system on the device: all that it holds may be destroyed.")
+    private boolean destroyData;
+
+    @Parameters(arity = "0..1", paramLabel = "DEVICE", description = "A controller on the bus, or emu:SIZE?shared.")
+    private @Nullable String device;
+
     private final Map<String, Metered.Counters> before = new HashMap<>();
     private long asked;
 
     @Override
     public Integer call() throws IOException {
+        if (device != null) {
+            DataAtRisk.check(List.of(device), destroyData);
+        }
         CoexistenceReport report;
         try (Progress progress = Progress.onStandardError();
-                Coexistence demo = Coexistence.in(folder, self(), seconds, progress::show, this::live)) {
+                Coexistence demo = Coexistence.in(folder, device, self(), seconds, progress::show, this::live)) {
             report = demo.run();
         }
         try (StandardOutput out = new StandardOutput()) {

@@ -2,6 +2,7 @@ package io.aisio.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -108,6 +109,14 @@ class HomiIT {
                 .succeeds()
                 .prints("process ", "this process, files by their extents", "every byte compared", "as written");
         assertThat(folder).isEmptyDirectory();
+    }
+
+    @Test
+    void whatADeviceHoldsIsDestroyedOnRequestAlone() throws IOException {
+        Path image = folder.resolve("disk.img");
+        Files.writeString(image, "what is kept");
+        homi("demo", "emu:" + image + "?shared").exits(Exit.FAILED).says("this writes all over it", "--destroy-data");
+        assertThat(image).hasContent("what is kept");
     }
 
     private static void awaits(Shell.Running program, String words) {

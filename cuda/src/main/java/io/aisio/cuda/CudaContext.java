@@ -32,7 +32,7 @@ final class CudaContext {
     /** Kernels that run without end; guarded by {@link #frees}, as is what waits for them. */
     private int residents;
 
-    private final List<Call<?>> putOff = new ArrayList<>();
+    private final List<Action> putOff = new ArrayList<>();
 
     /** Streams without work that nobody has; guarded by itself. */
     private final Deque<Long> idleStreams = new ArrayDeque<>();
@@ -199,24 +199,20 @@ final class CudaContext {
      */
     void free(Action free) {
         synchronized (frees) {
-            Call<Boolean> call = driver -> {
-                free.on(driver);
-                return Boolean.TRUE;
-            };
             if (residents > 0) {
-                putOff.add(call);
+                putOff.add(free);
             } else {
-                freeNow(call);
+                freeNow(free);
             }
         }
     }
 
-    private void freeNow(Call<?> free) {
+    private void freeNow(Action free) {
         if (broken != null) {
             return;
         }
         try {
-            Object _ = ask(free::of);
+            run(free);
         } catch (CudaException e) {
             // A free tells too of a kernel that went wrong meanwhile; whoever asks for something next is told.
             if (broken == null) {
@@ -264,10 +260,10 @@ final class CudaContext {
             if (--residents > 0) {
                 return;
             }
-            List<Call<?>> due = List.copyOf(putOff);
+            List<Action> due = List.copyOf(putOff);
             putOff.clear();
             AssertionError first = null;
-            for (Call<?> one : due) {
+            for (Action one : due) {
                 try {
                     freeNow(one);
                 } catch (AssertionError e) {

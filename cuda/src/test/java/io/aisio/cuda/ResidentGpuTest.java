@@ -174,6 +174,28 @@ class ResidentGpuTest {
         }
     }
 
+    /** Its end waits for kernels, as a free does; the memory's owner does not wait for it. */
+    @Test
+    void endsRegistrationsAfterTheirMemoryIsGone() throws Exception {
+        Arena arena = Arena.ofShared();
+        // Large enough that it is unmapped when it is freed.
+        GpuMemory memory = gpu.registerAsMemory(arena.allocate(64 << 20, 4096));
+        PinnedMemory pinned = gpu.register(arena.allocate(64 << 20, 4096));
+        assertThatThrownBy(memory::exportDmaBuf).hasMessageContaining("is the host's");
+        beside("a close", () -> {
+            memory.fill((byte) 7);
+            memory.close();
+            pinned.close();
+            arena.close();
+            assertThat(gpu.context().putOff()).isEqualTo(2);
+        });
+        assertThat(gpu.context().putOff()).isZero();
+        try (Arena next = Arena.ofShared();
+                GpuMemory again = gpu.registerAsMemory(next.allocate(64 << 20, 4096))) {
+            again.fill((byte) 9);
+        }
+    }
+
     @Test
     void refusesToLoadKernelsMeanwhileRatherThanWaitForEver() throws Exception {
         beside(

@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
@@ -56,6 +57,7 @@ public final class Coexistence implements AutoCloseable {
     /** How long a program may take to come up or to end, on a machine that does much else. */
     private static final long PATIENCE_SECONDS = 60;
 
+    private static final long UNMOUNT_SECONDS = 10;
     private static final long LOOK_MILLIS = 100;
 
     private final TemporaryFolder folder;
@@ -484,18 +486,26 @@ public final class Coexistence implements AutoCloseable {
         }
     }
 
+    /** The daemon, which follows the file system, has a file of it open for moments: it is tried until that is over. */
     private void unmount() throws IOException {
-        if (mounted) {
-            boolean interrupted = Thread.interrupted();
-            try {
-                Program.require("umount", "apt-get install mount").run(mount.toString());
-                mounted = false;
-            } catch (IOException e) {
-                throw new IOException(mount + " is still mounted, to be unmounted by hand: " + e.getMessage(), e);
-            } finally {
-                if (interrupted) {
-                    Thread.currentThread().interrupt();
+        boolean interrupted = Thread.interrupted();
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(UNMOUNT_SECONDS);
+        try {
+            while (mounted) {
+                try {
+                    Program.require("umount", "apt-get install mount").run(mount.toString());
+                    mounted = false;
+                } catch (IOException e) {
+                    if (System.nanoTime() - until > 0) {
+                        throw new IOException(
+                                mount + " is still mounted, to be unmounted by hand: " + e.getMessage(), e);
+                    }
+                    LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS));
                 }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
             }
         }
     }

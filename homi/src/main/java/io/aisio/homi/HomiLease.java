@@ -205,12 +205,12 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
 
     @Override
     public QueuePair createQueuePair(int depth) throws IOException {
-        return createQueue(depth, (number, created, files) -> attach(number, depth, created, files));
+        return createQueue("process", depth, (number, created, files) -> attach(number, depth, created, files));
     }
 
     @Override
     public MappedQueuePair mapQueuePair(int depth) throws IOException {
-        return createQueue(depth, this::map);
+        return createQueue("gpu", depth, this::map);
     }
 
     /** What becomes of a queue that the daemon has created: the files are its rings and its doorbells. */
@@ -218,13 +218,15 @@ final class HomiLease implements QueueSource, HomiClient.Listener {
         T of(long number, ObjectNode created, List<OpenFile> files) throws IOException;
     }
 
-    private <T> T createQueue(int depth, Opening<T> opening) throws IOException {
+    /** @param path who drives it, for people who look at the status */
+    private <T> T createQueue(String path, int depth, Opening<T> opening) throws IOException {
         if (depth < 1 || depth > maxDepth) {
             throw new IllegalArgumentException(
                     "%s: a queue of depth %d; 1 to %d are possible".formatted(name, depth, maxDepth));
         }
-        HomiClient.Reply reply =
-                ask("queue.create", HomiClient.params().put("lease", lease).put("depth", depth));
+        HomiClient.Reply reply = ask(
+                "queue.create",
+                HomiClient.params().put("lease", lease).put("depth", depth).put("path", path));
         ObjectNode created = reply.result();
         long number = created.path("queue").longValue();
         try {

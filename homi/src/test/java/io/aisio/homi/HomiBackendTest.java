@@ -2,13 +2,17 @@ package io.aisio.homi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
+import io.aisio.homi.daemon.Metered;
 import io.aisio.homi.daemon.TestDaemon;
+import io.aisio.nvme.MappedQueuePair;
 import io.aisio.nvme.NvmeException;
 import io.aisio.xnvme.Buffer;
 import io.aisio.xnvme.Capabilities;
 import io.aisio.xnvme.Device;
 import io.aisio.xnvme.Queue;
+import io.aisio.xnvme.spi.LeasedDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -44,6 +48,22 @@ class HomiBackendTest {
                 device.read(3, back);
                 assertThat(back.segment().mismatch(buffer.segment())).isEqualTo(-1);
                 assertThat(daemon.device().queuesUsed()).isEqualTo(1);
+            }
+            daemon.awaitIdle();
+        }
+    }
+
+    @Test
+    void aQueueThatIsMappedForAGpuIsShownAsOne() throws Exception {
+        try (TestDaemon daemon = new TestDaemon(folder, "emu:64MiB?shared")) {
+            try (Device device = Device.open(daemon.uri());
+                    Queue queue = device.openQueue(8);
+                    MappedQueuePair mapped = ((LeasedDevice) device).mapQueuePair(32)) {
+                assertThat(queue.depth()).isEqualTo(8);
+                assertThat(mapped.isLost()).isFalse();
+                assertThat(daemon.daemon.status().rows())
+                        .extracting(Metered.Row::path, Metered.Row::depth)
+                        .containsExactlyInAnyOrder(tuple(Metered.Path.PROCESS, 8), tuple(Metered.Path.GPU, 32));
             }
             daemon.awaitIdle();
         }

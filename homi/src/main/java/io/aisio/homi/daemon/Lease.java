@@ -73,6 +73,7 @@ final class Lease {
         final LentQueuePair pair;
         final DoorbellPages doorbells;
         final int depth;
+        private final Path path;
         final Instant created = Instant.now();
         /** How often its queues were created: by it a client knows which ones it is told of. */
         private volatile int generation = 1;
@@ -81,12 +82,14 @@ final class Lease {
         private volatile boolean deleted;
         private volatile Counters counters = Counters.NONE;
 
-        private LeasedQueue(long id, SharedMemory rings, LentQueuePair pair, DoorbellPages doorbells, int depth) {
+        private LeasedQueue(
+                long id, SharedMemory rings, LentQueuePair pair, DoorbellPages doorbells, int depth, Path path) {
             this.id = id;
             this.rings = rings;
             this.pair = pair;
             this.doorbells = doorbells;
             this.depth = depth;
+            this.path = path;
         }
 
         Lease lease() {
@@ -112,7 +115,7 @@ final class Lease {
                     session.who() + ", lease " + Lease.this.id + ", queue " + id,
                     served.name(),
                     nsid,
-                    session.path(),
+                    path,
                     session.owner(),
                     Lease.this.id,
                     pair.qid(),
@@ -267,8 +270,12 @@ final class Lease {
         }
     }
 
-    /** Creates a queue pair. */
-    synchronized LeasedQueue createQueue(long number, int depth) throws IOException {
+    /**
+     * Creates a queue pair.
+     *
+     * @param path who drives it, as the client says
+     */
+    synchronized LeasedQueue createQueue(long number, int depth, Metered.Path path) throws IOException {
         requireOpen();
         int most = Math.min(device.controller().maxDepth(), session.account().depth());
         if (depth > most) {
@@ -281,7 +288,7 @@ final class Lease {
         try {
             served.takeQueue(this);
             try {
-                LeasedQueue queue = createInRoom(number, depth);
+                LeasedQueue queue = createInRoom(number, depth, path);
                 queues.put(number, queue);
                 if (queue.pair.isLost()) {
                     // A reset that came before it was entered here told it nothing.
@@ -298,12 +305,12 @@ final class Lease {
         }
     }
 
-    private LeasedQueue createInRoom(long number, int depth) throws IOException {
+    private LeasedQueue createInRoom(long number, int depth, Metered.Path path) throws IOException {
         SharedMemory rings = allocateInRoom(QueuePair.bytesOfRings(depth));
         LentQueuePair pair = null;
         try {
             pair = device.controller().lendQueuePair(rings, depth);
-            return new LeasedQueue(number, rings, pair, device.controller().doorbellPages(pair), depth);
+            return new LeasedQueue(number, rings, pair, device.controller().doorbellPages(pair), depth, path);
         } catch (IOException | RuntimeException e) {
             freeOrKeep(rings, pair == null || closeQuietly(pair, e) || pair.isLost());
             throw e;

@@ -76,7 +76,6 @@ final class Session implements Runnable {
 
     private final Runnable atEnd;
     private volatile Metered.Owner owner;
-    private volatile Metered.Path path = Metered.Path.PROCESS;
     private volatile boolean stopping;
     private volatile @Nullable String sentAway;
     private Events.@Nullable Subscription subscription;
@@ -111,10 +110,6 @@ final class Session implements Runnable {
 
     Metered.Owner owner() {
         return owner;
-    }
-
-    Metered.Path path() {
-        return path;
     }
 
     Iterable<Lease> leases() {
@@ -459,7 +454,7 @@ final class Session implements Runnable {
     }
 
     private Service.Answer hello(Params params) throws RpcException {
-        params.allow("version", "name", "path");
+        params.allow("version", "name");
         long version = params.number("version", 1, Integer.MAX_VALUE);
         if (version != VERSION) {
             throw new RpcException(
@@ -468,7 +463,6 @@ final class Session implements Runnable {
                     "use the client that came with the daemon");
         }
         String name = params.text("name", LONGEST_NAME, "");
-        path = params.word("path", "process", "gpu").equals("gpu") ? Metered.Path.GPU : Metered.Path.PROCESS;
         owner = new Metered.Owner(owner.pid(), owner.uid(), name);
         greeted = true;
         ObjectNode result = JsonLines.JSON.createObjectNode();
@@ -601,10 +595,13 @@ final class Session implements Runnable {
     }
 
     private Service.Answer createQueue(Params params) throws IOException {
-        params.allow("lease", "depth");
+        params.allow("lease", "depth", "path");
         Lease lease = lease(params);
+        int depth = (int) params.number("depth", 1, Integer.MAX_VALUE);
+        Metered.Path path =
+                params.word("path", "process", "gpu").equals("gpu") ? Metered.Path.GPU : Metered.Path.PROCESS;
         daemon.requireOpen();
-        Lease.LeasedQueue queue = lease.createQueue(++last, (int) params.number("depth", 1, Integer.MAX_VALUE));
+        Lease.LeasedQueue queue = lease.createQueue(++last, depth, path);
         ObjectNode result = describe(queue);
         return new Service.Answer(result, List.of(queue.rings.file(), queue.doorbells.file()), List.of());
     }

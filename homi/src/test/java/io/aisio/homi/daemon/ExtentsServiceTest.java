@@ -57,11 +57,15 @@ class ExtentsServiceTest {
     }
 
     private static void run(String... command) throws Exception {
+        assertThat(exitCode(command)).as(String.join(" ", command)).isZero();
+    }
+
+    private static int exitCode(String... command) throws Exception {
         Process process = new ProcessBuilder(command).inheritIO().start();
         assertThat(process.waitFor(60, TimeUnit.SECONDS))
                 .as(String.join(" ", command))
                 .isTrue();
-        assertThat(process.exitValue()).as(String.join(" ", command)).isZero();
+        return process.exitValue();
     }
 
     private static void await(String what, Callable<Boolean> condition) throws Exception {
@@ -104,7 +108,8 @@ class ExtentsServiceTest {
                         "a pin is not given back",
                         () -> watching.fileSystems().getFirst().pins() == 0);
             } finally {
-                run("umount", mount().toString());
+                // The daemon, which follows the file system, has a file of it open for moments.
+                await("it cannot be unmounted", () -> exitCode("umount", mount().toString()) == 0);
             }
             await(
                     "the index does not say that it was unmounted",

@@ -21,11 +21,11 @@ public final class ProtocolFuzzTarget {
 
     /** Methods, each with the parameters that it takes. */
     private static final String[][] METHODS = {
-        {"hello", "version", "name", "path"},
+        {"hello", "version", "name"},
         {"status", "from"},
         {"device.open", "device", "nsid", "access"},
         {"device.close", "lease"},
-        {"queue.create", "lease", "depth"},
+        {"queue.create", "lease", "depth", "path"},
         {"queue.recreate", "queue"},
         {"queue.delete", "queue", "keep"},
         {"queue.abort", "queue", "cid"},

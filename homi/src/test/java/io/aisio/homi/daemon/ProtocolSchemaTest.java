@@ -77,12 +77,12 @@ class ProtocolSchemaTest {
             try (RawClient client = new RawClient(socket);
                     OpenFile file = OpenFile.inMemory("aisio-test", 1 << 20)) {
                 client.call("status", "{}");
-                client.call("hello", "{\"version\":1,\"name\":\"all\",\"path\":\"gpu\"}");
+                client.call("hello", "{\"version\":1,\"name\":\"all\"}");
                 client.call("events.subscribe", "{\"since\":0}");
                 long lease = client.call("device.open", "{\"device\":\"nvme0\",\"nsid\":1,\"access\":\"write\"}")
                         .get("lease")
                         .longValue();
-                long queue = client.call("queue.create", "{\"lease\":" + lease + ",\"depth\":16}")
+                long queue = client.call("queue.create", "{\"lease\":" + lease + ",\"depth\":16,\"path\":\"gpu\"}")
                         .get("queue")
                         .longValue();
                 client.send("{\"jsonrpc\":\"2.0\",\"method\":\"counters\",\"params\":{\"queue\":" + queue

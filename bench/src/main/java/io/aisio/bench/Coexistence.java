@@ -118,8 +118,8 @@ public final class Coexistence implements AutoCloseable {
             throws IOException {
         if (device != null) {
             if (FileStatus.effectiveUser() != 0) {
-                throw new IOException(device
-                        + ": the kernel has it as a block device too, which takes root; next: run it" + " with sudo");
+                throw new IOException(
+                        device + ": the kernel has it as a block device too, which takes root; next: run it with sudo");
             }
             Program _ = Program.require("mkfs.xfs", "apt-get install xfsprogs");
         }

@@ -56,8 +56,7 @@ final class ExportFailureCases {
                 trouble.run();
                 assertThat(writer.awaitFailure())
                         .isInstanceOf(IOException.class)
-                        .as("EIO, or ENOLINK for a command that was taken back from the controller")
-                        .hasMessageMatching("(?s).*(Input/output error|Link has been severed).*");
+                        .hasMessageContaining("Input/output");
             }
             assertThat(before).hasSizeGreaterThan(2);
             assertThat(catchThrowable(() -> ExtentsReader.checksumsOf(mount))).hasMessageContaining("Input/output");

@@ -4,10 +4,7 @@ import io.aisio.linux.Errno;
 import io.aisio.nvme.NvmeException;
 import io.aisio.nvme.spec.Status;
 
-/**
- * What a command's error is to the kernel's block layer: the errno that its own NVMe driver makes of the same status. A command that
- * was taken back from the controller is tried again; once it is given up, the device is gone, which is {@code EIO} there too.
- */
+/** What a command's error is to the kernel's block layer: the errno that its own NVMe driver makes of the same status. */
 final class KernelError {
     private KernelError() {}
 
@@ -30,6 +27,7 @@ final class KernelError {
                     Status.APPLICATION_TAG_CHECK_ERROR,
                     Status.REFERENCE_TAG_CHECK_ERROR,
                     Status.INVALID_PROTECTION -> Errno.EILSEQ;
+            case Status.ABORTED_BY_HOST -> Errno.ENOLINK;
             default -> Errno.EIO;
         };
     }
